@@ -1,0 +1,88 @@
+"""The ``robust`` denoiser's view of a 2D skeleton: person-centred rays.
+
+A virtual camera with the same centre is turned to look at the person, and the image in it is scaled by
+the person's apparent size. What the network then sees does not depend on where in the image the person
+stands, on the focal length, or on the resolution.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.skeleton import Status
+
+FloatArray = npt.NDArray[np.floating]
+
+CONDITION_CHANNELS = 5
+MIN_JOINTS = 3
+"""A person with fewer joints that the detector gave has no usable apparent size."""
+MAX_RAY_TANGENT = 4.0
+"""Rays further from the person's centre than this (76 degrees) cannot be of the same person: missing."""
+_TYPICAL_LOG_SIZE = np.log(0.15)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Network input of P people.
+
+    Attributes:
+        features: (P, 17, 5) float32: ray x and y in the virtual camera over the apparent size, score,
+            whether derived, log of the apparent size; all but the last 0 where missing.
+        rotation: (P, 3, 3) camera frame to virtual camera frame.
+        valid: (P,) bool, False where fewer than ``MIN_JOINTS`` joints were seen.
+    """
+
+    features: npt.NDArray[np.float32]
+    rotation: FloatArray
+    valid: npt.NDArray[np.bool_]
+
+
+def look_at(direction: FloatArray) -> FloatArray:
+    """Return the smallest rotations (..., 3, 3) that turn ``direction`` (..., 3) onto the z axis."""
+    d = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    x, y, z = d[..., 0], d[..., 1], d[..., 2]
+    k = 1 / np.maximum(1 + z, 1e-6)
+    rows = [1 - k * x * x, -k * x * y, -x, -k * x * y, 1 - k * y * y, -y, x, y, z]
+    return np.stack(rows, -1).reshape(*d.shape[:-1], 3, 3)
+
+
+def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.integer]) -> Condition:
+    """Return the network input for 2D joints given as rays.
+
+    Args:
+        rays: (P, 17, 3) viewing directions in the camera frame, any length; ignored where missing.
+        scores: (P, 17) in [0, 1].
+        status: (P, 17) values of ``Status``.
+    """
+    seen = (status != Status.MISSING) & np.isfinite(rays).all(-1)
+    rays = np.where(seen[..., None], rays, 0)
+    rays = rays / np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), 1e-9)
+    centre = rays.sum(1)
+    centre[:, 2] += ~seen.any(1)  # nobody seen: any direction will do
+    rotation = look_at(centre)
+    virtual = np.einsum("pij,pkj->pki", rotation, rays)
+    xy = virtual[..., :2] / np.maximum(virtual[..., 2:], 1e-6)
+    seen &= (virtual[..., 2] > 0) & (np.linalg.norm(xy, axis=-1) < MAX_RAY_TANGENT)
+    xy = np.where(seen[..., None], xy, 0)
+    count = np.maximum(seen.sum(1), 1)
+    size = np.sqrt((xy**2).sum((1, 2)) / count)
+    size = np.maximum(size, 1e-3)[:, None]
+    features = np.stack(
+        [
+            xy[..., 0] / size,
+            xy[..., 1] / size,
+            np.where(seen, scores, 0),
+            seen & (status == Status.DERIVED),
+            np.broadcast_to(np.log(size) - _TYPICAL_LOG_SIZE, seen.shape),
+        ],
+        -1,
+    )
+    return Condition(features.astype(np.float32), rotation, seen.sum(1) >= MIN_JOINTS)
+
+
+def mirrored_condition(features: npt.NDArray[np.float32], mirror: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    """Return the features of the mirrored people: left and right exchanged, x negated."""
+    flipped = features[:, mirror].copy()
+    flipped[..., 0] *= -1
+    return flipped

@@ -1,0 +1,143 @@
+"""The diffusion process: noise schedules and the DDPM and DDIM samplers.
+
+It knows nothing of networks: a denoiser is a function of the noisy sample and the time step that
+returns either the noise or the velocity. Sources: DDPM, Ho et al. 2020; DDIM, Song et al. 2021;
+cosine schedule, Nichol and Dhariwal 2021; velocity, Salimans and Ho 2022.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Prediction = Literal["epsilon", "velocity"]
+Schedule = Literal["cosine", "linear"]
+Denoise = Callable[[Tensor, int], Tensor]
+"""(noisy sample, time step) -> prediction of the same shape."""
+
+
+def cosine_betas(steps: int, s: float = 0.008) -> np.ndarray:
+    """Return beta_t (T,) of the cosine schedule, clipped at 0.999."""
+    t = np.linspace(0, steps, steps + 1) / steps
+    alpha_bar = np.cos((t + s) / (1 + s) * np.pi / 2) ** 2
+    return np.clip(1 - alpha_bar[1:] / alpha_bar[:-1], 0, 0.999)
+
+
+def linear_betas(steps: int) -> np.ndarray:
+    """Return beta_t (T,) of the linear schedule, DDPM's end points scaled from 1,000 steps to T."""
+    return np.clip(np.linspace(0.1 / steps, 20 / steps, steps), 0, 0.999)
+
+
+class Diffusion:
+    """A schedule of T steps and what is sampled with it.
+
+    Args:
+        steps: T.
+        schedule: ``cosine`` or ``linear``.
+        prediction: what the denoiser returns, ``epsilon`` (the paper) or ``velocity``.
+        clamp: bound on |x0| while sampling; None for none. (The released code clamps to 1 m, which
+            clips raised hands.)
+    """
+
+    def __init__(
+        self,
+        steps: int = 100,
+        schedule: Schedule = "cosine",
+        prediction: Prediction = "velocity",
+        clamp: float | None = None,
+    ) -> None:
+        self.steps, self.prediction, self.clamp = steps, prediction, clamp
+        betas = cosine_betas(steps) if schedule == "cosine" else linear_betas(steps)
+        alpha_bar = np.cumprod(1 - betas)
+        previous = np.append(1.0, alpha_bar[:-1])
+        # Computed in float64 and rounded once, as in the released code.
+        self.betas = betas.astype(np.float32)
+        self.alpha_bar = alpha_bar.astype(np.float32)
+        self.signal = np.sqrt(alpha_bar).astype(np.float32)
+        self.noise = np.sqrt(1 - alpha_bar).astype(np.float32)
+        self.posterior_x0 = (betas * np.sqrt(previous) / (1 - alpha_bar)).astype(np.float32)
+        self.posterior_xt = ((1 - previous) * np.sqrt(1 - betas) / (1 - alpha_bar)).astype(np.float32)
+        self.posterior_std = np.sqrt(betas * (1 - previous) / (1 - alpha_bar)).astype(np.float32)
+
+    def add_noise(self, x0: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the noisy sample x_t (DDPM eq. 4) and what the denoiser shall predict from it.
+
+        Args:
+            x0: (B, J, 3).
+            noise: like ``x0``, standard normal.
+            t: (B,) time steps.
+        """
+        signal = torch.from_numpy(self.signal).to(x0)[t][:, None, None]
+        sigma = torch.from_numpy(self.noise).to(x0)[t][:, None, None]
+        target = noise if self.prediction == "epsilon" else signal * noise - sigma * x0
+        return signal * x0 + sigma * noise, target
+
+    def predict_x0(self, x: Tensor, prediction: Tensor, t: int) -> Tensor:
+        """Return the clean sample that the denoiser's prediction at x_t stands for."""
+        signal, noise = float(self.signal[t]), float(self.noise[t])
+        x0 = (x - noise * prediction) / signal if self.prediction == "epsilon" else signal * x - noise * prediction
+        return x0 if self.clamp is None else x0.clamp(-self.clamp, self.clamp)
+
+    def timesteps(self, steps: int) -> list[int]:
+        """Return ``steps`` time steps spread over T - 1 ... 0, always from T - 1 on.
+
+        Raises:
+            ValueError: ``steps`` not in 1..T.
+        """
+        if not 1 <= steps <= self.steps:
+            raise ValueError(f"steps: expected 1 to {self.steps}, got {steps}")
+        return [round(t) for t in np.linspace(self.steps - 1, 0, steps)]
+
+    def ddim(
+        self,
+        denoise: Denoise,
+        x: Tensor,
+        steps: int,
+        eta: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Sample with DDIM (eq. 12 and 16).
+
+        Args:
+            denoise: the denoiser.
+            x: x_T, standard normal, any shape.
+            steps: number of denoiser evaluations, 1 to T.
+            eta: 0 deterministic, 1 as random as DDPM.
+            generator: source of the noise that ``eta`` > 0 adds.
+
+        Returns:
+            x0, of the shape of ``x``.
+        """
+        times = self.timesteps(steps)
+        x0 = x
+        for t, following in zip(times, [*times[1:], -1], strict=True):
+            x0 = self.predict_x0(x, denoise(x, t), t)
+            if following < 0:
+                break
+            epsilon = (x - float(self.signal[t]) * x0) / float(self.noise[t])
+            now, then = float(self.alpha_bar[t]), float(self.alpha_bar[following])
+            sigma = eta * ((1 - then) / (1 - now) * (1 - now / then)) ** 0.5
+            x = then**0.5 * x0 + (1 - then - sigma**2) ** 0.5 * epsilon
+            if eta > 0:
+                x = x + sigma * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        return x0
+
+    def ddpm(self, denoise: Denoise, x: Tensor, draw: Callable[[int], Tensor]) -> Tensor:
+        """Sample with DDPM (algorithm 2): T denoiser evaluations.
+
+        Args:
+            denoise: the denoiser.
+            x: x_T, standard normal, any shape.
+            draw: returns standard normal noise of the shape of ``x`` for the step at t.
+
+        Returns:
+            x0, of the shape of ``x``.
+        """
+        for t in reversed(range(self.steps)):
+            x0 = self.predict_x0(x, denoise(x, t), t)
+            x = float(self.posterior_x0[t]) * x0 + float(self.posterior_xt[t]) * x
+            if t > 0:
+                x = x + float(self.posterior_std[t]) * draw(t)
+        return x

@@ -1,0 +1,199 @@
+"""Joint layouts of 2D detectors and their conversion to the 17 joints of Human3.6M.
+
+``H36M17`` is the order of everything 3D in this package. A detector's layout names its joints; the
+conversion is made from those names, so a new layout is one entry in ``LAYOUTS``.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+
+H36M17 = (
+    "pelvis",
+    "right_hip", "right_knee", "right_ankle",
+    "left_hip", "left_knee", "left_ankle",
+    "spine", "thorax", "neck", "head",
+    "left_shoulder", "left_elbow", "left_wrist",
+    "right_shoulder", "right_elbow", "right_wrist",
+)  # fmt: skip
+PELVIS, SPINE, THORAX, NECK, HEAD = (H36M17.index(n) for n in ("pelvis", "spine", "thorax", "neck", "head"))
+LEFT_SHOULDER, RIGHT_SHOULDER = H36M17.index("left_shoulder"), H36M17.index("right_shoulder")
+LEFT_HIP, RIGHT_HIP = H36M17.index("left_hip"), H36M17.index("right_hip")
+PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
+BONES = tuple((parent, child) for child, parent in enumerate(PARENTS) if parent >= 0)
+MIRROR = np.array([0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13])
+"""Index of each joint's left/right counterpart (itself on the midline)."""
+
+
+class Status(IntEnum):
+    """Where a 2D joint comes from; the values of ``Joint3D.status``."""
+
+    MEASURED = 0
+    DERIVED = 1
+    MISSING = 2
+
+
+_COCO17 = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip",
+    "left_knee", "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+_OPENPOSE_BODY = (
+    "nose", "thorax", "right_shoulder", "right_elbow", "right_wrist",
+    "left_shoulder", "left_elbow", "left_wrist",
+)  # fmt: skip
+_OPENPOSE_LEGS = ("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle")
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "h36m17": H36M17,
+    "coco17": _COCO17,
+    # hri_msgs/Skeleton2D: OpenPose's 18 body joints, the face as left/right eye, left/right ear.
+    "openpose18": (*_OPENPOSE_BODY, *_OPENPOSE_LEGS, "left_eye", "right_eye", "left_ear", "right_ear"),
+    "body25": (
+        *_OPENPOSE_BODY, "pelvis", *_OPENPOSE_LEGS, "right_eye", "left_eye", "right_ear", "left_ear",
+        "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+    ),
+    "mediapipe33": (
+        "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye",
+        "right_eye_outer", "left_ear", "right_ear", "mouth_left", "mouth_right",
+        "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+        "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb", "right_thumb",
+        "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+        "left_heel", "right_heel", "left_foot_index", "right_foot_index",
+    ),
+}  # fmt: skip
+"""Joint names of every supported 2D layout, in order."""
+
+# How an H36M joint that a detector lacks is derived: the mean of these, all of them needed ...
+_MIDPOINTS = {
+    "pelvis": ("left_hip", "right_hip"),
+    "thorax": ("left_shoulder", "right_shoulder"),
+    "spine": ("left_hip", "right_hip", "left_shoulder", "right_shoulder"),
+    "neck": ("nose",),
+}
+# ... or of those that are seen: a face in profile shows one ear.
+_HEAD = ("left_eye", "right_eye", "left_ear", "right_ear")
+
+
+@dataclass(frozen=True)
+class Skeletons2D:
+    """2D joints in H36M-17 order.
+
+    Attributes:
+        keypoints: (P, 17, 2) pixels; 0 where missing.
+        scores: (P, 17) in [0, 1]; 0 where missing.
+        status: (P, 17) int8, values of ``Status``.
+    """
+
+    keypoints: FloatArray
+    scores: FloatArray
+    status: npt.NDArray[np.int8]
+
+
+def _conversion(names: tuple[str, ...]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Mean weights (17, J) of each H36M joint's sources, and which joints are derived (17,)."""
+    weights = np.zeros((len(H36M17), len(names)))
+    derived = np.zeros(len(H36M17), bool)
+    for row, joint in enumerate(H36M17):
+        derived[row] = joint not in names
+        sources = (joint,) if joint in names else _HEAD if joint == "head" else _MIDPOINTS[joint]
+        for source in sources:
+            weights[row, names.index(source)] = 1 / len(sources)
+    return weights, derived
+
+
+_CONVERSIONS = {layout: _conversion(names) for layout, names in LAYOUTS.items()}
+
+
+def layout_joints(layout: str) -> tuple[str, ...]:
+    """Return the joint names of ``layout``.
+
+    Raises:
+        ValueError: unknown layout.
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(f"unknown layout {layout!r}: expected one of {', '.join(LAYOUTS)}")
+    return LAYOUTS[layout]
+
+
+def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str) -> Skeletons2D:
+    """Convert a detector's 2D joints to H36M-17.
+
+    A joint is missing where its score is not above 0 or a number is NaN or infinite. A derived joint
+    is missing where one of the joints it is derived from is (the head: where all are).
+
+    Args:
+        keypoints: (P, J, 2) pixels.
+        scores: (P, J) confidence; above 1 counts as 1.
+        layout: a key of ``LAYOUTS``; J is its number of joints.
+
+    Raises:
+        ValueError: unknown layout, or shapes that do not fit it.
+    """
+    joints = len(layout_joints(layout))
+    keypoints, scores = np.asarray(keypoints, np.float64), np.asarray(scores, np.float64)
+    if keypoints.ndim != 3 or keypoints.shape[1:] != (joints, 2):
+        raise ValueError(f"keypoints of layout {layout}: expected shape (P, {joints}, 2), got {keypoints.shape}")
+    if scores.shape != keypoints.shape[:2]:
+        raise ValueError(f"scores: expected shape {keypoints.shape[:2]}, got {scores.shape}")
+    weights, derived = _CONVERSIONS[layout]
+    seen = np.isfinite(keypoints).all(-1) & np.isfinite(scores) & (scores > 0)
+    share = weights * seen[:, None]  # (P, 17, J)
+    total = share.sum(-1)
+    is_head = np.arange(len(H36M17)) == HEAD
+    valid = np.where(is_head, total > 0, total > 1 - 1e-6)
+    share = np.where(valid[..., None], share / np.where(valid, total, 1)[..., None], 0)
+    status = np.where(valid, np.where(derived, Status.DERIVED, Status.MEASURED), Status.MISSING)
+    return Skeletons2D(
+        share @ np.where(seen[..., None], keypoints, 0),
+        (share @ np.where(seen, scores.clip(0, 1), 0)[..., None])[..., 0],
+        status.astype(np.int8),
+    )
+
+
+# Face of an average adult in metres: right of, forward of and above the neck joint.
+_FACE = {
+    "nose": (0.0, 0.11, 0.01),
+    "left_eye": (-0.032, 0.085, 0.045), "right_eye": (0.032, 0.085, 0.045),
+    "left_ear": (-0.075, 0.01, 0.025), "right_ear": (0.075, 0.01, 0.025),
+}  # fmt: skip
+
+
+def detector_joints(pose: npt.ArrayLike, layout: str, head_yaw: npt.ArrayLike = 0.0) -> FloatArray:
+    """Return where a detector of ``layout`` would see the joints of an H36M-17 pose.
+
+    The face is an average one, turned by ``head_yaw`` (radians, to the left) against the shoulders.
+
+    Args:
+        pose: (..., 17, 3) metres, any right-handed frame.
+        layout: a key of ``LAYOUTS``.
+        head_yaw: broadcastable to (...).
+
+    Returns:
+        (..., J, 3); NaN for joints that H36M-17 says nothing about (fingers, toes, ...).
+
+    Raises:
+        ValueError: unknown layout.
+    """
+    pose = np.asarray(pose, np.float64)
+    yaw = np.asarray(head_yaw, np.float64)[..., None]
+    up = _unit(pose[..., HEAD, :] - pose[..., NECK, :])
+    right = pose[..., RIGHT_SHOULDER, :] - pose[..., LEFT_SHOULDER, :]
+    right = _unit(right - (right * up).sum(-1, keepdims=True) * up)
+    forward = np.cross(up, right)
+    right, forward = np.cos(yaw) * right + np.sin(yaw) * forward, np.cos(yaw) * forward - np.sin(yaw) * right
+    joints = np.full((*pose.shape[:-2], len(layout_joints(layout)), 3), np.nan)
+    for index, name in enumerate(layout_joints(layout)):
+        if name in H36M17:
+            joints[..., index, :] = pose[..., H36M17.index(name), :]
+        elif name in _FACE:
+            x, y, z = _FACE[name]
+            joints[..., index, :] = pose[..., NECK, :] + x * right + y * forward + z * up
+    return joints
+
+
+def _unit(vector: FloatArray) -> FloatArray:
+    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)

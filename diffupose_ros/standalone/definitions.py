@@ -1,0 +1,90 @@
+"""The message and service definitions: ROS 2 Jazzy's from rosbags, services and our own from text."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, cast
+
+from rosbags.interfaces import Msgdef, Nodetype
+from rosbags.serde.cdr import generate_deserialize_cdr, generate_getsize_cdr, generate_serialize_cdr
+from rosbags.typesys import get_types_from_msg
+from rosbags.typesys.base import normalize_fieldname
+from rosbags.typesys.store import Typestore
+from rosbags.typesys.stores import ros2_jazzy
+
+from diffupose_ros.resources import PACKAGE, resource_path
+from diffupose_ros.standalone.services import SERVICES
+
+# Field defaults of the standard definitions; rosbags does not keep them.
+DEFAULTS = {("geometry_msgs/msg/Quaternion", "w"): 1.0}
+
+
+class MessageStore(Typestore):
+    """A rosbags typestore that makes our message classes and generates little-endian CDR code only."""
+
+    def get_msgdef(self, typename: str) -> Msgdef[object]:
+        if typename not in self.cache:
+            from diffupose_ros.standalone.messages import message_class
+
+            entries: Any = [(normalize_fieldname(name), desc) for name, desc in self.fielddefs[typename][1]]
+            getsize, size = generate_getsize_cdr(entries, self)
+            unused = cast(Any, None)
+            self.cache[typename] = Msgdef(
+                typename,
+                entries,
+                cast(Any, message_class(typename)._from_wire),
+                size,
+                getsize,
+                generate_serialize_cdr(entries, self, "le"),
+                unused,
+                generate_deserialize_cdr(entries, self, "le"),
+                *[unused] * 9,
+            )
+        return self.cache[typename]
+
+
+@cache
+def typestore() -> MessageStore:
+    """Return the one typestore of this process, with our own msg/*.msg in it."""
+    store = MessageStore(ros2_jazzy)
+    types: dict[str, Any] = {}
+    for path in sorted(resource_path("msg").glob("*.msg")):
+        types.update(get_types_from_msg(path.read_text(), f"{PACKAGE}/msg/{path.stem}"))
+    for name, text in SERVICES.items():
+        types.update(_service_types(name, text))
+    store.register(types)
+    return store
+
+
+def _service_types(name: str, text: str) -> dict[str, Any]:
+    """Return the request, response, event and service types that rosidl makes from one srv text."""
+    types: dict[str, Any] = {}
+    for part, fields in zip(("Request", "Response"), text.split("---"), strict=True):
+        parsed = get_types_from_msg(fields, name.replace("/srv/", "/msg/"))  # rosbags knows no srv
+        types[f"{name}_{part}"] = next(iter(parsed.values()))
+    named = {part: (Nodetype.NAME, f"{name}_{part}") for part in ("Request", "Response", "Event")}
+    types[f"{name}_Event"] = (
+        [],
+        [
+            ("info", (Nodetype.NAME, "service_msgs/msg/ServiceEventInfo")),
+            ("request", (Nodetype.SEQUENCE, (named["Request"], 1))),
+            ("response", (Nodetype.SEQUENCE, (named["Response"], 1))),
+        ],
+    )
+    types[name] = ([], [(f"{part.lower()}_message", desc) for part, desc in named.items()])
+    return types
+
+
+@cache
+def names(package: str, kind: str) -> tuple[str, ...]:
+    """Return the message (kind "msg") or service ("srv") names of a package; with "" either."""
+    found = [name.split("/") for name in typestore().types]
+    if not kind:
+        return tuple({k for p, k, _ in found if p == package})
+    services = {name.split("/")[2] for name in SERVICES if name.startswith(f"{package}/")}
+    return tuple(n for p, k, n in found if p == package and k == kind and (k == "msg" or n in services))
+
+
+def type_hash(typename: str) -> str:
+    """Return the REP-2011 hash that ROS 2 puts into the user data of every endpoint of a type."""
+    return typestore().hash_rihs01(typename)

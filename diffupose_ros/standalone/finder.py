@@ -1,0 +1,47 @@
+"""Serves ``rclpy`` from this folder and ``<pkg>.msg``, ``<pkg>.srv`` from the message definitions."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+RCLPY = Path(__file__).parent / "rclpy"
+
+
+class StandaloneFinder(MetaPathFinder):
+    """The last entry of ``sys.meta_path``: whatever else can import a module wins."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname == "rclpy":
+            return importlib.util.spec_from_file_location(
+                fullname, RCLPY / "__init__.py", submodule_search_locations=[str(RCLPY)]
+            )
+        package, _, kind = fullname.partition(".")
+        if kind not in ("", "msg", "srv") or not package.endswith(("_msgs", "_interfaces", "diffupose_ros")):
+            return None
+        from diffupose_ros.standalone import definitions  # only when needed: rosbags is slow to import
+
+        if not definitions.names(package, kind):
+            return None
+        return ModuleSpec(fullname, InterfaceLoader(), is_package=not kind)
+
+
+class InterfaceLoader(Loader):
+    """Fills ``<pkg>.msg`` with message classes and ``<pkg>.srv`` with service classes."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        from diffupose_ros.standalone import definitions, messages
+
+        package, _, kind = module.__name__.partition(".")
+        for name in definitions.names(package, kind) if kind else ():
+            maker = messages.message_class if kind == "msg" else messages.service_class
+            setattr(module, name, maker(f"{package}/{kind}/{name}"))

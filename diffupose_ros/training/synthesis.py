@@ -1,0 +1,249 @@
+"""From motion capture poses to pairs of 2D skeletons and 3D poses, as a robot's camera would see them.
+
+Everything is vectorised over the batch and driven by one ``numpy.random.Generator``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.lifting.condition import person_centred
+from diffupose_ros.skeleton import (
+    H36M17,
+    LEFT_HIP,
+    LEFT_SHOULDER,
+    MIRROR,
+    PARENTS,
+    PELVIS,
+    RIGHT_HIP,
+    RIGHT_SHOULDER,
+    THORAX,
+    detector_joints,
+    layout_joints,
+    to_h36m,
+)
+
+FloatArray = npt.NDArray[np.floating]
+_LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
+_ARMS = ([11, 12, 13], [14, 15, 16])
+_HARD = {"wrist": 1.5, "ankle": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.3}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A batch of training pairs.
+
+    Attributes:
+        features: (B, 17, 5) network input, see ``lifting.condition``.
+        poses: (B, 17, 3) metres, root-relative, in the virtual camera frame.
+    """
+
+    features: npt.NDArray[np.float32]
+    poses: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What happens to the 2D joints.
+
+    Attributes:
+        noise: probability that a person's joints carry detector noise.
+        occlusion: probability that joints are missing.
+        truncation: probability that joints outside of the image are missing.
+        layouts: detector layouts to draw from; ``h36m17`` has no derived joints.
+    """
+
+    noise: float = 0.0
+    occlusion: float = 0.0
+    truncation: float = 0.0
+    layouts: tuple[str, ...] = ("h36m17",)
+
+
+CLEAN = Conditions()
+NOISY = Conditions(noise=1)
+OCCLUDED = Conditions(noise=1, occlusion=1)
+TRAINING = Conditions(
+    noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m17", "h36m17", "coco17", "openpose18")
+)
+
+
+def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return the poses (B, 17, 3) on other bodies: size, bone lengths, hip width, mirrored; some with
+    the arms of another pose of the batch."""
+    batch = len(poses)
+    poses = _recombine_arms(poses, rng)
+    factor = np.exp(rng.normal(0, 0.05, (batch, 17)) * (rng.random((batch, 1)) < 0.7))
+    factor = (factor + factor[:, MIRROR]) / 2  # left and right alike
+    wide = rng.uniform(1, 1.7, batch) * (rng.random(batch) < 0.2)
+    factor[:, [LEFT_HIP, RIGHT_HIP]] *= np.maximum(wide, 1)[:, None]
+    factor *= np.exp(rng.normal(0, 0.05, (batch, 1)))
+    varied = poses.copy()
+    for child, parent in enumerate(PARENTS):
+        if parent >= 0:
+            bone = poses[:, child] - poses[:, parent]
+            varied[:, child] = varied[:, parent] + bone * factor[:, child, None]
+    varied[..., 2] += (poses[..., 2].min(1) - varied[..., 2].min(1))[:, None]  # feet stay on the ground
+    mirror = rng.random(batch) < 0.5
+    varied[mirror] = varied[mirror][:, MIRROR] * (-1, 1, 1)
+    return varied
+
+
+def _recombine_arms(poses: FloatArray, rng: np.random.Generator, share: float = 0.3) -> FloatArray:
+    donor = rng.permutation(len(poses))
+    torso = _torso_frames(poses)
+    turn = np.einsum("bij,bkj->bik", torso, torso[donor])
+    mixed = poses.copy()
+    for arm in _ARMS:
+        taken = rng.random(len(poses)) < share
+        shoulder, *rest = arm
+        offsets = poses[donor][:, rest] - poses[donor][:, [shoulder]]
+        moved = poses[:, [shoulder]] + np.einsum("bij,bkj->bki", turn, offsets)
+        mixed[:, rest] = np.where(taken[:, None, None], moved, poses[:, rest])
+    return mixed
+
+
+def _torso_frames(poses: FloatArray) -> FloatArray:
+    """Rotations (B, 3, 3) whose columns are the torso's right, forward and up."""
+    up = poses[:, THORAX] - poses[:, PELVIS]
+    up = up / np.linalg.norm(up, axis=-1, keepdims=True)
+    right = poses[:, RIGHT_SHOULDER] - poses[:, LEFT_SHOULDER]
+    right = right - (right * up).sum(-1, keepdims=True) * up
+    right = right / np.maximum(np.linalg.norm(right, axis=-1, keepdims=True), 1e-6)
+    return np.stack([right, np.cross(up, right), up], -1)
+
+
+def random_views(poses: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Look at poses with random cameras of robots.
+
+    Heights 0.2-2.5 m, distances 0.7-10 m, roll mostly within 10 degrees, horizontal fields of view
+    35-110 degrees, the person anywhere in the image or partly outside of it.
+
+    Args:
+        poses: (B, 17, 3) world frame, z up.
+
+    Returns:
+        (B, 17, 3) in the camera optical frame, and (B, 2) the tangents of the half fields of view.
+    """
+    batch = len(poses)
+    root = poses[:, 0]
+    azimuth = rng.uniform(-np.pi, np.pi, batch)
+    distance = np.exp(rng.uniform(np.log(0.7), np.log(10), batch))
+    ground = poses[..., 2].min(1)
+    height = ground + rng.uniform(0.2, 2.5, batch)
+    rise = np.clip(height - root[:, 2], -0.9 * distance, 0.9 * distance)
+    flat = np.sqrt(distance**2 - rise**2)
+    position = root + np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), rise], -1)
+    half_width = np.tan(np.radians(rng.uniform(35, 110, batch)) / 2)
+    half = np.stack([half_width, half_width * rng.uniform(0.5, 0.8, batch)], -1)
+    forward = root - position
+    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
+    right = np.cross(forward, (0, 0, 1))
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    down = np.cross(forward, right)
+    # The camera does not look at the person's pelvis but elsewhere, within its field of view.
+    offset = rng.uniform(-0.8, 0.8, (batch, 2)) * half
+    axis = forward + offset[:, :1] * right + offset[:, 1:] * down
+    axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
+    right = np.cross(axis, (0, 0, 1))
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    down = np.cross(axis, right)
+    roll = np.radians(rng.normal(0, 1, batch) * np.where(rng.random(batch) < 0.2, 15, 4))[:, None]
+    right, down = np.cos(roll) * right + np.sin(roll) * down, np.cos(roll) * down - np.sin(roll) * right
+    rotation = np.stack([right, down, axis], 1)
+    return np.einsum("bij,bkj->bki", rotation, poses - position[:, None]), half
+
+
+def detector_noise(xy: FloatArray, names: tuple[str, ...], rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Return image points (B, J, 2) with a detector's errors, and scores (B, J) that tell of them.
+
+    A joint's error is normal with a deviation drawn per person and joint, 0.5 % to 15 % of the person's
+    apparent size (RMS radius), larger for wrists, ankles and hips; the score falls with the deviation,
+    exp(-5 deviation), but not exactly. A few joints are outliers, a few limbs exchanged left and right.
+    """
+    batch, joints = xy.shape[:2]
+    hard = np.array([next((f for part, f in _HARD.items() if part in name), 1.0) for name in names])
+    size = apparent_size(xy)
+    sigma = np.exp(rng.uniform(np.log(0.005), np.log(0.12), (batch, 1)) + rng.normal(0, 0.4, (batch, joints))) * hard
+    outlier = rng.random((batch, joints)) < 0.01
+    sigma = np.where(outlier, rng.uniform(0.2, 1.0, (batch, joints)), sigma)
+    noisy = xy + rng.normal(0, 1, xy.shape) * (sigma * size)[..., None]
+    scores = np.exp(-5 * sigma + rng.normal(0, 0.1, sigma.shape)).clip(0.02, 1)
+    counterpart = _counterparts(names)
+    for side in ("knee", "ankle"), ("elbow", "wrist"):
+        limb = np.array([any(s in name for s in side) for name in names])
+        swap = (rng.random(batch) < 0.01)[:, None] & limb
+        noisy = np.where(swap[..., None], noisy[:, counterpart], noisy)
+        scores = np.where(swap, np.minimum(scores, rng.uniform(0.2, 0.8, (batch, 1))), scores)
+    return noisy, scores
+
+
+def apparent_size(xy: FloatArray) -> FloatArray:
+    """Return the RMS distance (B, 1) of image points (B, J, 2) from their mean, NaN points left out."""
+    return np.sqrt(np.nanvar(xy, axis=1).sum(-1, keepdims=True))
+
+
+def occlude(batch: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Return which H36M joints (B, 17) are hidden: single ones, or whole limbs."""
+    hidden = rng.random((batch, 17)) < rng.choice([0.05, 0.15, 0.3], (batch, 1))
+    limbs = np.zeros((len(_LIMBS) + 1, 17), bool)
+    for row, limb in enumerate(_LIMBS):
+        limbs[row, limb] = True
+    for _ in range(2):
+        hidden |= limbs[rng.integers(0, len(limbs), batch)] & (rng.random((batch, 1)) < 0.5)
+    return hidden
+
+
+def make_pairs(
+    poses: FloatArray, rng: np.random.Generator, conditions: Conditions = CLEAN, vary: bool = False
+) -> Pairs:
+    """Make one pair of each pose (B, 17, 3) that is far enough from its camera to be seen."""
+    poses = vary_bodies(poses, rng) if vary else poses
+    joints, half = random_views(poses, rng)
+    shown = (joints[..., 2] > 0.1).all(1)
+    joints, half = joints[shown], half[shown]
+    parts = np.array_split(rng.permutation(len(joints)), len(conditions.layouts))
+    features, rotations, order = [], [], []
+    for part, layout in zip(parts, conditions.layouts, strict=True):
+        condition = _observe(joints[part], half[part], layout, conditions, rng)
+        keep = condition.valid
+        features.append(condition.features[keep])
+        rotations.append(condition.rotation[keep])
+        order.append(part[keep])
+    relative = joints[np.concatenate(order)]
+    relative = relative - relative[:, :1]
+    virtual = np.einsum("bij,bkj->bki", np.concatenate(rotations), relative)
+    return Pairs(np.concatenate(features), virtual.astype(np.float32))
+
+
+def _observe(joints, half, layout, conditions, rng):  # type: ignore[no-untyped-def]
+    """The condition of people whose joints (B, 17, 3) a detector of ``layout`` sees."""
+    batch, names = len(joints), layout_joints(layout)
+    seen = detector_joints(joints, layout, head_yaw=rng.normal(0, 0.4, batch))
+    xy = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
+    scores = np.ones(xy.shape[:2])
+    noisy_xy, noisy_scores = detector_noise(xy, names, rng)
+    noisy = rng.random((batch, 1)) < conditions.noise
+    xy, scores = np.where(noisy[..., None], noisy_xy, xy), np.where(noisy, noisy_scores, scores)
+    hidden = occlude(batch, rng) & (rng.random((batch, 1)) < conditions.occlusion)
+    scores = np.where(_of_layout(hidden, names), 0, scores)
+    outside = (np.abs(xy) > half[:, None]).any(-1)
+    scores = np.where(outside & (rng.random((batch, 1)) < conditions.truncation), 0, scores)
+    skeletons = to_h36m(xy, scores, layout)
+    rays = np.concatenate([skeletons.keypoints, np.ones((batch, 17, 1))], -1)
+    return person_centred(rays, skeletons.scores, skeletons.status)
+
+
+def _of_layout(hidden: npt.NDArray[np.bool_], names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Hidden H36M joints (B, 17) as hidden joints of a layout (B, J); the face hides with the head."""
+    source = [H36M17.index(n) if n in H36M17 else H36M17.index("head") for n in names]
+    return hidden[:, source]
+
+
+def _counterparts(names: tuple[str, ...]) -> list[int]:
+    def other(name: str) -> str:
+        if "left" in name:
+            return name.replace("left", "right")
+        return name.replace("right", "left")
+
+    return [names.index(other(name)) for name in names]
