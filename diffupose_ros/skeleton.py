@@ -154,46 +154,19 @@ def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str) -> Ske
     )
 
 
-# Face of an average adult in metres: right of, forward of and above the neck joint.
-_FACE = {
-    "nose": (0.0, 0.11, 0.01),
-    "left_eye": (-0.032, 0.085, 0.045), "right_eye": (0.032, 0.085, 0.045),
-    "left_ear": (-0.075, 0.01, 0.025), "right_ear": (0.075, 0.01, 0.025),
-}  # fmt: skip
+def unit(vector: FloatArray) -> FloatArray:
+    """Return the vectors (..., 3) at length 1; zero vectors stay zero."""
+    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
 
 
-def detector_joints(pose: npt.ArrayLike, layout: str, head_yaw: npt.ArrayLike = 0.0) -> FloatArray:
-    """Return where a detector of ``layout`` would see the joints of an H36M-17 pose.
-
-    The face is an average one, turned by ``head_yaw`` (radians, to the left) against the shoulders.
+def pelvis_axes(pose: npt.ArrayLike) -> FloatArray:
+    """Return rotations (..., 3, 3) whose columns are the pelvis' x forward, y left, z up (REP-103).
 
     Args:
-        pose: (..., 17, 3) metres, any right-handed frame.
-        layout: a key of ``LAYOUTS``.
-        head_yaw: broadcastable to (...).
-
-    Returns:
-        (..., J, 3); NaN for joints that H36M-17 says nothing about (fingers, toes, ...).
-
-    Raises:
-        ValueError: unknown layout.
+        pose: (..., 17, 3), any right-handed frame.
     """
     pose = np.asarray(pose, np.float64)
-    yaw = np.asarray(head_yaw, np.float64)[..., None]
-    up = _unit(pose[..., HEAD, :] - pose[..., NECK, :])
-    right = pose[..., RIGHT_SHOULDER, :] - pose[..., LEFT_SHOULDER, :]
-    right = _unit(right - (right * up).sum(-1, keepdims=True) * up)
-    forward = np.cross(up, right)
-    right, forward = np.cos(yaw) * right + np.sin(yaw) * forward, np.cos(yaw) * forward - np.sin(yaw) * right
-    joints = np.full((*pose.shape[:-2], len(layout_joints(layout)), 3), np.nan)
-    for index, name in enumerate(layout_joints(layout)):
-        if name in H36M17:
-            joints[..., index, :] = pose[..., H36M17.index(name), :]
-        elif name in _FACE:
-            x, y, z = _FACE[name]
-            joints[..., index, :] = pose[..., NECK, :] + x * right + y * forward + z * up
-    return joints
-
-
-def _unit(vector: FloatArray) -> FloatArray:
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
+    left = unit(pose[..., LEFT_HIP, :] - pose[..., RIGHT_HIP, :])
+    up = pose[..., SPINE, :] - pose[..., PELVIS, :]
+    up = unit(up - (up * left).sum(-1, keepdims=True) * left)
+    return np.stack([np.cross(left, up), left, up], -1)

@@ -1,8 +1,8 @@
-"""The ``robust`` denoiser's view of a 2D skeleton: person-centred rays.
+"""The denoiser's view of a 2D skeleton.
 
-A virtual camera with the same centre is turned to look at the person, and the image in it is scaled by
+``robust`` sees person-centred rays: a virtual camera with the same centre is turned to look at the person, and the image in it is scaled by
 the person's apparent size. What the network then sees does not depend on where in the image the person
-stands, on the focal length, or on the resolution.
+stands, on the focal length, or on the resolution. ``paper`` sees the image, as its authors' code does.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.skeleton import Status
+from diffupose_ros.camera import Camera
+from diffupose_ros.skeleton import Skeletons2D, Status
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -27,8 +28,9 @@ class Condition:
     """Network input of P people.
 
     Attributes:
-        features: (P, 17, 5) float32: ray x and y in the virtual camera over the apparent size, score,
-            whether derived, log of the apparent size; all but the last 0 where missing.
+        features: float32, (P, 17, 5): ray x and y in the virtual camera over the apparent size, score,
+            whether derived, log of the apparent size; all but the last 0 where missing. ``paper``:
+            (P, 17, 2).
         rotation: (P, 3, 3) camera frame to virtual camera frame.
         valid: (P,) bool, False where fewer than ``MIN_JOINTS`` joints were seen.
     """
@@ -81,8 +83,20 @@ def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.
     return Condition(features.astype(np.float32), rotation, seen.sum(1) >= MIN_JOINTS)
 
 
-def mirrored_condition(features: npt.NDArray[np.float32], mirror: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-    """Return the features of the mirrored people: left and right exchanged, x negated."""
-    flipped = features[:, mirror].copy()
-    flipped[..., 0] *= -1
-    return flipped
+def image_centred(skeletons: Skeletons2D, camera: Camera) -> Condition:
+    """Return the network input of the ``paper`` variant: X / w * 2 - (1, h / w) over the full image.
+
+    It knows nothing of missing joints: they are put at the centre of the others.
+
+    Raises:
+        ValueError: the camera's image size is not known.
+    """
+    if camera.width <= 0 or camera.height <= 0:
+        raise ValueError("a model of the paper's variant needs the image's size: give Camera width and height")
+    seen = skeletons.status != Status.MISSING
+    count = np.maximum(seen.sum(1), 1)
+    centre = np.where(seen[..., None], skeletons.keypoints, 0).sum(1) / count[:, None]
+    pixels = np.where(seen[..., None], skeletons.keypoints, centre[:, None])
+    features = pixels / camera.width * 2 - (1, camera.height / camera.width)
+    rotation = np.broadcast_to(np.eye(3), (len(features), 3, 3))
+    return Condition(features.astype(np.float32), rotation, seen.sum(1) >= MIN_JOINTS)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.lifting.condition import person_centred
+from diffupose_ros.lifting.condition import Condition, person_centred
+from diffupose_ros.simulation import detector_joints, detector_noise
 from diffupose_ros.skeleton import (
     H36M17,
     LEFT_HIP,
@@ -19,15 +20,14 @@ from diffupose_ros.skeleton import (
     RIGHT_HIP,
     RIGHT_SHOULDER,
     THORAX,
-    detector_joints,
     layout_joints,
     to_h36m,
+    unit,
 )
 
 FloatArray = npt.NDArray[np.floating]
 _LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
 _ARMS = ([11, 12, 13], [14, 15, 16])
-_HARD = {"wrist": 1.5, "ankle": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.3}
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,9 @@ def _recombine_arms(poses: FloatArray, rng: np.random.Generator, share: float = 
 
 def _torso_frames(poses: FloatArray) -> FloatArray:
     """Rotations (B, 3, 3) whose columns are the torso's right, forward and up."""
-    up = poses[:, THORAX] - poses[:, PELVIS]
-    up = up / np.linalg.norm(up, axis=-1, keepdims=True)
+    up = unit(poses[:, THORAX] - poses[:, PELVIS])
     right = poses[:, RIGHT_SHOULDER] - poses[:, LEFT_SHOULDER]
-    right = right - (right * up).sum(-1, keepdims=True) * up
-    right = right / np.maximum(np.linalg.norm(right, axis=-1, keepdims=True), 1e-6)
+    right = unit(right - (right * up).sum(-1, keepdims=True) * up)
     return np.stack([right, np.cross(up, right), up], -1)
 
 
@@ -136,51 +134,18 @@ def random_views(poses: FloatArray, rng: np.random.Generator) -> tuple[FloatArra
     position = root + np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), rise], -1)
     half_width = np.tan(np.radians(rng.uniform(35, 110, batch)) / 2)
     half = np.stack([half_width, half_width * rng.uniform(0.5, 0.8, batch)], -1)
-    forward = root - position
-    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
-    right = np.cross(forward, (0, 0, 1))
-    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    forward = unit(root - position)
+    right = unit(np.cross(forward, (0, 0, 1)))
     down = np.cross(forward, right)
     # The camera does not look at the person's pelvis but elsewhere, within its field of view.
     offset = rng.uniform(-0.8, 0.8, (batch, 2)) * half
-    axis = forward + offset[:, :1] * right + offset[:, 1:] * down
-    axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
-    right = np.cross(axis, (0, 0, 1))
-    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    axis = unit(forward + offset[:, :1] * right + offset[:, 1:] * down)
+    right = unit(np.cross(axis, (0, 0, 1)))
     down = np.cross(axis, right)
     roll = np.radians(rng.normal(0, 1, batch) * np.where(rng.random(batch) < 0.2, 15, 4))[:, None]
     right, down = np.cos(roll) * right + np.sin(roll) * down, np.cos(roll) * down - np.sin(roll) * right
     rotation = np.stack([right, down, axis], 1)
     return np.einsum("bij,bkj->bki", rotation, poses - position[:, None]), half
-
-
-def detector_noise(xy: FloatArray, names: tuple[str, ...], rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """Return image points (B, J, 2) with a detector's errors, and scores (B, J) that tell of them.
-
-    A joint's error is normal with a deviation drawn per person and joint, 0.5 % to 15 % of the person's
-    apparent size (RMS radius), larger for wrists, ankles and hips; the score falls with the deviation,
-    exp(-5 deviation), but not exactly. A few joints are outliers, a few limbs exchanged left and right.
-    """
-    batch, joints = xy.shape[:2]
-    hard = np.array([next((f for part, f in _HARD.items() if part in name), 1.0) for name in names])
-    size = apparent_size(xy)
-    sigma = np.exp(rng.uniform(np.log(0.005), np.log(0.12), (batch, 1)) + rng.normal(0, 0.4, (batch, joints))) * hard
-    outlier = rng.random((batch, joints)) < 0.01
-    sigma = np.where(outlier, rng.uniform(0.2, 1.0, (batch, joints)), sigma)
-    noisy = xy + rng.normal(0, 1, xy.shape) * (sigma * size)[..., None]
-    scores = np.exp(-5 * sigma + rng.normal(0, 0.1, sigma.shape)).clip(0.02, 1)
-    counterpart = _counterparts(names)
-    for side in ("knee", "ankle"), ("elbow", "wrist"):
-        limb = np.array([any(s in name for s in side) for name in names])
-        swap = (rng.random(batch) < 0.01)[:, None] & limb
-        noisy = np.where(swap[..., None], noisy[:, counterpart], noisy)
-        scores = np.where(swap, np.minimum(scores, rng.uniform(0.2, 0.8, (batch, 1))), scores)
-    return noisy, scores
-
-
-def apparent_size(xy: FloatArray) -> FloatArray:
-    """Return the RMS distance (B, 1) of image points (B, J, 2) from their mean, NaN points left out."""
-    return np.sqrt(np.nanvar(xy, axis=1).sum(-1, keepdims=True))
 
 
 def occlude(batch: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -216,13 +181,16 @@ def make_pairs(
     return Pairs(np.concatenate(features), virtual.astype(np.float32))
 
 
-def _observe(joints, half, layout, conditions, rng):  # type: ignore[no-untyped-def]
+def _observe(
+    joints: FloatArray, half: FloatArray, layout: str, conditions: Conditions, rng: np.random.Generator
+) -> Condition:
     """The condition of people whose joints (B, 17, 3) a detector of ``layout`` sees."""
     batch, names = len(joints), layout_joints(layout)
     seen = detector_joints(joints, layout, head_yaw=rng.normal(0, 0.4, batch))
     xy = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
     scores = np.ones(xy.shape[:2])
-    noisy_xy, noisy_scores = detector_noise(xy, names, rng)
+    level = np.exp(rng.uniform(np.log(0.005), np.log(0.12), (batch, 1)))
+    noisy_xy, noisy_scores = detector_noise(xy, names, level, rng)
     noisy = rng.random((batch, 1)) < conditions.noise
     xy, scores = np.where(noisy[..., None], noisy_xy, xy), np.where(noisy, noisy_scores, scores)
     hidden = occlude(batch, rng) & (rng.random((batch, 1)) < conditions.occlusion)
@@ -238,12 +206,3 @@ def _of_layout(hidden: npt.NDArray[np.bool_], names: tuple[str, ...]) -> npt.NDA
     """Hidden H36M joints (B, 17) as hidden joints of a layout (B, J); the face hides with the head."""
     source = [H36M17.index(n) if n in H36M17 else H36M17.index("head") for n in names]
     return hidden[:, source]
-
-
-def _counterparts(names: tuple[str, ...]) -> list[int]:
-    def other(name: str) -> str:
-        if "left" in name:
-            return name.replace("left", "right")
-        return name.replace("right", "left")
-
-    return [names.index(other(name)) for name in names]

@@ -1,0 +1,207 @@
+"""Checkpoints: our safetensors files with all that is needed to use them, and the official ones.
+
+A file holds the denoiser's weights (``denoiser.*``), its calibration (``calibration.*``) and, in the
+metadata key ``diffupose``, JSON: the denoiser's configuration, the diffusion process, and a free
+``card`` that says how the model was trained and what it measured.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.lifting.diffusion import Diffusion, Prediction, Schedule
+from diffupose_ros.lifting.uncertainty import Calibration
+from diffupose_ros.resources import resource_path
+from diffupose_ros.skeleton import PARENTS
+
+_FORMAT = 1
+PARENTS_16 = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14)
+"""H36M without neck/nose, as the authors use with HRNet input; the head then hangs on the thorax."""
+
+
+@dataclass(frozen=True)
+class DiffusionConfig:
+    """The diffusion process that a denoiser was trained for; see ``Diffusion``.
+
+    Attributes:
+        pose_scale: metres per unit of x0.
+    """
+
+    steps: int = 100
+    schedule: Schedule = "cosine"
+    prediction: Prediction = "velocity"
+    clamp: float | None = None
+    pose_scale: float = 0.3
+
+    def process(self) -> Diffusion:
+        """Return the process."""
+        return Diffusion(self.steps, self.schedule, self.prediction, self.clamp)
+
+    @classmethod
+    def paper(cls) -> "DiffusionConfig":
+        """Return the released code's process."""
+        return cls(prediction="epsilon", clamp=1.0, pose_scale=1.0)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A denoiser's weights and what they mean.
+
+    Attributes:
+        denoiser: its configuration.
+        diffusion: the process it was trained for.
+        weights: its state dict, float32.
+        calibration: of its covariances.
+        card: training data, metrics, licence: anything JSON can hold.
+    """
+
+    denoiser: DenoiserConfig
+    diffusion: DiffusionConfig
+    weights: dict[str, Tensor]
+    calibration: Calibration = field(default_factory=Calibration.none)
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Denoiser:
+        """Return the denoiser with these weights, in evaluation mode.
+
+        Raises:
+            ValueError: the weights are of another architecture than the configuration.
+        """
+        model = Denoiser(self.denoiser)
+        try:
+            model.load_state_dict(self.weights)
+        except RuntimeError as error:
+            raise ValueError(
+                f"the weights do not fit a {self.denoiser.variant} denoiser with {self.denoiser.joints} joints and "
+                f"d = {self.denoiser.channels}: {_first_lines(error)}"
+            ) from None
+        return model.eval().requires_grad_(False)
+
+
+def weights_path(name_or_path: str | Path) -> Path:
+    """Return the file of a shipped checkpoint's name ("default") or of a path.
+
+    Raises:
+        FileNotFoundError: neither a shipped name nor a file; says which names there are.
+    """
+    folder = resource_path("resource/weights")
+    for path in (Path(name_or_path).expanduser(), folder / f"{name_or_path}.safetensors"):
+        if path.is_file():
+            return path
+    shipped = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors")))
+    raise FileNotFoundError(f"no weights {str(name_or_path)!r}: expected a file, or one of the shipped: {shipped}")
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint, whole or not at all; matrices in float16, vectors in float32."""
+    tensors = {
+        f"denoiser.{name}": value.to(torch.float16 if value.ndim > 1 else torch.float32).contiguous()
+        for name, value in checkpoint.weights.items()
+        if value.is_floating_point()
+    }
+    for name, array in asdict(checkpoint.calibration).items():
+        tensors[f"calibration.{name}"] = torch.tensor(np.ascontiguousarray(array), dtype=torch.float32)
+    meta = {
+        "format": _FORMAT,
+        "denoiser": asdict(checkpoint.denoiser),
+        "diffusion": asdict(checkpoint.diffusion),
+        "card": checkpoint.card,
+    }
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"diffupose": json.dumps(meta)})
+    os.replace(partial, path)
+
+
+def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
+    """Load one of our checkpoints, or import an official ``.pt`` / ``.pth``.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a checkpoint, truncated, or of another format.
+    """
+    path = weights_path(name_or_path)
+    if path.suffix in (".pt", ".pth"):
+        return import_official(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = json.loads((file.metadata() or {}).get("diffupose", "null"))
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: truncated, or not a safetensors file: {error}") from None
+    if meta is None or meta.get("format") != _FORMAT:
+        raise ValueError(f"{path}: not a diffupose checkpoint of format {_FORMAT}; make one with `diffupose train` "
+                         "or `diffupose import-checkpoint`")
+    config = meta["denoiser"] | {"parents": tuple(meta["denoiser"]["parents"])}
+    weights = {name.removeprefix("denoiser."): v for name, v in tensors.items() if name.startswith("denoiser.")}
+    weights |= {
+        name.replace("running_mean", "num_batches_tracked"): torch.tensor(0)
+        for name in weights
+        if name.endswith("running_mean")
+    }
+    calibration = {n: tensors[f"calibration.{n}"].numpy().astype(np.float64) for n in ("prior", "strength", "scale")}
+    return Checkpoint(
+        DenoiserConfig(**config), DiffusionConfig(**meta["diffusion"]), weights, Calibration(**calibration), meta["card"]
+    )
+
+
+_OFFICIAL_NAMES = {
+    "gconv_input.0.": "input.",
+    "gconv_layers.": "blocks.",
+    "gconv_output.": "output.",
+    "time_mlp.1.": "time_embedding.mlp.0.",
+    "time_mlp.3.": "time_embedding.mlp.2.",
+    "block1.": "time1.",
+    "block2.": "time2.",
+    "non_local.": "non_local.",
+}
+_OFFICIAL_ANCHOR = "gconv_input.0.gconv.W"
+
+
+def import_official(path: Path) -> Checkpoint:
+    """Import a checkpoint of the authors' released code; of its two copies the averaged (EMA) one.
+
+    Also takes the bare state dict of the network.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not such a checkpoint.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
+        raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {_first_lines(error)}") from None
+    state = loaded.get("ema", loaded.get("model", loaded)) if isinstance(loaded, dict) else {}
+    anchors = [name for name in state if str(name).endswith(_OFFICIAL_ANCHOR)]
+    # An EMA wrapper holds the online model too; its own copy is the one evaluated.
+    anchors.sort(key=lambda name: not name.startswith("ema_model"))
+    if not anchors:
+        raise ValueError(f"{path}: not a DiffuPose checkpoint: no parameter named ...{_OFFICIAL_ANCHOR}")
+    prefix = anchors[0].removesuffix(_OFFICIAL_ANCHOR)
+    official = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
+    weights = {}
+    for name, value in official.items():
+        for old, new in _OFFICIAL_NAMES.items():
+            if name.startswith(old):  # block3 is never called, the schedule's buffers are computed
+                weights[new + name.removeprefix(old)] = value[..., 0, 0] if value.ndim == 4 else value
+    joints, channels = weights["input.gconv.M"].shape
+    if joints not in (16, 17):
+        raise ValueError(f"{path}: a network for {joints} joints; only Human3.6M's 16 or 17 are supported")
+    config = DenoiserConfig.paper(channels, PARENTS if joints == 17 else PARENTS_16)
+    checkpoint = Checkpoint(config, DiffusionConfig.paper(), weights, card={"source": "official DiffuPose checkpoint"})
+    checkpoint.build()
+    return checkpoint
+
+
+def _first_lines(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,275 @@
+"""People's 2D joints in, 3D skeletons with uncertainty out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from diffupose_ros.camera import HEIGHT_SPREAD, Camera, RootFit, solve_root
+from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
+from diffupose_ros.lifting.condition import Condition, image_centred, person_centred
+from diffupose_ros.lifting.uncertainty import calibrated_covariance, sample_covariance
+from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX, Skeletons2D, Status, pelvis_axes, to_h36m
+
+FloatArray = npt.NDArray[np.floating]
+NO_NECK = [j for j in range(17) if j != NECK]
+"""The joints of a 16-joint network."""
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """3D skeletons of P people, in metres in the camera's optical frame (REP-103); joints as in H36M-17.
+
+    People with fewer than three usable joints are NaN throughout; ``valid`` tells.
+
+    Attributes:
+        mean: (P, 17, 3) joint positions.
+        covariance: (P, 17, 3, 3) m^2, calibrated, of the joint positions relative to the root. The
+            uncertainty of a position in the camera frame is this plus ``root_covariance``.
+        hypotheses: (P, N, 17, 3) joint positions of each sampled pose.
+        root: (P, 3) pelvis position, the same as ``mean[:, 0]``.
+        root_covariance: (P, 3, 3) m^2.
+        orientation: (P, 3, 3) columns are the pelvis' x forward, y left, z up.
+        orientation_covariance: (P, 3, 3) rad^2, about the camera frame's axes.
+        reprojection_error: (P,) px, RMS over the measured joints; NaN without any.
+        scores: (P, 17) of the 2D joints; 0 where missing.
+        status: (P, 17) ``Status`` of the 2D joints; a MISSING joint's position is inferred.
+        valid: (P,) bool.
+    """
+
+    mean: FloatArray
+    covariance: FloatArray
+    hypotheses: FloatArray
+    root: FloatArray
+    root_covariance: FloatArray
+    orientation: FloatArray
+    orientation_covariance: FloatArray
+    reprojection_error: FloatArray
+    scores: FloatArray
+    status: npt.NDArray[np.int8]
+    valid: npt.NDArray[np.bool_]
+
+
+class Lifter:
+    """A lifting model, ready to use.
+
+    >>> lifter = Lifter.load("default")
+    >>> lifted = lifter.lift(keypoints, scores, Camera(K, D), layout="coco17")
+
+    Args:
+        checkpoint: the model.
+        device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
+
+    Raises:
+        ValueError: a device that is not there.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        self.checkpoint = checkpoint
+        self.device = _device(device)
+        self.diffusion = checkpoint.diffusion.process()
+        self._denoiser = checkpoint.build().to(self.device)
+        joints = checkpoint.denoiser.joints
+        self._mirror = torch.tensor(MIRROR if joints == 17 else _mirror_without_neck(), device=self.device)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path = "default", device: str = "auto") -> "Lifter":
+        """Load a shipped model by name, or a file: ours (.safetensors) or official (.pt, .pth).
+
+        Raises:
+            FileNotFoundError: no such model.
+            ValueError: a broken file, or a device that is not there.
+        """
+        return cls(load_checkpoint(name_or_path), device)
+
+    def lift(
+        self,
+        keypoints: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        camera: Camera,
+        layout: str = "coco17",
+        hypotheses: int = 10,
+        steps: int = 5,
+        flip: bool = True,
+        seed: int | None = None,
+    ) -> Lifted:
+        """Lift P people in one batch.
+
+        Joints that are NaN, infinite or scored 0 are missing. With a seed a person's pose does not depend
+        on who else is in the batch.
+
+        Args:
+            keypoints: (P, J, 2) pixels in the (distorted) image of ``camera``; P may be 0.
+            scores: (P, J) confidence in [0, 1].
+            camera: who took the image.
+            layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``; J is its number of joints.
+            hypotheses: number N of poses to sample for each person.
+            steps: DDIM steps, 1 to 100.
+            flip: average each denoiser evaluation with that of the mirror image.
+            seed: of the sampling; None for a fresh one.
+
+        Raises:
+            ValueError: shapes, layout or numbers that do not fit; says what was expected.
+        """
+        skeletons = to_h36m(keypoints, scores, layout)
+        return self.lift_h36m(skeletons, camera, hypotheses, steps, flip, seed)
+
+    def lift_h36m(
+        self,
+        skeletons: Skeletons2D,
+        camera: Camera,
+        hypotheses: int = 10,
+        steps: int = 5,
+        flip: bool = True,
+        seed: int | None = None,
+    ) -> Lifted:
+        """Lift people whose joints are already converted, of several layouts perhaps; see ``lift``."""
+        if hypotheses < 1:
+            raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
+        self.diffusion.timesteps(steps)  # raises
+        rays = camera.rays(np.where((skeletons.status == Status.MISSING)[..., None], np.nan, skeletons.keypoints))
+        if self.checkpoint.denoiser.variant == "robust":
+            condition = person_centred(rays, skeletons.scores, skeletons.status)
+        else:
+            condition = image_centred(skeletons, camera)
+        poses = self.sample(condition, hypotheses, steps, flip, seed)
+        return self._place(poses, condition, rays, skeletons, camera)
+
+    @torch.inference_mode()
+    def sample(
+        self, condition: Condition, hypotheses: int, steps: int, flip: bool = True, seed: int | None = None
+    ) -> FloatArray:
+        """Draw root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
+
+        All people, hypotheses and mirror images are one batch. The noise of the hypotheses is drawn
+        once, centred over them (their mean is then that of many more), and shared by all people.
+        """
+        config = self.checkpoint.denoiser
+        features = condition.features if config.joints == 17 else condition.features[:, NO_NECK]
+        people = len(features)
+        if people == 0:
+            return np.zeros((0, hypotheses, 17, 3))
+        generator = torch.Generator()
+        generator.manual_seed(seed) if seed is not None else generator.seed()
+        noise = torch.randn(hypotheses, config.joints, 3, generator=generator)
+        if hypotheses > 1:
+            noise = (noise - noise.mean(0)) * (hypotheses / (hypotheses - 1)) ** 0.5
+        x = noise.to(self.device).repeat(people, 1, 1)
+        y = torch.from_numpy(features).to(self.device).repeat_interleave(hypotheses, 0)
+        x0 = self.diffusion.ddim(self._symmetric(y) if flip else self._plain(y), x, steps)
+        poses = x0.view(people, hypotheses, config.joints, 3).double().cpu().numpy()
+        poses = poses * self.checkpoint.diffusion.pose_scale
+        if config.joints == 16:
+            # The released 16-joint networks know no neck: halfway from thorax to head.
+            head = NO_NECK.index(HEAD)
+            poses = np.insert(poses, NECK, (poses[:, :, THORAX] + poses[:, :, head]) / 2, axis=2)
+        return np.asarray(poses - poses[:, :, :1])
+
+    def _plain(self, y: Tensor):  # type: ignore[no-untyped-def]
+        def denoise(x: Tensor, t: int) -> Tensor:
+            return self._denoiser(x, y, torch.full((1,), t, device=self.device))[..., :3]
+
+        return denoise
+
+    def _symmetric(self, y: Tensor):  # type: ignore[no-untyped-def]
+        """The denoiser made equivariant to mirroring: the average over the pose and its mirror image."""
+        both = torch.cat((y, self._mirrored(y)))
+        plain = self._plain(both)
+
+        def denoise(x: Tensor, t: int) -> Tensor:
+            straight, mirrored = plain(torch.cat((x, self._mirrored(x))), t).chunk(2)
+            return (straight + self._mirrored(mirrored)) / 2
+
+        return denoise
+
+    def _mirrored(self, x: Tensor) -> Tensor:
+        mirrored = x[:, self._mirror]
+        mirrored[..., 0].neg_()
+        return mirrored
+
+    def _place(
+        self, poses: FloatArray, condition: Condition, rays: FloatArray, skeletons: Skeletons2D, camera: Camera
+    ) -> Lifted:
+        """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame."""
+        seen = np.isfinite(rays).all(-1) & (skeletons.status != Status.MISSING)
+        virtual_rays = np.einsum("pij,pkj->pki", condition.rotation, np.where(seen[..., None], rays, 0))
+        seen &= virtual_rays[..., 2] > 0.1
+        seen[~condition.valid] = True  # anything finite; these people become NaN below
+        virtual_rays[~condition.valid] = (0, 0, 1)
+        weights = np.where(seen, np.maximum(skeletons.scores, 0.05) ** 2, 0)
+        mean = poses.mean(1)
+        fit = solve_root(poses, virtual_rays[:, None], weights[:, None])
+        mean_fit = solve_root(mean, virtual_rays, weights)
+        covariance = calibrated_covariance(poses, skeletons.status, self.checkpoint.calibration)
+        root_covariance = _root_covariance(fit, mean_fit)
+
+        back = np.swapaxes(condition.rotation, 1, 2)
+        mean = np.einsum("pij,pkj->pki", back, mean + mean_fit.root[:, None])
+        placed = np.einsum("pij,pnkj->pnki", back, poses + fit.root[:, :, None])
+        orientation = pelvis_axes(mean)
+        turned = pelvis_axes(placed)
+        lifted = Lifted(
+            mean=mean,
+            covariance=_rotate(back[:, None], covariance),
+            hypotheses=placed,
+            root=mean[:, 0],
+            root_covariance=_rotate(back, root_covariance),
+            orientation=orientation,
+            orientation_covariance=_orientation_covariance(orientation, turned),
+            reprojection_error=_reprojection_error(mean, skeletons, camera),
+            scores=skeletons.scores,
+            status=skeletons.status,
+            valid=condition.valid,
+        )
+        for array in vars(lifted).values():
+            if array.dtype == np.float64 and array is not skeletons.scores:
+                array[~condition.valid] = np.nan
+        return lifted
+
+
+def _root_covariance(fit: RootFit, mean_fit: RootFit) -> FloatArray:
+    """Covariance of the root: of the fit, between hypotheses, and no less than body size leaves open."""
+    between = sample_covariance(fit.root[:, :, None])[:, 0]
+    size = HEIGHT_SPREAD**2 * np.einsum("pi,pj->pij", mean_fit.root, mean_fit.root)
+    return np.asarray(fit.covariance.mean(1) + between + size)
+
+
+def _rotate(rotation: FloatArray, covariance: FloatArray) -> FloatArray:
+    return np.asarray(rotation @ covariance @ np.swapaxes(rotation, -1, -2))
+
+
+def _orientation_covariance(mean: FloatArray, hypotheses: FloatArray) -> FloatArray:
+    """Covariance (P, 3, 3) of the rotations from the mean's axes (P, 3, 3) to each hypothesis' (P, N, 3, 3)."""
+    people, count = hypotheses.shape[:2]
+    if people == 0:
+        return np.zeros((0, 3, 3))
+    turn = Rotation.from_matrix((hypotheses @ np.swapaxes(mean, 1, 2)[:, None]).reshape(-1, 3, 3)).as_rotvec()
+    turn = turn.reshape(people, count, 3)
+    return np.asarray(np.einsum("pni,pnj->pij", turn, turn) / count + 1e-6 * np.eye(3))
+
+
+def _reprojection_error(mean: FloatArray, skeletons: Skeletons2D, camera: Camera) -> FloatArray:
+    squared = ((camera.project(mean) - skeletons.keypoints) ** 2).sum(-1)
+    counted = (skeletons.status == Status.MEASURED) & np.isfinite(squared)
+    total = np.where(counted, squared, 0).sum(-1)
+    count = counted.sum(-1)
+    return np.where(count > 0, np.sqrt(total / np.maximum(count, 1)), np.nan)
+
+
+def _mirror_without_neck() -> list[int]:
+    return [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except Exception as error:  # noqa: BLE001 - torch raises different kinds for each backend
+        raise ValueError(f"device {name!r} cannot be used: {' '.join(str(error).split())[:200]}") from None
+    return device

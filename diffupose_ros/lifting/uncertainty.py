@@ -1,0 +1,112 @@
+"""From hypotheses to a mean and a calibrated covariance for each joint."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.skeleton import Status
+
+FloatArray = npt.NDArray[np.floating]
+
+CHI2_3 = {0.5: 2.366, 0.9: 6.251, 0.95: 7.815}
+"""Squared Mahalanobis radius of the ellipsoid in 3D that holds 50, 90, 95 % of a normal distribution."""
+
+MIN_VARIANCE = 0.001**2
+"""m^2 added to every direction, so that a covariance can be inverted."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the spread of the hypotheses becomes a covariance, by ``Status`` class and joint.
+
+    An inverse-Wishart estimate: a prior covariance, worth ``strength`` hypotheses, is mixed with the
+    sample covariance; so few hypotheses, even one, give a sensible answer. All of it in the virtual
+    camera's frame, whose z axis is the unseen direction. Fitted on validation subjects
+    (``diffupose_ros.training.calibrate``) and stored in the checkpoint.
+
+    Attributes:
+        prior: (3, 17, 3, 3) m^2.
+        strength: (3, 17) number of hypotheses that the prior counts for.
+        scale: (3, 17) factor on the mixture.
+    """
+
+    prior: FloatArray
+    strength: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def none(cls) -> "Calibration":
+        """Return the calibration of a model that has none: hardly more than the sample covariance."""
+        prior = np.broadcast_to(np.eye(3) * 0.1**2, (len(Status), 17, 3, 3))
+        return cls(prior, np.full((len(Status), 17), 1.0), np.ones((len(Status), 17)))
+
+
+def sample_covariance(hypotheses: FloatArray) -> FloatArray:
+    """Return the covariances (P, J, 3, 3) of hypotheses (P, N, J, 3); zero for one hypothesis."""
+    centred = hypotheses - hypotheses.mean(1, keepdims=True)
+    return np.asarray(np.einsum("pnji,pnjk->pjik", centred, centred) / max(hypotheses.shape[1] - 1, 1))
+
+
+def calibrated_covariance(
+    hypotheses: FloatArray, status: npt.NDArray[np.integer], calibration: Calibration
+) -> FloatArray:
+    """Return the covariances (P, 17, 3, 3) in m^2 of root-relative hypotheses.
+
+    Args:
+        hypotheses: (P, N, 17, 3) metres, root-relative, in the virtual camera's frame.
+        status: (P, 17) values of ``Status``.
+        calibration: of the model that drew the hypotheses.
+    """
+    freedom = hypotheses.shape[1] - 1
+    joint = np.arange(status.shape[1])
+    prior, strength = calibration.prior[status, joint], calibration.strength[status, joint]
+    scale = (calibration.scale[status, joint] / (strength + freedom))[..., None, None]
+    mixture = strength[..., None, None] * prior + freedom * sample_covariance(hypotheses)
+    return np.asarray(scale * mixture + MIN_VARIANCE * np.eye(3))
+
+
+def mahalanobis2(error: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return the squared Mahalanobis lengths (...) of errors (..., 3)."""
+    return np.asarray((error * np.linalg.solve(covariance, error[..., None])[..., 0]).sum(-1))
+
+
+def fit_calibration(
+    hypotheses: FloatArray, error: FloatArray, status: npt.NDArray[np.integer]
+) -> Calibration:
+    """Fit the calibration on poses whose truth is known.
+
+    For each class and joint, the strength and scale are chosen for which the 50, 90 and 95 % ellipsoids
+    hold nearest to 50, 90 and 95 % of the errors; the prior is the errors' own covariance.
+
+    Args:
+        hypotheses: (P, N, 17, 3) metres, root-relative, virtual camera frame.
+        error: (P, 17, 3) metres, mean of the hypotheses minus truth, same frame.
+        status: (P, 17) values of ``Status``.
+    """
+    fitted = Calibration.none()
+    prior, strength, scale = fitted.prior.copy(), fitted.strength.copy(), fitted.scale.copy()
+    freedom, spread = hypotheses.shape[1] - 1, sample_covariance(hypotheses)
+    for j in range(1, status.shape[1]):
+        for c in Status:
+            here = status[:, j] == c
+            if here.sum() < 100:  # too few to tell: as for the joint in general
+                here = np.ones(len(here), bool)
+            e, s = error[here, j], spread[here, j]
+            prior[c, j] = np.einsum("ni,nk->ik", e, e) / len(e)
+            candidates = [
+                (*_ellipsoid_fit(e, (nu * prior[c, j] + freedom * s) / (nu + freedom)), nu)
+                for nu in (0.5, 1, 2, 4, 8, 16, 32, 64)
+            ]
+            _, scale[c, j], strength[c, j] = min(candidates)
+    prior[:, 0], strength[:, 0], scale[:, 0] = 0, 1, 1  # the root relative to itself
+    return Calibration(prior, strength, scale)
+
+
+def _ellipsoid_fit(error: FloatArray, covariance: FloatArray) -> tuple[float, float]:
+    """Return (negative log likelihood at the best factor on the covariance, that factor)."""
+    covariance = covariance + MIN_VARIANCE * np.eye(3)
+    distance = mahalanobis2(error, covariance)
+    factor = float(np.exp(np.mean([np.log(np.quantile(distance, q) / r) for q, r in CHI2_3.items()])))
+    likelihood = np.mean(distance / factor + np.linalg.slogdet(covariance)[1] + 3 * np.log(factor))
+    return float(likelihood), factor

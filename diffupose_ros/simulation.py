@@ -1,0 +1,206 @@
+"""A simulated world: recorded people in front of a camera, and a 2D detector with its errors."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.camera import Camera
+from diffupose_ros.skeleton import (
+    H36M17,
+    HEAD,
+    LEFT_SHOULDER,
+    NECK,
+    RIGHT_SHOULDER,
+    layout_joints,
+    unit,
+)
+
+FloatArray = npt.NDArray[np.floating]
+
+_HARD = {"wrist": 1.5, "ankle": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.3}
+"""Factor on the error of joints that detectors find harder."""
+# Face of an average adult in metres: right of, forward of and above the neck joint.
+_FACE = {
+    "nose": (0.0, 0.11, 0.01),
+    "left_eye": (-0.032, 0.085, 0.045), "right_eye": (0.032, 0.085, 0.045),
+    "left_ear": (-0.075, 0.01, 0.025), "right_ear": (0.075, 0.01, 0.025),
+}  # fmt: skip
+
+
+def detector_joints(pose: npt.ArrayLike, layout: str, head_yaw: npt.ArrayLike = 0.0) -> FloatArray:
+    """Return where a detector of ``layout`` would see the joints of an H36M-17 pose.
+
+    The face is an average one, turned by ``head_yaw`` (radians, to the left) against the shoulders.
+
+    Args:
+        pose: (..., 17, 3) metres, any right-handed frame.
+        layout: a key of ``LAYOUTS``.
+        head_yaw: broadcastable to (...).
+
+    Returns:
+        (..., J, 3); NaN for joints that H36M-17 says nothing about (fingers, toes, ...).
+
+    Raises:
+        ValueError: unknown layout.
+    """
+    pose = np.asarray(pose, np.float64)
+    yaw = np.asarray(head_yaw, np.float64)[..., None]
+    up = unit(pose[..., HEAD, :] - pose[..., NECK, :])
+    right = pose[..., RIGHT_SHOULDER, :] - pose[..., LEFT_SHOULDER, :]
+    right = unit(right - (right * up).sum(-1, keepdims=True) * up)
+    forward = np.cross(up, right)
+    right, forward = np.cos(yaw) * right + np.sin(yaw) * forward, np.cos(yaw) * forward - np.sin(yaw) * right
+    joints = np.full((*pose.shape[:-2], len(layout_joints(layout)), 3), np.nan)
+    for index, name in enumerate(layout_joints(layout)):
+        if name in H36M17:
+            joints[..., index, :] = pose[..., H36M17.index(name), :]
+        elif name in _FACE:
+            x, y, z = _FACE[name]
+            joints[..., index, :] = pose[..., NECK, :] + x * right + y * forward + z * up
+    return joints
+
+
+def detector_noise(
+    xy: FloatArray, names: tuple[str, ...], level: FloatArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Return image points with a detector's errors, and scores that tell of them.
+
+    A joint's error is normal with a deviation around ``level``, larger for wrists, ankles and hips; the
+    score falls with the deviation, exp(-5 deviation), but not exactly. One joint in a hundred is an
+    outlier, one arm or pair of legs in a hundred is exchanged left and right.
+
+    Args:
+        xy: (B, J, 2) in any unit.
+        names: of the J joints.
+        level: (B, 1) typical deviation as a part of the person's apparent size.
+        rng: source of the noise.
+
+    Returns:
+        (B, J, 2) in the unit of ``xy``, and scores (B, J).
+    """
+    batch, joints = xy.shape[:2]
+    hard = np.array([next((f for part, f in _HARD.items() if part in name), 1.0) for name in names])
+    sigma = level * np.exp(rng.normal(0, 0.4, (batch, joints))) * hard
+    outlier = rng.random((batch, joints)) < 0.01
+    sigma = np.where(outlier, rng.uniform(0.2, 1.0, (batch, joints)), sigma)
+    noisy = xy + rng.normal(0, 1, xy.shape) * (sigma * apparent_size(xy))[..., None]
+    scores = np.exp(-5 * sigma + rng.normal(0, 0.1, sigma.shape)).clip(0.02, 1)
+    counterpart = _counterparts(names)
+    for side in ("knee", "ankle"), ("elbow", "wrist"):
+        limb = np.array([any(s in name for s in side) for name in names])
+        swap = (rng.random(batch) < 0.01)[:, None] & limb
+        noisy = np.where(swap[..., None], noisy[:, counterpart], noisy)
+        scores = np.where(swap, np.minimum(scores, rng.uniform(0.2, 0.8, (batch, 1))), scores)
+    return noisy, scores
+
+
+def apparent_size(xy: FloatArray) -> FloatArray:
+    """Return the RMS distance (B, 1) of image points (B, J, 2) from their mean, NaN points left out."""
+    return np.asarray(np.sqrt(np.nanvar(xy, axis=1).sum(-1, keepdims=True)))
+
+
+def _counterparts(names: tuple[str, ...]) -> list[int]:
+    def other(name: str) -> str:
+        if "left" in name:
+            return name.replace("left", "right")
+        return name.replace("right", "left")
+
+    return [names.index(other(name)) for name in names]
+
+
+TYPICAL_NOISE = 0.02
+"""A good detector's deviation as a part of a person's apparent size (about 1 cm on the body)."""
+_HIDDEN_LIMBS = (
+    ("right_wrist",), ("left_elbow", "left_wrist"), ("right_knee", "right_ankle"),
+    ("left_wrist",), ("left_knee", "left_ankle"), ("right_elbow", "right_wrist"),
+)  # fmt: skip
+_OCCLUSION_PERIOD = 4.0  # s
+
+
+class SimulatedDetector:
+    """Sees people with a detector's errors, and from time to time not all of a limb.
+
+    Args:
+        layout: joint order of what it returns.
+        noise: factor on a good detector's errors; 0 = exact.
+        occlusion: part of the time that one limb of a person is hidden, 0 to 1.
+        seed: of the errors.
+    """
+
+    def __init__(self, layout: str, noise: float = 1.0, occlusion: float = 0.0, seed: int = 0) -> None:
+        self.layout, self.names = layout, layout_joints(layout)
+        self.noise, self.occlusion = noise, occlusion
+        self._rng = np.random.default_rng(seed)
+
+    def observe(self, poses: FloatArray, camera: Camera, time: float) -> tuple[FloatArray, FloatArray]:
+        """Return pixels (P, J, 2) and scores (P, J) of poses (P, 17, 3) in the camera frame at ``time`` s.
+
+        Joints outside of the image, hidden, or unknown to the layout's face and body model have score 0.
+        """
+        pixels = camera.project(detector_joints(poses, self.layout))
+        scores = np.ones(pixels.shape[:2])
+        if self.noise > 0:
+            level = np.full((len(poses), 1), TYPICAL_NOISE * self.noise)
+            pixels, scores = detector_noise(pixels, self.names, level, self._rng)
+        inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(-1)  # False for NaN
+        visible = inside & ~self._hidden(len(poses), time)
+        return np.where(visible[..., None], pixels, 0), np.where(visible, scores, 0)
+
+    def _hidden(self, people: int, time: float) -> npt.NDArray[np.bool_]:
+        hidden = np.zeros((people, len(self.names)), bool)
+        for person in range(people):
+            cycle, phase = divmod(time / _OCCLUSION_PERIOD + 0.37 * person, 1)
+            if phase < self.occlusion:
+                limb = _HIDDEN_LIMBS[int(cycle + person) % len(_HIDDEN_LIMBS)]
+                hidden[person] = [name in limb for name in self.names]
+        return hidden
+
+
+class Scene:
+    """People who move in front of a fixed camera: recorded motion, played forth and back.
+
+    The clip file (.npz) holds one int16 array (T, 17, 3) a person, in millimetres, at 30 Hz, in a world
+    frame with z up and the camera above the origin, looking along x. More people than the clip has repeat
+    them, later in time and further away.
+
+    Args:
+        path: the clip.
+        people: how many.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a clip.
+    """
+
+    RATE = 30.0
+    HEIGHT = 1.3  # m, of the camera above the ground
+    _TO_OPTICAL = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
+
+    def __init__(self, path: Path, people: int) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"no clip at {path}: expected an .npz of (T, 17, 3) int16 arrays in millimetres")
+        with np.load(path) as arrays:
+            tracks = [arrays[name] for name in sorted(arrays.files)]
+        for track in tracks:
+            if track.ndim != 3 or track.shape[1:] != (17, 3):
+                raise ValueError(f"{path}: expected arrays of shape (T, 17, 3), got {track.shape}")
+        self._tracks = [track / 1000.0 for track in tracks]
+        self.people = people
+        self.camera = Camera.from_fov(np.radians(75), 1280, 720)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames until the longest track has been played forth and back."""
+        return max(2 * len(track) - 2 for track in self._tracks)
+
+    def poses(self, frame: int) -> FloatArray:
+        """Return where everyone is, (P, 17, 3) in metres in the camera's optical frame."""
+        placed = []
+        for person in range(self.people):
+            row, index = divmod(person, len(self._tracks))
+            track = self._tracks[index]
+            at = (frame + 41 * row) % (2 * len(track) - 2)
+            placed.append(track[min(at, 2 * len(track) - 2 - at)] + (2.0 * row, 0.4 * row, 0))
+        world = np.array(placed) - (0, 0, self.HEIGHT)
+        return np.asarray(world @ self._TO_OPTICAL.T)
