@@ -177,8 +177,8 @@ class Scene:
     HEIGHT = 1.3  # m, of the camera above the ground
     _TO_OPTICAL = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
 
-    def __init__(self, path: Path, people: int) -> None:
-        if not path.is_file():
+    def __init__(self, path: str | Path, people: int) -> None:
+        if not Path(path).is_file():
             raise FileNotFoundError(f"no clip at {path}: expected an .npz of (T, 17, 3) int16 arrays in millimetres")
         with np.load(path) as arrays:
             tracks = [arrays[name] for name in sorted(arrays.files)]
@@ -196,6 +196,8 @@ class Scene:
 
     def poses(self, frame: int) -> FloatArray:
         """Return where everyone is, (P, 17, 3) in metres in the camera's optical frame."""
+        if not self.people:
+            return np.zeros((0, 17, 3))
         placed = []
         for person in range(self.people):
             row, index = divmod(person, len(self._tracks))

@@ -131,7 +131,7 @@ class Lifter:
         if hypotheses < 1:
             raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
         self.diffusion.timesteps(steps)  # raises
-        rays = camera.rays(np.where((skeletons.status == Status.MISSING)[..., None], np.nan, skeletons.keypoints))
+        rays, skeletons = _viewing_rays(skeletons, camera)
         if self.checkpoint.denoiser.variant == "robust":
             condition = person_centred(rays, skeletons.scores, skeletons.status)
         else:
@@ -195,7 +195,7 @@ class Lifter:
         self, poses: FloatArray, condition: Condition, rays: FloatArray, skeletons: Skeletons2D, camera: Camera
     ) -> Lifted:
         """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame."""
-        seen = np.isfinite(rays).all(-1) & (skeletons.status != Status.MISSING)
+        seen = skeletons.status != Status.MISSING
         virtual_rays = np.einsum("pij,pkj->pki", condition.rotation, np.where(seen[..., None], rays, 0))
         seen &= virtual_rays[..., 2] > 0.1
         seen[~condition.valid] = True  # anything finite; these people become NaN below
@@ -226,9 +226,25 @@ class Lifter:
             valid=condition.valid,
         )
         for array in vars(lifted).values():
-            if array.dtype == np.float64 and array is not skeletons.scores:
+            if array.dtype == np.float64 and array is not lifted.scores:
                 array[~condition.valid] = np.nan
         return lifted
+
+
+def _viewing_rays(skeletons: Skeletons2D, camera: Camera) -> tuple[FloatArray, Skeletons2D]:
+    """Viewing rays (P, 17, 3), and the skeletons without the joints that have none.
+
+    Detectors may guess joints a little outside of the image; further out than half its size they err.
+    """
+    pixels = skeletons.keypoints
+    seen = skeletons.status != Status.MISSING
+    if camera.width > 0 and camera.height > 0:
+        size = np.array([camera.width, camera.height])
+        seen = seen & ((pixels > -size / 2) & (pixels < 1.5 * size)).all(-1)
+    rays = camera.rays(np.where(seen[..., None], pixels, np.nan))
+    seen = seen & np.isfinite(rays).all(-1)
+    status = np.where(seen, skeletons.status, Status.MISSING).astype(np.int8)
+    return rays, Skeletons2D(pixels, np.where(seen, skeletons.scores, 0), status)
 
 
 def _root_covariance(fit: RootFit, mean_fit: RootFit) -> FloatArray:

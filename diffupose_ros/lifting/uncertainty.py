@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import chi2
 
 from diffupose_ros.skeleton import Status
 
 FloatArray = npt.NDArray[np.floating]
 
-CHI2_3 = {0.5: 2.366, 0.9: 6.251, 0.95: 7.815}
+CHI2_3 = {q: float(chi2.ppf(q, 3)) for q in (0.5, 0.9, 0.95)}
 """Squared Mahalanobis radius of the ellipsoid in 3D that holds 50, 90, 95 % of a normal distribution."""
 
 MIN_VARIANCE = 0.001**2
@@ -69,6 +70,21 @@ def calibrated_covariance(
 def mahalanobis2(error: FloatArray, covariance: FloatArray) -> FloatArray:
     """Return the squared Mahalanobis lengths (...) of errors (..., 3)."""
     return np.asarray((error * np.linalg.solve(covariance, error[..., None])[..., 0]).sum(-1))
+
+
+def ellipsoids(covariance: FloatArray, probability: float) -> tuple[FloatArray, FloatArray]:
+    """Return the ellipsoids that hold ``probability`` of normal distributions.
+
+    Args:
+        covariance: (..., 3, 3) m^2.
+        probability: in (0, 1).
+
+    Returns:
+        Radii (..., 3) in metres, and rotations (..., 3, 3) whose columns are their axes.
+    """
+    variance, axes = np.linalg.eigh(covariance)
+    axes = axes * np.where(np.linalg.det(axes) < 0, -1, 1)[..., None, None]
+    return np.asarray(np.sqrt(np.maximum(variance, 0) * chi2.ppf(probability, 3))), np.asarray(axes)
 
 
 def fit_calibration(

@@ -5,10 +5,18 @@ from __future__ import annotations
 import ctypes
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cyclonedds._clayer import ddspy_take, ddspy_write
-from cyclonedds.core import DDSException, Entity, GuardCondition, InstanceState, ReadCondition, SampleState, ViewState
+from cyclonedds.core import (
+    DDSException,
+    Entity,
+    GuardCondition,
+    InstanceState,
+    ReadCondition,
+    SampleState,
+    ViewState,
+)
 from cyclonedds.domain import DomainParticipant
 from cyclonedds.internal import DDS, dds_c_t
 from cyclonedds.pub import DataWriter
@@ -17,7 +25,7 @@ from cyclonedds.sub import DataReader
 from cyclonedds.topic import Topic
 from cyclonedds.util import duration
 
-from diffupose_ros.standalone import network, types
+from diffupose_ros.standalone import definitions, network, types
 
 ANY = SampleState.Any | ViewState.Any | InstanceState.Any
 FOREVER = 2**63 - 1
@@ -60,10 +68,16 @@ def delete(entity: Any) -> None:
         DLL.dds_delete(entity._ref)
 
 
+def _user_data(endpoint: Any) -> bytes:
+    if endpoint is None or Policy.Userdata not in endpoint.qos:
+        return b""
+    return bytes(endpoint.qos[Policy.Userdata].data)
+
+
 class Participant:
     """This process in a DDS domain."""
 
-    _domains: dict[int, tuple[Any, int]] = {}  # id -> (domain or None, participants in it)
+    _domains: ClassVar[dict[int, tuple[Any, int]]] = {}  # id -> (domain or None, participants in it)
     _lock = threading.Lock()
 
     def __init__(self, domain_id: int) -> None:
@@ -80,6 +94,7 @@ class Participant:
     def topic(self, name: str, typename: str) -> Topic[Any]:
         """Return the DDS topic of a message type."""
         if name not in self._topics:
+            definitions.typestore().get_msgdef(typename)  # makes its CDR code now, not at the first message
             self._topics[name] = Topic(self._dds, name, types.dds_type(typename))
         return self._topics[name]
 
@@ -97,15 +112,29 @@ class Participant:
 class Writer:
     """Writes CDR bytes to a topic; may be used from any thread."""
 
-    def __init__(self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str) -> None:
+    def __init__(
+        self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str
+    ) -> None:
         self._dds: DataWriter[Any] = DataWriter(
             participant._dds, participant.topic(topic, typename), quality.to_dds(user_data)
         )
         self.guid: bytes = self._dds.guid.bytes
+        self._lock = threading.Lock()  # a thread may publish while another destroys the publisher
+        self._closed = False
 
     def write(self, data: bytes | bytearray) -> bool:
-        """Write a sample, padded to 4; False where a stuck reader blocked it."""
-        code = ddspy_write(self._dds._ref, bytes(data))
+        """Write a sample, padded to 4; False where a stuck reader blocked it.
+
+        Raises:
+            ReferenceError: the writer is closed.
+            ValueError: Cyclone checks the bytes, and they are not of the topic's type.
+        """
+        with self._lock:
+            if self._closed:
+                raise ReferenceError("the writer is closed")
+            code = ddspy_write(self._dds._ref, data)
+        if code == DDSException.DDS_RETCODE_BAD_PARAMETER:
+            raise ValueError(f"these {len(data)} bytes are not a {self._dds.topic.typename}")
         if code < 0 and code != DDSException.DDS_RETCODE_TIMEOUT:
             raise DDSException(code, "while publishing")
         return code >= 0
@@ -114,18 +143,27 @@ class Writer:
         """Return how many readers are connected."""
         return max(0, DLL.dds_get_matched_subscriptions(self._dds._ref, None, 0))
 
+    def knows(self, user_data: bytes) -> bool:
+        """Return whether a connected reader says this about itself."""
+        readers = self._dds.get_matched_subscriptions()
+        return any(user_data in _user_data(self._dds.get_matched_subscription_data(each)) for each in readers)
+
     def handle(self) -> int:
         """Return a number that no other writer has."""
         return self._dds.get_instance_handle() & (2**64 - 1)
 
     def close(self) -> None:
-        delete(self._dds)
+        with self._lock:
+            self._closed = True
+            delete(self._dds)
 
 
 class Reader:
     """Takes CDR bytes from a topic; its condition is true while there are any."""
 
-    def __init__(self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str) -> None:
+    def __init__(
+        self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str
+    ) -> None:
         self._dds: DataReader[Any] = DataReader(
             participant._dds, participant.topic(topic, typename), quality.to_dds(user_data)
         )
@@ -142,6 +180,10 @@ class Reader:
             data, info = taken[0]
             if info.valid_data:
                 return data, info
+
+    def user_data(self, writer: int) -> bytes:
+        """Return what a connected writer says about itself; empty where it is gone."""
+        return _user_data(self._dds.get_matched_publication_data(writer))
 
     def matched(self) -> int:
         """Return how many writers are connected."""

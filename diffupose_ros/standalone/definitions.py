@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, cast
 
-from rosbags.interfaces import Msgdef, Nodetype
+from rosbags.interfaces import Msgdef
 from rosbags.serde.cdr import generate_deserialize_cdr, generate_getsize_cdr, generate_serialize_cdr
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys.base import normalize_fieldname
@@ -15,6 +15,7 @@ from rosbags.typesys.stores import ros2_jazzy
 from diffupose_ros.resources import PACKAGE, resource_path
 from diffupose_ros.standalone.services import SERVICES
 
+PARTS = ("_Request", "_Response")  # of a service
 # Field defaults of the standard definitions; rosbags does not keep them.
 DEFAULTS = {("geometry_msgs/msg/Quaternion", "w"): 1.0}
 
@@ -57,32 +58,21 @@ def typestore() -> MessageStore:
 
 
 def _service_types(name: str, text: str) -> dict[str, Any]:
-    """Return the request, response, event and service types that rosidl makes from one srv text."""
+    """Return the request and response types that rosidl makes from one srv text."""
     types: dict[str, Any] = {}
     for part, fields in zip(("Request", "Response"), text.split("---"), strict=True):
         parsed = get_types_from_msg(fields, name.replace("/srv/", "/msg/"))  # rosbags knows no srv
         types[f"{name}_{part}"] = next(iter(parsed.values()))
-    named = {part: (Nodetype.NAME, f"{name}_{part}") for part in ("Request", "Response", "Event")}
-    types[f"{name}_Event"] = (
-        [],
-        [
-            ("info", (Nodetype.NAME, "service_msgs/msg/ServiceEventInfo")),
-            ("request", (Nodetype.SEQUENCE, (named["Request"], 1))),
-            ("response", (Nodetype.SEQUENCE, (named["Response"], 1))),
-        ],
-    )
-    types[name] = ([], [(f"{part.lower()}_message", desc) for part, desc in named.items()])
     return types
 
 
 @cache
 def names(package: str, kind: str) -> tuple[str, ...]:
-    """Return the message (kind "msg") or service ("srv") names of a package; with "" either."""
-    found = [name.split("/") for name in typestore().types]
+    """Return the message (kind "msg") or service ("srv") names of a package; with "" its kinds."""
+    found = [name.split("/") for name in (*typestore().types, *SERVICES) if not name.endswith(PARTS)]
     if not kind:
         return tuple({k for p, k, _ in found if p == package})
-    services = {name.split("/")[2] for name in SERVICES if name.startswith(f"{package}/")}
-    return tuple(n for p, k, n in found if p == package and k == kind and (k == "msg" or n in services))
+    return tuple(n for p, k, n in found if (p, k) == (package, kind))
 
 
 def type_hash(typename: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rosbags.interfaces import Nodetype
@@ -22,7 +22,7 @@ class Message:
 
     __slots__ = ()
     __msgtype__ = ""
-    _fields_and_field_types: dict[str, str] = {}
+    _fields_and_field_types: ClassVar[dict[str, str]] = {}
     structure_needs_at_least_one_member = 0  # what rosidl writes for a definition without fields
 
     @classmethod
@@ -39,7 +39,7 @@ class Message:
 
     def __repr__(self) -> str:
         package, kind, name = self.__msgtype__.split("/")
-        fields = ", ".join(f"{f}={_shown(getattr(self, f))}" for f in self._fields_and_field_types)
+        fields = ", ".join(f"{f}={getattr(self, f)!r}" for f in self._fields_and_field_types)
         return f"{package}.{kind}.{name}({fields})"
 
 
@@ -71,7 +71,7 @@ def message_class(typename: str) -> Any:
         "_fields_and_field_types": {field.name: field.ros_type for field in fields},
     }
     scope: dict[str, Any] = {"seq": sequences, "np": np, "message_class": message_class}
-    exec(_source(fields), scope)  # as dataclasses do: a loop over fields would be several times slower
+    exec(_source(fields), scope)  # noqa: S102 - as dataclasses do; a loop over fields is several times slower
     for made in ("__init__", *(field.name for field in fields if field.coerce)):
         namespace[made] = scope[made]
     for constant, ros_type, value in constants:
@@ -89,7 +89,7 @@ EMPTY = "structure_needs_at_least_one_member"
 def service_class(typename: str) -> Any:
     """Return the class of e.g. ``rcl_interfaces/srv/GetParameters`` with its Request and Response."""
     package, kind, name = typename.split("/")
-    parts = {part: message_class(f"{typename}_{part}") for part in ("Request", "Response", "Event")}
+    parts = {part: message_class(f"{typename}_{part}") for part in ("Request", "Response")}
     return type(name, (), {"__module__": f"{package}.{kind}", "__srvtype__": typename, **parts})
 
 
@@ -115,7 +115,11 @@ def _field(typename: str, name: str, desc: Any) -> Field:
     code = sequences.TYPECODES[base]
     if fixed:
         return Field(
-            name, ros_type, f"np.zeros({size}, {code!r})", f"seq.to_array({code!r}, {size}, {{}})", "{}.copy()"
+            name,
+            ros_type,
+            f"np.zeros({size}, {code!r})",
+            f"seq.to_array({code!r}, {size}, {{}})",
+            "{}.copy()",
         )
     call = f"seq.to_sequence({code!r}, {{}})"
     return Field(name, ros_type, f"seq.PrimitiveSequence({code!r})", call, call)
@@ -165,12 +169,6 @@ def _equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, sequences.PrimitiveSequence):
-        return f"array({value.typecode!r}, {value.tolist()})"
-    return repr(value)
-
-
 def serialize(message: Any, prefix: bytes = b"") -> bytearray:
     """Return little-endian CDR, padded to 4; ``prefix`` (a multiple of 8) goes before the fields."""
     store = definitions.typestore()
@@ -185,7 +183,7 @@ def serialize(message: Any, prefix: bytes = b"") -> bytearray:
 
 
 def deserialize(data: Any, message_type: Any, skip: int = 0) -> Any:
-    """Return the message in little-endian CDR bytes, of which the first ``skip`` after the header are not its own.
+    """Return the message in little-endian CDR bytes; its fields start ``skip`` bytes after the header.
 
     Raises:
         SerdeError: the bytes are not a message of this type.

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from cyclonedds.domain import Domain
 
-# Datagrams as large as loopback carries: an image is 15 packets instead of 700. Ports for 120 participants would
-# mean 120 discovery packets at each announcement, so 60. A writer whose reader was killed must not hold up the exit.
+# Datagrams as large as loopback carries: an image is 15 packets instead of 700. Each announcement goes to
+# every port that a participant may have, so room for 60 of them, not for all 120. A writer whose reader was
+# killed must not hold up the exit.
 LOOPBACK = """<CycloneDDS><Domain id="any">
   <General>
     <Interfaces><NetworkInterface name="{interface}" multicast="false"/></Interfaces>
@@ -102,7 +103,9 @@ def _rebind(fd: int) -> None:
 
 
 def _receive_buffer(old: socket.socket) -> int:
-    return old.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # Linux reports the double of what was set
+    return (
+        old.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+    )  # Linux reports the double of what was set
 
 
 class _EpollEvent(ctypes.Structure):
@@ -119,9 +122,13 @@ def _watch_again(fd: int) -> None:
     libc = ctypes.CDLL(None)
     for link in Path("/proc/self/fdinfo").glob("*"):
         try:
-            entries = re.findall(rf"^tfd:\s+{fd} events:\s+(\w+) data:\s+(\w+)", link.read_text(), re.MULTILINE)
+            entries = re.findall(
+                rf"^tfd:\s+{fd} events:\s+(\w+) data:\s+(\w+)", link.read_text(), re.MULTILINE
+            )
         except OSError:
             continue
         for events, data in entries:
             event = _EpollEvent(int(events, 16), int(data, 16))
-            libc.epoll_ctl(int(link.name), 1, fd, ctypes.byref(event))  # EPOLL_CTL_ADD; refused if already new
+            libc.epoll_ctl(
+                int(link.name), 1, fd, ctypes.byref(event)
+            )  # EPOLL_CTL_ADD; refused if already new

@@ -38,6 +38,9 @@ class PrimitiveSequence(array.array):  # type: ignore[type-arg]
         """Return the raw bytes, without a copy."""
         return memoryview(self).cast("B") if self else b""
 
+    def __repr__(self) -> str:
+        return f"array({self.typecode!r}, {self.tolist()})"
+
 
 class BoolList(list):  # type: ignore[type-arg]
     """``bool[]``: a list, as in rclpy."""
@@ -64,7 +67,10 @@ def to_byte(value: Any) -> Byte:
 
 
 def to_sequence(code: str, value: Any) -> PrimitiveSequence:
-    """Return a copy of a list, tuple, array, numpy vector, bytes or any iterable of numbers."""
+    """Return a sequence from a list, tuple, array, numpy vector, bytes or any iterable of numbers.
+
+    Only what came out of such a field is kept as it is, without a copy.
+    """
     if type(value) is PrimitiveSequence and value.typecode == code:
         return value
     made = PrimitiveSequence(code)

@@ -1,0 +1,74 @@
+"""Skeleton messages as arrays. Takes the messages of rclpy, of our runtime and of rosbags alike."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """The 2D joints of one person.
+
+    Attributes:
+        layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``.
+        keypoints: (J, 2) pixels; NaN where missing.
+        scores: (J,) in [0, 1]; 0 where missing.
+    """
+
+    layout: str
+    keypoints: FloatArray
+    scores: FloatArray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The 3D joints of one person, H36M-17, in the camera's optical frame.
+
+    Attributes:
+        mean: (17, 3) metres.
+        covariance: (17, 3, 3) m^2, of the positions relative to the root.
+        status: (17,) ``Joint3D.MEASURED``, ``DERIVED`` or ``INFERRED``.
+        root_covariance: (3, 3) m^2, of the root.
+    """
+
+    mean: FloatArray
+    covariance: FloatArray
+    status: npt.NDArray[np.int8]
+    root_covariance: FloatArray
+
+
+def stamp_ns(message: Any) -> int:
+    """Return the header's stamp in nanoseconds."""
+    stamp = message.header.stamp
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def detections(message: Any) -> dict[str, Detection]:
+    """Return the people of a ``Skeleton2DArray`` by id."""
+    return {person.id: _detection(person) for person in message.skeletons}
+
+
+def estimates(message: Any) -> dict[str, Estimate]:
+    """Return the people of a ``Skeleton3DArray`` by id."""
+    return {person.id: _estimate(person) for person in message.skeletons}
+
+
+def _detection(person: Any) -> Detection:
+    numbers = np.array([(k.x, k.y, k.score) for k in person.keypoints], np.float64).reshape(-1, 3)
+    seen = np.isfinite(numbers).all(1) & (numbers[:, 2] > 0)
+    numbers[~seen] = np.nan, np.nan, 0
+    return Detection(person.layout, numbers[:, :2], numbers[:, 2])
+
+
+def _estimate(person: Any) -> Estimate:
+    joints = person.joints
+    return Estimate(
+        np.array([(j.position.x, j.position.y, j.position.z) for j in joints], np.float64),
+        np.array([j.covariance for j in joints], np.float64).reshape(-1, 3, 3),
+        np.array([j.status for j in joints], np.int8),
+        np.array(person.root.covariance, np.float64).reshape(6, 6)[:3, :3],
+    )

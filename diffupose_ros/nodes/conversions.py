@@ -1,0 +1,152 @@
+"""Between messages and arrays."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from geometry_msgs.msg import Point, PoseWithCovariance, Quaternion
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from diffupose_ros.camera import Camera
+from diffupose_ros.lifting import Lifted
+from diffupose_ros.msg import (
+    Hypotheses3D,
+    Hypotheses3DArray,
+    Joint3D,
+    Keypoint2D,
+    Skeleton2D,
+    Skeleton2DArray,
+    Skeleton3D,
+    Skeleton3DArray,
+)
+from diffupose_ros.skeleton import Skeletons2D, layout_joints, to_h36m
+
+FloatArray = npt.NDArray[np.floating]
+
+
+def camera_from_info(info: CameraInfo) -> Camera:
+    """Return the camera of a CameraInfo.
+
+    Raises:
+        ValueError: it is not calibrated, or its lens model is not known.
+    """
+    return Camera(info.k, info.d, info.distortion_model or "plumb_bob", info.width, info.height)
+
+
+def camera_to_info(camera: Camera, header: Header) -> CameraInfo:
+    """Return the CameraInfo of a camera whose image is not rectified further."""
+    fx, skew, cx, _, fy, cy = camera.K.ravel()[:6].tolist()
+    return CameraInfo(
+        header=header,
+        width=camera.width,
+        height=camera.height,
+        distortion_model=camera.model,
+        d=camera.D.tolist() or [0.0] * 5,
+        k=camera.K.ravel(),
+        r=np.eye(3).ravel(),
+        p=np.array([fx, skew, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0], np.float64),
+    )
+
+
+def skeleton_to_h36m(skeleton: Skeleton2D) -> Skeletons2D:
+    """Return one person's joints, (1, 17, ...).
+
+    Raises:
+        ValueError: an unknown layout, or another number of keypoints than it has.
+    """
+    expected = len(layout_joints(skeleton.layout))
+    if len(skeleton.keypoints) != expected:
+        raise ValueError(f"layout {skeleton.layout} has {expected} keypoints, got {len(skeleton.keypoints)}")
+    values = np.array([(k.x, k.y, k.score) for k in skeleton.keypoints], np.float64)
+    return to_h36m(values[None, :, :2], values[None, :, 2], skeleton.layout)
+
+
+def concatenate(people: list[Skeletons2D]) -> Skeletons2D:
+    """Return the skeletons of all ``people`` as one batch; there may be none."""
+    if not people:
+        return Skeletons2D(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros((0, 17), np.int8))
+    fields = ("keypoints", "scores", "status")
+    return Skeletons2D(*(np.concatenate([getattr(p, f) for p in people]) for f in fields))
+
+
+def skeletons_2d_message(
+    header: Header, camera: Camera, ids: list[str], layout: str, keypoints: FloatArray, scores: FloatArray
+) -> Skeleton2DArray:
+    """Return the message of keypoints (P, J, 2) in pixels with scores (P, J)."""
+    people = [
+        Skeleton2D(
+            id=name,
+            layout=layout,
+            keypoints=[Keypoint2D(x=x, y=y, score=s) for (x, y), s in zip(xy.tolist(), score.tolist(), strict=True)],
+        )
+        for name, xy, score in zip(ids, keypoints, scores, strict=True)
+    ]
+    return Skeleton2DArray(header=header, image_width=camera.width, image_height=camera.height, skeletons=people)
+
+
+def skeletons_3d_message(header: Header, ids: list[str], lifted: Lifted, people: range) -> Skeleton3DArray:
+    """Return the message of those of ``people`` (indices into ``lifted``) who are valid."""
+    message = Skeleton3DArray(header=header)
+    for name, i in zip(ids, people, strict=True):
+        if lifted.valid[i]:
+            message.skeletons.append(_skeleton_3d(name, lifted, i))
+    return message
+
+
+def _skeleton_3d(name: str, lifted: Lifted, i: int) -> Skeleton3D:
+    covariances = lifted.covariance[i].reshape(17, 9)
+    rows = zip(lifted.mean[i].tolist(), covariances, lifted.scores[i].tolist(), lifted.status[i].tolist(), strict=True)
+    return Skeleton3D(
+        id=name,
+        joints=[
+            Joint3D(position=Point(x=p[0], y=p[1], z=p[2]), covariance=c, confidence=s, status=status)
+            for p, c, s, status in rows
+        ],
+        root=_root(lifted, i),
+        reprojection_error=float(lifted.reprojection_error[i]),
+    )
+
+
+def _root(lifted: Lifted, i: int) -> PoseWithCovariance:
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3], covariance[3:, 3:] = lifted.root_covariance[i], lifted.orientation_covariance[i]
+    root = PoseWithCovariance(covariance=covariance.ravel())
+    root.pose.position = Point(**dict(zip("xyz", lifted.root[i].tolist(), strict=True)))
+    root.pose.orientation = quaternion(lifted.orientation[i])
+    return root
+
+
+def hypotheses_message(header: Header, ids: list[str], lifted: Lifted, people: range) -> Hypotheses3DArray:
+    """Return the sampled poses of those of ``people`` who are valid."""
+    message = Hypotheses3DArray(header=header)
+    for name, i in zip(ids, people, strict=True):
+        if lifted.valid[i]:
+            positions = lifted.hypotheses[i].astype(np.float32).ravel()
+            message.people.append(
+                Hypotheses3D(id=name, count=lifted.hypotheses.shape[1], positions=positions.tolist())
+            )
+    return message
+
+
+def truth_message(header: Header, ids: list[str], poses: FloatArray) -> Skeleton3DArray:
+    """Return known poses (P, 17, 3), in metres, as skeletons without uncertainty."""
+    message = Skeleton3DArray(header=header)
+    for name, pose in zip(ids, poses.tolist(), strict=True):
+        joints = [Joint3D(position=Point(x=p[0], y=p[1], z=p[2]), confidence=1.0) for p in pose]
+        skeleton = Skeleton3D(id=name, joints=joints)
+        skeleton.root.pose.position = joints[Skeleton3D.PELVIS].position
+        message.skeletons.append(skeleton)
+    return message
+
+
+def quaternion(rotation: FloatArray) -> Quaternion:
+    """Return a rotation matrix (3, 3) as a message."""
+    x, y, z, w = Rotation.from_matrix(rotation).as_quat().tolist()
+    return Quaternion(x=x, y=y, z=z, w=w)
+
+
+def stamp_ns(header: Any) -> int:
+    """Return a header's stamp in nanoseconds."""
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)

@@ -1,0 +1,34 @@
+"""How every node of this package starts and ends."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+
+
+def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
+    """Spin a node until Ctrl-C or shutdown; return the process' exit code.
+
+    A node that cannot be made, for a parameter out of range say, ends it with the reason and 1.
+    """
+    rclpy.init(args=args)
+    node = None
+    try:
+        node = make_node()
+        if hasattr(node, "autostart"):
+            node.autostart()
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception as error:  # noqa: BLE001 - said to a person, not as a traceback
+        if node is not None:
+            raise
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

@@ -1,0 +1,80 @@
+"""Parameters from one table: declared, described, checked, and kept as attributes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of a node's table.
+
+    Attributes:
+        name: of the parameter.
+        default: its value unless the user sets another; gives the type.
+        description: one line, with the unit.
+        low, high: range of a number, both included.
+        choices: values allowed of a string.
+        live: whether a change takes effect on the next message; others take effect at the next configure.
+        read_only: whether it can be set at the start only.
+    """
+
+    name: str
+    default: Any
+    description: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+    read_only: bool = False
+
+    def descriptor(self) -> ParameterDescriptor:
+        """Return the descriptor that `ros2 param describe` shows."""
+        effect = "read-only" if self.read_only else "live" if self.live else "takes effect at configure"
+        descriptor = ParameterDescriptor(description=f"{self.description} ({effect})", read_only=self.read_only)
+        if self.choices:
+            descriptor.additional_constraints = "one of: " + ", ".join(self.choices)
+        if self.low is not None and isinstance(self.default, float):
+            descriptor.floating_point_range = [FloatingPointRange(from_value=self.low, to_value=self.high, step=0.0)]
+        elif self.low is not None:
+            descriptor.integer_range = [IntegerRange(from_value=int(self.low), to_value=int(self.high), step=1)]
+        return descriptor
+
+    def refusal(self, value: Any) -> str:
+        """Return why ``value`` is refused, or nothing."""
+        if self.low is not None and not self.low <= value <= self.high:
+            return f"{self.name}: expected {self.low:g} to {self.high:g}, got {value:g}"
+        if self.choices and value not in self.choices:
+            return f"{self.name}: expected one of {', '.join(self.choices)}, got {value!r}"
+        return ""
+
+
+class Parameters:
+    """The values of a node's parameters, always the latest, by name.
+
+    Args:
+        node: on which they are declared.
+        table: its parameters.
+    """
+
+    def __init__(self, node: Any, table: Iterable[Parameter]) -> None:
+        self._table = {row.name: row for row in table}
+        self._node = node
+        for row in self._table.values():
+            node.declare_parameter(row.name, row.default, row.descriptor())
+            refusal = row.refusal(node.get_parameter(row.name).value)
+            if refusal:
+                raise ValueError(refusal)
+        node.add_on_set_parameters_callback(self._check)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._node.get_parameter(name).value
+
+    def _check(self, parameters: list[Any]) -> SetParametersResult:
+        refusals = [
+            self._table[p.name].refusal(p.value) for p in parameters if p.name in self._table and p.value is not None
+        ]
+        reason = "; ".join(filter(None, refusals))
+        return SetParametersResult(successful=not reason, reason=reason)

@@ -1,0 +1,76 @@
+"""The replay node: recorded people as a detector would see them, with the truth beside it."""
+
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.nodes.conversions import camera_to_info, skeletons_2d_message, truth_message
+from diffupose_ros.nodes.main import run
+from diffupose_ros.nodes.parameters import Parameter, Parameters
+from diffupose_ros.resources import resource_path
+from diffupose_ros.simulation import Scene, SimulatedDetector
+from diffupose_ros.skeleton import LAYOUTS
+
+PARAMETERS = (
+    Parameter("clip", "people", "Name of a shipped clip, or path of an .npz", read_only=True),
+    Parameter("layout", "coco17", "Joint order of the simulated detector", choices=tuple(LAYOUTS), read_only=True),
+    Parameter("people", 3, "People in the scene", 0, 200, read_only=True),
+    Parameter("rate", 30.0, "Messages per second", 0.1, 240.0, read_only=True),
+    Parameter("loop", True, "Start again at the end; otherwise fall silent", read_only=True),
+    Parameter("noise", 1.0, "Factor on a good detector's errors; 0: exact", 0.0, 10.0, read_only=True),
+    Parameter("occlusion", 0.4, "Part of the time that a limb of each person is hidden", 0.0, 1.0, read_only=True),
+    Parameter("seed", 0, "Seed of the detector's errors", 0, 2**31 - 1, read_only=True),
+    Parameter("frame_id", "camera_optical_frame", "Optical frame of the camera", read_only=True),
+)  # fmt: skip
+
+
+class ReplayNode(Node):
+    """Publishes ``skeletons_2d``, ``camera_info`` and ``ground_truth`` of a bundled scene."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("replay_node", **kwargs)
+        parameters = Parameters(self, PARAMETERS)
+        clip = parameters["clip"]
+        shipped = resource_path(f"resource/clips/{clip}.npz")
+        self._scene = Scene(shipped if shipped.is_file() else clip, parameters["people"])
+        self._detector = SimulatedDetector(
+            parameters["layout"], parameters["noise"], parameters["occlusion"], parameters["seed"]
+        )
+        self._rate, self._loop, self._frame_id = parameters["rate"], parameters["loop"], parameters["frame_id"]
+        self._ids = [f"person_{i}" for i in range(self._scene.people)]
+        self._tick = 0
+        reliable = QoSProfile(depth=5)
+        self._skeletons = self.create_publisher(Skeleton2DArray, "skeletons_2d", qos_profile_sensor_data)
+        self._info = self.create_publisher(CameraInfo, "camera_info", reliable)
+        self._truth = self.create_publisher(Skeleton3DArray, "ground_truth", reliable)
+        self._timer = self.create_timer(1 / self._rate, self._publish)
+
+    def _publish(self) -> None:
+        time = self._tick / self._rate
+        frame = int(np.floor(time * Scene.RATE))
+        self._tick += 1
+        if frame >= self._scene.frames and not self._loop:
+            self.get_logger().info("the clip has ended", once=True)
+            return
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
+        poses, camera = self._scene.poses(frame), self._scene.camera
+        pixels, scores = self._detector.observe(poses, camera, time)
+        self._info.publish(camera_to_info(camera, header))
+        self._truth.publish(truth_message(header, self._ids, poses))
+        self._skeletons.publish(
+            skeletons_2d_message(header, camera, self._ids, self._detector.layout, pixels, scores)
+        )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop."""
+    return run(ReplayNode, args)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

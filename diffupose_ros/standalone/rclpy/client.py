@@ -1,0 +1,5 @@
+"""Service clients."""
+
+from .service import Client
+
+__all__ = ["Client"]

@@ -1,0 +1,41 @@
+"""What an executor watches: entities with a DDS condition, and what they do when it is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from diffupose_ros.standalone import definitions
+
+from .callback_groups import CallbackGroup
+
+Action = Callable[[], Any]
+
+
+class Entity:
+    """Belongs to a node; ``take`` returns what to run now, or None."""
+
+    condition = 0  # DDS condition that is true while there is something to take; 0 = none
+
+    def __init__(self, node: Any, callback_group: CallbackGroup | None) -> None:
+        self.callback_group = callback_group or node.default_callback_group
+        self._node = node
+
+    def take(self) -> Action | None:
+        return None
+
+    def endpoints(self) -> tuple[list[bytes], list[bytes]]:
+        """Return the ids of its DDS readers and writers."""
+        return [], []
+
+    def close(self) -> None:
+        """Delete the DDS entities."""
+
+    def destroy(self) -> None:
+        """Take the entity out of its node."""
+        self._node._remove(self)
+
+
+def user_data(typename: str, extra: str = "") -> str:
+    """Return what a ROS 2 endpoint says about its type."""
+    return f"{extra}typehash={definitions.type_hash(typename)};"

@@ -1,0 +1,61 @@
+"""Topic, service and node names: expansion, validation, remapping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .arguments import Remap
+from .exceptions import InvalidNamespaceException, InvalidNodeNameException, InvalidTopicNameException
+
+NODE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAMESPACE = re.compile(r"/|(?:/[A-Za-z_][A-Za-z0-9_]*)+")
+TOPIC = re.compile(r"(?:/[A-Za-z_][A-Za-z0-9_]*)+")
+
+
+def qualified(namespace: str, name: str) -> str:
+    """Return namespace/name with one slash between."""
+    return f"{namespace.rstrip('/')}/{name}"
+
+
+def expand(name: str, node: str, namespace: str) -> str:
+    """Return the fully qualified name of a relative, private (~) or absolute topic.
+
+    Raises:
+        InvalidTopicNameException: the result is not a valid name.
+    """
+    full = (
+        name.replace("{node}", node).replace("{ns}", namespace.strip("/")).replace("{namespace}", namespace)
+    )
+    if full == "~" or full.startswith("~/"):
+        full = qualified(namespace, node) + full[1:]
+    elif not full.startswith("/"):
+        full = qualified(namespace, full)
+    if not TOPIC.fullmatch(full):
+        raise InvalidTopicNameException(name)
+    return full
+
+
+class NameRules:
+    """The remap rules that apply to one node."""
+
+    def __init__(self, rules: Sequence[Remap], node: str, namespace: str) -> None:
+        mine = [rule for rule in rules if rule.node in (None, node)]
+        self.node = next((rule.new for rule in mine if rule.old == "__node"), node)
+        mine = [rule for rule in rules if rule.node in (None, node, self.node)]
+        self.namespace = next((rule.new for rule in mine if rule.old == "__ns"), namespace) or "/"
+        if not self.namespace.startswith("/"):
+            self.namespace = f"/{self.namespace}"
+        if not NODE.fullmatch(self.node):
+            raise InvalidNodeNameException(self.node)
+        if not NAMESPACE.fullmatch(self.namespace):
+            raise InvalidNamespaceException(self.namespace)
+        self._rules = [(self.expand(r.old), self.expand(r.new)) for r in mine if not r.old.startswith("__")]
+
+    def expand(self, name: str) -> str:
+        return expand(name, self.node, self.namespace)
+
+    def resolve(self, name: str) -> str:
+        """Return the fully qualified, remapped name; the first rule that fits wins."""
+        full = self.expand(name)
+        return next((new for old, new in self._rules if old == full), full)
