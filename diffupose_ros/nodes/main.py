@@ -1,5 +1,6 @@
 """How every node of this package starts and ends."""
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
