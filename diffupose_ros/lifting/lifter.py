@@ -204,7 +204,9 @@ class Lifter:
         mean = poses.mean(1)
         fit = solve_root(poses, virtual_rays[:, None], weights[:, None])
         mean_fit = solve_root(mean, virtual_rays, weights)
-        covariance = calibrated_covariance(poses, skeletons.status, self.checkpoint.calibration)
+        covariance = calibrated_covariance(
+            poses, skeletons.status, skeletons.scores, self.checkpoint.calibration
+        )
         root_covariance = _root_covariance(fit, mean_fit)
 
         back = np.swapaxes(condition.rotation, 1, 2)

@@ -16,10 +16,16 @@ CHI2_3 = {q: float(chi2.ppf(q, 3)) for q in (0.5, 0.9, 0.95)}
 MIN_VARIANCE = 0.001**2
 """m^2 added to every direction, so that a covariance can be inverted."""
 
+QUALITY_BOUNDS = (0.8, 0.95)
+"""A person's mean score over the seen joints falls below, between or above these."""
+
+_STRENGTHS = (0.5, 1, 2, 4, 8, 16, 32, 64)
+_FEWEST = 100  # errors from which a class is fitted on its own
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the spread of the hypotheses becomes a covariance, by ``Status`` class and joint.
+    """How the spread of the hypotheses becomes a covariance: by ``Status``, person's quality, and joint.
 
     An inverse-Wishart estimate: a prior covariance, worth ``strength`` hypotheses, is mixed with the
     sample covariance; so few hypotheses, even one, give a sensible answer. All of it in the virtual
@@ -27,9 +33,9 @@ class Calibration:
     (``diffupose_ros.training.calibrate``) and stored in the checkpoint.
 
     Attributes:
-        prior: (3, 17, 3, 3) m^2.
-        strength: (3, 17) number of hypotheses that the prior counts for.
-        scale: (3, 17) factor on the mixture.
+        prior: (3, 3, 17, 3, 3) m^2.
+        strength: (3, 3, 17) number of hypotheses that the prior counts for.
+        scale: (3, 3, 17) factor on the mixture.
     """
 
     prior: FloatArray
@@ -39,8 +45,14 @@ class Calibration:
     @classmethod
     def none(cls) -> "Calibration":
         """Return the calibration of a model that has none: hardly more than the sample covariance."""
-        prior = np.broadcast_to(np.eye(3) * 0.1**2, (len(Status), 17, 3, 3))
-        return cls(prior, np.full((len(Status), 17), 1.0), np.ones((len(Status), 17)))
+        classes = (len(Status), len(QUALITY_BOUNDS) + 1, 17)
+        return cls(np.broadcast_to(np.eye(3) * 0.1**2, (*classes, 3, 3)), np.ones(classes), np.ones(classes))
+
+
+def quality(scores: FloatArray) -> npt.NDArray[np.intp]:
+    """Return the quality class (P,) of people whose joints have ``scores`` (P, 17), 0 where missing."""
+    mean = scores.sum(1) / np.maximum((scores > 0).sum(1), 1)
+    return np.digitize(mean, QUALITY_BOUNDS)
 
 
 def sample_covariance(hypotheses: FloatArray) -> FloatArray:
@@ -50,19 +62,20 @@ def sample_covariance(hypotheses: FloatArray) -> FloatArray:
 
 
 def calibrated_covariance(
-    hypotheses: FloatArray, status: npt.NDArray[np.integer], calibration: Calibration
+    hypotheses: FloatArray, status: npt.NDArray[np.integer], scores: FloatArray, calibration: Calibration
 ) -> FloatArray:
     """Return the covariances (P, 17, 3, 3) in m^2 of root-relative hypotheses.
 
     Args:
         hypotheses: (P, N, 17, 3) metres, root-relative, in the virtual camera's frame.
         status: (P, 17) values of ``Status``.
+        scores: (P, 17) of the 2D joints, 0 where missing.
         calibration: of the model that drew the hypotheses.
     """
     freedom = hypotheses.shape[1] - 1
-    joint = np.arange(status.shape[1])
-    prior, strength = calibration.prior[status, joint], calibration.strength[status, joint]
-    scale = (calibration.scale[status, joint] / (strength + freedom))[..., None, None]
+    classes = status, quality(scores)[:, None], np.arange(status.shape[1])
+    prior, strength = calibration.prior[classes], calibration.strength[classes]
+    scale = (calibration.scale[classes] / (strength + freedom))[..., None, None]
     mixture = strength[..., None, None] * prior + freedom * sample_covariance(hypotheses)
     return np.asarray(scale * mixture + MIN_VARIANCE * np.eye(3))
 
@@ -88,34 +101,38 @@ def ellipsoids(covariance: FloatArray, probability: float) -> tuple[FloatArray, 
 
 
 def fit_calibration(
-    hypotheses: FloatArray, error: FloatArray, status: npt.NDArray[np.integer]
+    hypotheses: FloatArray, error: FloatArray, status: npt.NDArray[np.integer], scores: FloatArray
 ) -> Calibration:
     """Fit the calibration on poses whose truth is known.
 
-    For each class and joint, the strength and scale are chosen for which the 50, 90 and 95 % ellipsoids
-    hold nearest to 50, 90 and 95 % of the errors; the prior is the errors' own covariance.
+    For each class and joint the prior is the errors' own covariance, the scale is the one for which the
+    50, 90 and 95 % ellipsoids hold nearest to 50, 90 and 95 % of the errors, and the strength the
+    likeliest.
 
     Args:
         hypotheses: (P, N, 17, 3) metres, root-relative, virtual camera frame.
         error: (P, 17, 3) metres, mean of the hypotheses minus truth, same frame.
         status: (P, 17) values of ``Status``.
+        scores: (P, 17) of the 2D joints, 0 where missing.
     """
     fitted = Calibration.none()
     prior, strength, scale = fitted.prior.copy(), fitted.strength.copy(), fitted.scale.copy()
-    freedom, spread = hypotheses.shape[1] - 1, sample_covariance(hypotheses)
-    for j in range(1, status.shape[1]):
-        for c in Status:
+    freedom, spread, grade = hypotheses.shape[1] - 1, sample_covariance(hypotheses), quality(scores)
+    for c, q, j in np.ndindex(scale.shape):
+        if j == 0:  # the root relative to itself
+            prior[c, q, j] = 0
+            continue
+        here = (status[:, j] == c) & (grade == q)
+        if here.sum() < _FEWEST:
             here = status[:, j] == c
-            if here.sum() < 100:  # too few to tell: as for the joint in general
-                here = np.ones(len(here), bool)
-            e, s = error[here, j], spread[here, j]
-            prior[c, j] = np.einsum("ni,nk->ik", e, e) / len(e)
-            candidates = [
-                (*_ellipsoid_fit(e, (nu * prior[c, j] + freedom * s) / (nu + freedom)), nu)
-                for nu in (0.5, 1, 2, 4, 8, 16, 32, 64)
-            ]
-            _, scale[c, j], strength[c, j] = min(candidates)
-    prior[:, 0], strength[:, 0], scale[:, 0] = 0, 1, 1  # the root relative to itself
+        if here.sum() < _FEWEST:
+            here = np.ones(len(here), bool)
+        e, s = error[here, j], spread[here, j]
+        prior[c, q, j] = np.einsum("ni,nk->ik", e, e) / len(e)
+        candidates = [
+            (*_ellipsoid_fit(e, (nu * prior[c, q, j] + freedom * s) / (nu + freedom)), nu) for nu in _STRENGTHS
+        ]
+        _, scale[c, q, j], strength[c, q, j] = min(candidates)
     return Calibration(prior, strength, scale)
 
 

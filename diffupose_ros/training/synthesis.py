@@ -20,6 +20,7 @@ from diffupose_ros.skeleton import (
     RIGHT_HIP,
     RIGHT_SHOULDER,
     THORAX,
+    Status,
     layout_joints,
     to_h36m,
     unit,
@@ -42,6 +43,12 @@ class Pairs:
     features: npt.NDArray[np.float32]
     poses: npt.NDArray[np.float32]
 
+    @property
+    def status(self) -> npt.NDArray[np.int8]:
+        """Where each joint's 2D comes from, (B, 17) values of ``Status``."""
+        seen, derived = self.features[..., 2] > 0, self.features[..., 3] > 0
+        return np.where(seen, np.where(derived, Status.DERIVED, Status.MEASURED), Status.MISSING).astype(np.int8)
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -61,8 +68,8 @@ class Conditions:
 
 
 CLEAN = Conditions()
-NOISY = Conditions(noise=1)
-OCCLUDED = Conditions(noise=1, occlusion=1)
+NOISY = Conditions(noise=1, layouts=("h36m17", "coco17"))
+OCCLUDED = Conditions(noise=1, occlusion=1, layouts=("h36m17", "coco17"))
 TRAINING = Conditions(
     noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m17", "h36m17", "coco17", "openpose18")
 )

@@ -1,0 +1,243 @@
+"""Pixels to rays and back, and where in space a pose stands."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diffupose_ros.camera import Camera, RootFit, solve_root
+from diffupose_ros.resources import resource_path
+from diffupose_ros.simulation import Scene
+
+CAMERAS = {
+    "ideal": Camera([600, 0, 320, 0, 590, 240, 0, 0, 1], width=640, height=480),
+    "webcam": Camera([610, 0, 325, 0, 612, 238, 0, 0, 1], [0.11, -0.23, 0.001, -0.0006, 0.06], "plumb_bob", 640, 480),
+    "barrel": Camera([420, 0, 322, 0, 421, 243, 0, 0, 1], [-0.3, 0.09, 0.0012, -0.0009, 0], "plumb_bob", 640, 480),
+    "pincushion": Camera([500, 0, 320, 0, 500, 240, 0, 0, 1], [0.25, 0.1, 0, 0], "plumb_bob", 640, 480),
+    "azure kinect": Camera(
+        [608, 0, 639, 0, 608, 367, 0, 0, 1],
+        [0.513, -2.74, 0.0006, -0.0002, 1.55, 0.39, -2.56, 1.48],
+        "rational_polynomial", 1280, 720,
+    ),
+    "fisheye T265": Camera(
+        [286, 0, 419, 0, 286, 400, 0, 0, 1], [-0.008, 0.044, -0.042, 0.008], "equidistant", 848, 800
+    ),
+    "fisheye 190 degrees": Camera(
+        [330, 0, 640, 0, 331, 480, 0, 0, 1], [0.06, -0.02, 0.006, -0.002], "equidistant", 1280, 960
+    ),
+    "equidistant without coefficients": Camera([330, 0, 640, 0, 330, 480, 0, 0, 1], [0] * 4, "equidistant", 1280, 960),
+}  # fmt: skip
+cameras = pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS.keys())
+
+
+def pixel_grid(camera: Camera) -> np.ndarray:
+    x, y = np.meshgrid(np.linspace(0, camera.width, 33), np.linspace(0, camera.height, 25))
+    return np.stack([x, y], -1)
+
+
+def distorted(camera: Camera, points: np.ndarray) -> np.ndarray:
+    """The lens models as OpenCV's manual writes them."""
+    x, y = points[..., 0] / points[..., 2], points[..., 1] / points[..., 2]
+    r = np.hypot(x, y)
+    if camera.model == "equidistant" and camera.D.size:
+        k1, k2, k3, k4 = camera.D
+        theta = np.arctan(r)
+        factor = theta * (1 + k1 * theta**2 + k2 * theta**4 + k3 * theta**6 + k4 * theta**8) / np.maximum(r, 1e-12)
+        x, y = x * factor, y * factor
+    else:
+        k1, k2, p1, p2, k3, k4, k5, k6 = np.pad(camera.D, (0, 8 - camera.D.size))
+        factor = (1 + k1 * r**2 + k2 * r**4 + k3 * r**6) / (1 + k4 * r**2 + k5 * r**4 + k6 * r**6)
+        x, y = (
+            x * factor + 2 * p1 * x * y + p2 * (r**2 + 2 * x**2),
+            y * factor + p1 * (r**2 + 2 * y**2) + 2 * p2 * x * y,
+        )
+    return np.stack([camera.K[0, 0] * x + camera.K[0, 2], camera.K[1, 1] * y + camera.K[1, 2]], -1)
+
+
+@cameras
+def test_every_pixel_of_the_image_has_a_ray_that_projects_back_onto_it(camera: Camera) -> None:
+    pixels = pixel_grid(camera)
+    rays = camera.rays(pixels)
+    reached = np.isfinite(rays).all(-1)
+    if camera.model == "equidistant":  # a fisheye's corners look past 90 degrees
+        reached &= rays[..., 2] > np.cos(np.radians(85))
+        assert reached.mean() > 0.5
+    else:
+        assert reached.all() and (rays[..., 2] > 0).all()
+    np.testing.assert_allclose(np.linalg.norm(rays[reached], axis=-1), 1)
+    np.testing.assert_allclose(camera.project(rays[reached]), pixels[reached], atol=0.02)
+
+
+@cameras
+def test_points_project_as_the_lens_model_says_and_are_found_again(camera: Camera) -> None:
+    rng = np.random.default_rng(0)
+    reach = 0.9 * np.array([camera.width, camera.height]) / 2 / camera.K[[0, 1], [0, 1]]
+    xy = rng.uniform(-1, 1, (200, 2)) * np.minimum(reach, 1.3) * 0.85
+    points = np.concatenate([xy, np.ones((200, 1))], 1) * rng.uniform(0.5, 9, (200, 1))
+    pixels = camera.project(points)
+    np.testing.assert_allclose(pixels, distorted(camera, points), atol=1e-6)
+    np.testing.assert_allclose(camera.rays(pixels), points / np.linalg.norm(points, axis=1, keepdims=True), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["webcam", "barrel", "azure kinect"])
+def test_rays_agree_with_opencv_at_full_convergence(name: str) -> None:
+    camera = CAMERAS[name]
+    pixels = pixel_grid(camera).reshape(-1, 2)
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 500, 1e-12)
+    ideal = cv2.undistortImagePoints(pixels[:, None], camera.K, camera.D, None, criteria)[:, 0]
+    expected = (ideal - camera.K[:2, 2]) / camera.K[[0, 1], [0, 1]]
+    rays = camera.rays(pixels)
+    np.testing.assert_allclose(rays[:, :2] / rays[:, 2:], expected, atol=1e-3)
+
+
+def test_the_centre_looks_ahead_and_x_is_right_y_is_down() -> None:
+    for camera in CAMERAS.values():
+        ahead, right, down = camera.rays(camera.K[:2, 2] + np.array([[0, 0], [50, 0], [0, 50]]))
+        np.testing.assert_allclose(ahead, (0, 0, 1), atol=1e-6)
+        assert right[0] > 0.05 and abs(right[1]) < 0.01 and down[1] > 0.05 and abs(down[0]) < 0.01
+
+
+def test_field_of_view() -> None:
+    camera = Camera.from_fov(np.radians(90), 640, 480)
+    left, right = camera.rays([[0, 240], [640, 240]])
+    assert np.degrees(np.arccos(left @ right)) == pytest.approx(90)
+
+
+@pytest.mark.parametrize("name", ["webcam", "barrel", "fisheye T265", "equidistant without coefficients"])
+def test_pixels_that_the_lens_does_not_reach_have_no_ray(name: str) -> None:
+    rays = CAMERAS[name].rays([[1e5, 240.0], [-3e4, -3e4], [1e7, 0], [322, 243]])
+    assert np.isnan(rays[:3]).all() and np.isfinite(rays[3]).all()
+
+
+@cameras
+def test_pixels_that_are_not_finite_have_no_ray_and_harm_no_other(camera: Camera) -> None:
+    pixels = np.array([[[100.0, 100], [np.nan, 100]], [[100, np.inf], [300, 200]]])
+    rays = camera.rays(pixels)
+    assert np.isnan(rays[[0, 1], [1, 0]]).all()
+    np.testing.assert_array_equal(rays[[0, 1], [0, 1]], camera.rays(pixels[[0, 1], [0, 1]]))
+
+
+@cameras
+def test_points_behind_the_camera_have_no_pixel(camera: Camera) -> None:
+    pixels = camera.project([[0.1, 0.1, 1], [0.1, 0.1, -1], [0.1, 0.1, 0], [np.nan, 0, 1]])
+    assert np.isfinite(pixels[0]).all() and np.isnan(pixels[1:]).all()
+
+
+@cameras
+def test_shapes_are_kept(camera: Camera) -> None:
+    assert camera.rays(np.ones((2, 3, 4, 2))).shape == (2, 3, 4, 3)
+    assert camera.project(np.ones((2, 3, 4, 3))).shape == (2, 3, 4, 2)
+    assert camera.rays(np.zeros((0, 17, 2))).shape == (0, 17, 3)
+    assert camera.project(np.zeros((0, 17, 3))).shape == (0, 17, 2)
+    assert camera.rays([3.0, 4]).shape == (3,)
+
+
+@given(st.sampled_from(sorted(CAMERAS)), st.lists(st.tuples(st.floats(), st.floats()), min_size=1, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_any_pixel_gives_a_unit_ray_or_nan(name: str, pixels: list) -> None:
+    rays = CAMERAS[name].rays(pixels)
+    length = np.linalg.norm(rays, axis=-1)
+    assert (np.isnan(rays).all(-1) | (np.abs(length - 1) < 1e-9)).all()
+
+
+def test_a_skewed_ideal_camera_finds_its_points_again() -> None:
+    camera = Camera([[600, 40, 320], [0, 600, 240], [0, 0, 1]])
+    point = np.array([0.3, 0.4, 1])
+    np.testing.assert_allclose(camera.rays(camera.project(point)), point / np.linalg.norm(point), atol=1e-6)
+
+
+@pytest.mark.parametrize("K", [np.zeros(9), np.zeros((3, 3)), np.full(9, np.nan), [0, 0, 1, 0, 500, 1, 0, 0, 1]])
+def test_an_uncalibrated_camera_is_refused_saying_what_to_do(K: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"not calibrated: K\[0\] = .*camera_calibration.*CameraInfo"):
+        Camera(K)
+
+
+@pytest.mark.parametrize(
+    ("D", "model", "message"),
+    [
+        ([0.1] * 3, "plumb_bob", r"D of plumb_bob: expected 0 or 4 or 5 finite.*got \[0.1, 0.1, 0.1\]"),
+        ([0.1] * 5, "equidistant", "D of equidistant: expected 0 or 4 finite"),
+        ([0.1] * 5, "rational_polynomial", "D of rational_polynomial: expected 0 or 8 or 12 or 14 finite"),
+        ([np.nan] * 5, "plumb_bob", "finite coefficients, got .*nan"),
+        ([], "fov", "unknown lens model 'fov'.*plumb_bob, rational_polynomial, equidistant"),
+    ],
+)
+def test_distortion_that_no_lens_has_is_refused(D: list, model: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Camera([500, 0, 320, 0, 500, 240, 0, 0, 1], D, model)
+
+
+def test_a_matrix_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"3x3 or 9 numbers, got shape \(4,\)"):
+        Camera([500, 320, 500, 240])
+
+
+# Where a pose stands.
+
+
+@pytest.fixture(scope="module")
+def people() -> np.ndarray:
+    return Scene(resource_path("resource/clips/people.npz"), 5).poses(30)
+
+
+def noisy_fits(person: np.ndarray, sigma: float, count: int = 2000) -> RootFit:
+    xy = person[:, :2] / person[:, 2:] + np.random.default_rng(0).normal(0, sigma, (count, 17, 2))
+    rays = np.concatenate([xy, np.ones((count, 17, 1))], -1)
+    return solve_root(np.broadcast_to(person - person[0], (count, 17, 3)), rays, np.ones((count, 17)))
+
+
+def test_exact_rays_give_the_exact_root(people: np.ndarray) -> None:
+    fit = solve_root(people - people[:, :1], people * 0.7, np.ones((5, 17)))
+    np.testing.assert_allclose(fit.root, people[:, 0], atol=1e-4)
+    assert np.sqrt(np.trace(fit.covariance, axis1=-1, axis2=-2)).max() < 1e-3
+
+
+def test_joints_without_weight_do_not_count(people: np.ndarray) -> None:
+    weights = np.ones((5, 17))
+    weights[:, 5:] = 0
+    rays = people.copy()
+    rays[:, 5:] = np.nan
+    np.testing.assert_allclose(solve_root(people - people[:, :1], rays, weights).root, people[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("joint", [3, 10, 16])
+def test_one_wrong_joint_hardly_moves_the_person(people: np.ndarray, joint: int) -> None:
+    rays = people / people[..., 2:]
+    rays[:, joint, 0] += 0.1  # 0.3 to 0.8 m beside the joint
+    poses, weights = people - people[:, :1], np.ones((5, 17))
+    error = np.linalg.norm(solve_root(poses, rays, weights).root - people[:, 0], axis=-1)
+    trusting = np.linalg.norm(solve_root(poses, rays, weights, rounds=1).root - people[:, 0], axis=-1)
+    assert (error < 0.2 * trusting).all() and (error < 0.15).all()
+
+
+@pytest.mark.parametrize("person", [0, 3])
+def test_root_covariance_tells_the_errors_of_noisy_rays(people: np.ndarray, person: int) -> None:
+    estimated = []
+    for sigma in (0.002, 0.006):
+        fit = noisy_fits(people[person], sigma)
+        actual = np.cov(fit.root.T)
+        ratio = np.diagonal(fit.covariance.mean(0)) / np.diagonal(actual)
+        assert (ratio > 0.5).all() and (ratio < 2.5).all()
+        # The long axis is along the line of sight.
+        axis, ray = np.linalg.eigh(fit.covariance.mean(0))[1][:, -1], people[person, 0]
+        assert abs(axis @ ray) / np.linalg.norm(ray) > 0.98
+        estimated.append(np.trace(fit.covariance.mean(0)))
+    assert estimated[1] / estimated[0] == pytest.approx(9, rel=0.25)
+
+
+def test_root_is_found_for_people_times_hypotheses(people: np.ndarray) -> None:
+    poses = np.repeat((people - people[:, :1])[:, None], 4, 1) * np.array([0.9, 1, 1.1, 1.2])[:, None, None]
+    fit = solve_root(poses, people[:, None], np.ones((5, 1, 17)))
+    assert fit.root.shape == (5, 4, 3) and fit.covariance.shape == (5, 4, 3, 3)
+    np.testing.assert_allclose(fit.root, people[:, :1] * np.array([0.9, 1, 1.1, 1.2])[:, None], atol=1e-3)
+    alone = solve_root(poses[2, 1], people[2], np.ones(17))
+    np.testing.assert_allclose(fit.root[2, 1], alone.root, atol=1e-9)
+
+
+def test_no_people_and_rays_that_all_coincide_are_no_error() -> None:
+    empty = solve_root(np.zeros((0, 17, 3)), np.zeros((0, 17, 3)), np.zeros((0, 17)))
+    assert empty.root.shape == (0, 3)
+    pose = np.random.default_rng(0).normal(0, 0.3, (1, 17, 3))
+    fit = solve_root(pose, np.broadcast_to((0.0, 0, 1), (1, 17, 3)), np.ones((1, 17)))
+    assert np.isfinite(fit.root).all() and np.isfinite(fit.covariance).all() and fit.root[0, 2] > 0

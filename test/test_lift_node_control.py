@@ -1,0 +1,184 @@
+"""The lift node's lifecycle and parameters, driven from another process through their services."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from node_support import Planner, node_process
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
+
+from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, save_checkpoint
+from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.resources import resource_path
+
+
+class Operator(Planner):
+    """A planner that also calls the lift node's services."""
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """Call a service of the lift node and return the response."""
+        client = self.node.create_client(kind, f"/lift_node/{name}")
+        assert client.wait_for_service(timeout_sec=30.0)
+        future = client.call_async(request)
+        rclpy.spin_until_future_complete(self.node, future, timeout_sec=30.0)
+        assert future.done()
+        self.node.destroy_client(client)
+        return future.result()
+
+    def state(self) -> str:
+        """Return the label of the lifecycle state."""
+        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
+
+    def change(self, transition: int) -> bool:
+        """Ask for a transition; return whether it succeeded."""
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return bool(self.call(ChangeState, "change_state", request).success)
+
+    def set(self, name: str, value: Any) -> Any:
+        """Set a parameter; return the result."""
+        kinds = {bool: "bool", int: "integer", float: "double", str: "string"}
+        kind = kinds[type(value)]
+        message = ParameterValue(type=getattr(ParameterType, f"PARAMETER_{kind.upper()}"))
+        setattr(message, f"{kind}_value", value)
+        request = SetParameters.Request(parameters=[ParameterMessage(name=name, value=message)])
+        return self.call(SetParameters, "set_parameters", request).results[0]
+
+    def get(self, name: str) -> Any:
+        """Return a parameter's value message."""
+        return self.call(GetParameters, "get_parameters", GetParameters.Request(names=[name])).values[0]
+
+
+@pytest.fixture
+def operator() -> Iterator[Operator]:
+    rclpy.init(args=[])
+    operator = Operator(("skeletons_3d", "hypotheses"))
+    yield operator
+    operator.node.destroy_node()
+    rclpy.try_shutdown()
+
+
+@pytest.fixture
+def other_architecture(tmp_path: Path) -> Path:
+    """A checkpoint whose weights are of another d than its metadata says."""
+    path = tmp_path / "other.safetensors"
+    weights = Denoiser(DenoiserConfig(channels=64)).state_dict()
+    save_checkpoint(Checkpoint(DenoiserConfig(channels=32), DiffusionConfig(), weights), path)
+    return path
+
+
+def test_every_transition_and_another_checkpoint_at_the_next_configure(operator: Operator, tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny.safetensors"
+    save_checkpoint(
+        Checkpoint(DenoiserConfig(channels=32), DiffusionConfig(), Denoiser(DenoiserConfig(channels=32)).state_dict()),
+        tiny,
+    )
+    with node_process("lift_node", "-p", "autostart:=false"):
+        assert operator.state() == "unconfigured"
+        assert operator.change(Transition.TRANSITION_CONFIGURE)
+        assert operator.state() == "inactive"
+        assert operator.change(Transition.TRANSITION_ACTIVATE)
+        assert operator.state() == "active"
+        operator.publish_camera()
+        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        assert operator.answer(operator.good()).skeletons
+        assert operator.change(Transition.TRANSITION_DEACTIVATE)
+        received = len(operator.skeletons)
+        operator.publish(operator.good())
+        operator.spin_until(lambda: operator.status().message == "not active")
+        assert len(operator.skeletons) == received
+        assert operator.change(Transition.TRANSITION_CLEANUP)
+        assert operator.state() == "unconfigured"
+        assert operator.set("weights", str(tiny)).successful
+        assert operator.change(Transition.TRANSITION_CONFIGURE)
+        assert operator.change(Transition.TRANSITION_ACTIVATE)
+        assert operator.answer(operator.good()).skeletons
+        assert operator.change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
+        assert operator.state() == "finalized"
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [("missing", "no weights"), ("truncated", "truncated"), ("text", "safetensors"), ("other", "do not fit")],
+)
+def test_broken_weights_leave_the_node_unconfigured_and_alive(
+    operator: Operator, tmp_path: Path, other_architecture: Path, broken: str, reason: str
+) -> None:
+    shipped = resource_path("resource/weights/default.safetensors").read_bytes()
+    path = tmp_path / "broken.safetensors"
+    if broken == "truncated":
+        path.write_bytes(shipped[: len(shipped) // 2])
+    elif broken == "text":
+        path.write_text("these are no weights")
+    elif broken == "other":
+        path = other_architecture
+    with node_process("lift_node", "-p", f"weights:={path}"):
+        operator.spin_until(lambda: operator.status() is not None)
+        assert operator.state() == "unconfigured"
+        assert reason in operator.status().message
+        assert operator.set("weights", "default").successful
+        assert operator.change(Transition.TRANSITION_CONFIGURE)
+        assert operator.change(Transition.TRANSITION_ACTIVATE)
+        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        assert operator.answer(operator.good()).skeletons
+
+
+def test_parameters_are_described_checked_and_live(operator: Operator) -> None:
+    with node_process("lift_node"):
+        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        described = operator.call(
+            DescribeParameters, "describe_parameters", DescribeParameters.Request(names=["steps", "autostart"])
+        ).descriptors
+        assert described[0].integer_range[0].to_value == 100
+        assert "DDIM" in described[0].description
+        assert described[1].read_only
+
+        for name, value in (("steps", 0), ("hypotheses", 100000), ("ellipsoid_probability", 1.5), ("seed", -2)):
+            result = operator.set(name, value)
+            assert not result.successful
+            assert result.reason
+        assert not operator.set("steps", "five").successful  # of another type
+        assert not operator.set("autostart", False).successful  # read-only
+        assert operator.get("steps").integer_value == 5
+        assert operator.get("hypotheses").integer_value == 10
+        assert operator.answer(operator.good()).skeletons
+
+        assert operator.set("hypotheses", 3).successful
+        message = operator.good()
+        operator.answer(message)
+        hypotheses = operator.received["hypotheses"]
+        operator.spin_until(lambda: [m for m in hypotheses if m.header == message.header])
+        assert next(m for m in hypotheses if m.header == message.header).people[0].count == 3
+
+
+def test_a_parameter_out_of_range_at_the_start_ends_the_node_with_the_reason() -> None:
+    command = [sys.executable, "-m", "diffupose_ros.nodes.lift_node", "--ros-args", "-p", "steps:=0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "steps" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_same_seed_gives_the_same_pose_and_nothing_is_lifted_for_nobody(operator: Operator) -> None:
+    with node_process("lift_node", "-p", "seed:=7"):
+        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        first, second = (operator.answer(operator.good()).skeletons[0] for _ in range(2))
+        assert first == second
+    rclpy.try_shutdown()
+    rclpy.init(args=[])
+    alone = Planner(outputs=())
+    with node_process("lift_node"):
+        alone.spin_until(lambda: alone.values().get("camera") == "calibrated" or alone.publish_camera())
+        idle = "not lifted (nobody subscribes)"
+        alone.spin_until(lambda: alone.values().get(idle) or alone.publish(alone.good()))
+        assert "messages out" not in alone.values()
+    alone.node.destroy_node()
