@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 LENS_MODELS = {
     "plumb_bob": (0, 4, 5),
@@ -105,10 +105,10 @@ class Camera:
             xy = (pixels - centre) / focal
             xy[:, 0] -= self.K[0, 1] / focal[0] * xy[:, 1]
         elif self.model == "equidistant":
-            xy = cv2.fisheye.undistortPoints(pixels[:, None], self.K, self.D)[:, 0]
+            xy = np.asarray(cv2.fisheye.undistortPoints(pixels[:, None], self.K, self.D)[:, 0], np.float64)
         else:
             # OpenCV stops after five rounds; which call takes more of them depends on its version.
-            xy = cv2.undistortPoints(pixels[:, None], self.K, self.D)[:, 0]
+            xy = np.asarray(cv2.undistortPoints(pixels[:, None], self.K, self.D)[:, 0], np.float64)
             for _ in range(_REFINEMENTS):
                 xy += (pixels - self.project(_homogeneous(xy))) / self.K[[0, 1], [0, 1]]
         rays = _homogeneous(xy)

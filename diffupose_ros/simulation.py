@@ -16,7 +16,7 @@ from diffupose_ros.skeleton import (
     unit,
 )
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 _HARD = {"wrist": 1.5, "ankle": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.3}
 """Factor on the error of joints that detectors find harder."""
@@ -89,7 +89,7 @@ def detector_noise(
     counterpart = _counterparts(names)
     for side in ("knee", "ankle"), ("elbow", "wrist"):
         limb = np.array([any(s in name for s in side) for name in names])
-        swap = (rng.random(batch) < 0.01)[:, None] & limb
+        swap = (rng.random((batch, 1)) < 0.01) & limb
         noisy = np.where(swap[..., None], noisy[:, counterpart], noisy)
         scores = np.where(swap, np.minimum(scores, rng.uniform(0.2, 0.8, (batch, 1))), scores)
     return noisy, scores

@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 H36M17 = (
     "pelvis",
@@ -156,7 +156,7 @@ def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str) -> Ske
 
 def unit(vector: FloatArray) -> FloatArray:
     """Return the vectors (..., 3) at length 1; zero vectors stay zero."""
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
+    return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9))
 
 
 def pelvis_axes(pose: npt.ArrayLike) -> FloatArray:

@@ -13,7 +13,7 @@ import torch
 
 from diffupose_ros.lifting import Lifter
 
-torch.set_num_threads(1)
+torch.set_num_threads(1)  # tiny networks: more threads only wait for each other on a busy machine
 DATA = Path(__file__).parent / "data"
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from diffupose_ros.msg import Hypotheses3DArray, Keypoint2D, Skeleton2D, Skeleton2DArray, Skeleton3DArray
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from diffupose_ros.msg import Hypotheses3DArray, Keypoint2D, Skeleton2D, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.conversions import camera_to_info
 from diffupose_ros.resources import resource_path
 from diffupose_ros.simulation import Scene, SimulatedDetector
@@ -95,6 +95,7 @@ class Planner:
 
     def answer(self, message: Skeleton2DArray, topic: str = "skeletons_2d") -> Skeleton3DArray:
         """Publish skeletons until they are answered (inputs are best effort), and return the answer."""
+
         def answered() -> list[Any]:
             return [m for m in self.skeletons if m.header == message.header]
 
@@ -119,7 +120,9 @@ class Planner:
             Skeleton2D(
                 id=f"person_{i}",
                 layout=layout,
-                keypoints=[Keypoint2D(x=float(x), y=float(y), score=float(s)) for (x, y), s in zip(xy, sc, strict=True)],
+                keypoints=[
+                    Keypoint2D(x=float(x), y=float(y), score=float(s)) for (x, y), s in zip(xy, sc, strict=True)
+                ],
             )
             for i, (xy, sc) in enumerate(zip(pixels, scores, strict=True))
         ]

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
+from diffupose_ros.msg import Joint3D, Keypoint2D
 from node_support import PATIENCE, TRUTH, Planner, mpjpe, node_process, positions
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import Marker
-
-from diffupose_ros.msg import Joint3D, Keypoint2D
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
+from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
 from node_support import node_process, positions
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
-from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.conversions import camera_from_info
 from diffupose_ros.resources import resource_path
 
@@ -29,9 +29,7 @@ class Listener:
         self.skeletons: list[Any] = []
         self.truth: list[Any] = []
         self.info: list[Any] = []
-        self.node.create_subscription(
-            Skeleton2DArray, "skeletons_2d", self.skeletons.append, qos_profile_sensor_data
-        )
+        self.node.create_subscription(Skeleton2DArray, "skeletons_2d", self.skeletons.append, qos_profile_sensor_data)
         self.node.create_subscription(Skeleton3DArray, "ground_truth", self.truth.append, QoSProfile(depth=50))
         self.node.create_subscription(CameraInfo, "camera_info", self.info.append, QoSProfile(depth=50))
 

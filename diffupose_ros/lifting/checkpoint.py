@@ -138,8 +138,10 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     except (SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: truncated, or not a safetensors file: {error}") from None
     if meta is None or meta.get("format") != _FORMAT:
-        raise ValueError(f"{path}: not a diffupose checkpoint of format {_FORMAT}; make one with `diffupose train` "
-                         "or `diffupose import-checkpoint`")
+        raise ValueError(
+            f"{path}: not a diffupose checkpoint of format {_FORMAT}; make one with `diffupose train` "
+            "or `diffupose import-checkpoint`"
+        )
     config = meta["denoiser"] | {"parents": tuple(meta["denoiser"]["parents"])}
     weights = {name.removeprefix("denoiser."): v for name, v in tensors.items() if name.startswith("denoiser.")}
     weights |= {
@@ -149,7 +151,11 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     }
     calibration = {n: tensors[f"calibration.{n}"].numpy().astype(np.float64) for n in ("prior", "strength", "scale")}
     return Checkpoint(
-        DenoiserConfig(**config), DiffusionConfig(**meta["diffusion"]), weights, Calibration(**calibration), meta["card"]
+        DenoiserConfig(**config),
+        DiffusionConfig(**meta["diffusion"]),
+        weights,
+        Calibration(**calibration),
+        meta["card"],
     )
 
 
@@ -181,7 +187,8 @@ def import_official(path: Path) -> Checkpoint:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
         raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {_first_lines(error)}") from None
-    state = loaded.get("ema", loaded.get("model", loaded)) if isinstance(loaded, dict) else {}
+    loaded = loaded if isinstance(loaded, dict) else {}
+    state: dict[str, Tensor] = loaded.get("ema") or loaded.get("model") or loaded
     anchors = [name for name in state if str(name).endswith(_OFFICIAL_ANCHOR)]
     # An EMA wrapper holds the online model too; its own copy is the one evaluated.
     anchors.sort(key=lambda name: not name.startswith("ema_model"))
@@ -198,7 +205,8 @@ def import_official(path: Path) -> Checkpoint:
     if joints not in (16, 17):
         raise ValueError(f"{path}: a network for {joints} joints; only Human3.6M's 16 or 17 are supported")
     config = DenoiserConfig.paper(channels, PARENTS if joints == 17 else PARENTS_16)
-    checkpoint = Checkpoint(config, DiffusionConfig.paper(), weights, card={"source": "official DiffuPose checkpoint"})
+    card = {"source": "official DiffuPose checkpoint"}
+    checkpoint = Checkpoint(config, DiffusionConfig.paper(), weights, card=card)
     checkpoint.build()
     return checkpoint
 

@@ -1,8 +1,9 @@
 """The denoiser's view of a 2D skeleton.
 
-``robust`` sees person-centred rays: a virtual camera with the same centre is turned to look at the person, and the image in it is scaled by
-the person's apparent size. What the network then sees does not depend on where in the image the person
-stands, on the focal length, or on the resolution. ``paper`` sees the image, as its authors' code does.
+``robust`` sees person-centred rays: a virtual camera with the same centre is turned to look at the
+person, and the image in it is scaled by the person's apparent size. What the network then sees does not
+depend on where in the image the person stands, on the focal length, or on the resolution. ``paper`` sees
+the image, as its authors' code does.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from diffupose_ros.camera import Camera
 from diffupose_ros.skeleton import Skeletons2D, Status
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 CONDITION_CHANNELS = 5
 MIN_JOINTS = 3

@@ -128,7 +128,8 @@ class ResidualBlock(nn.Module):
         h = self.gconv1(x)
         if self.time is not None:
             h = self.time(h, embedding)
-        return x + self.gconv2(h)
+        y: Tensor = self.gconv2(h)
+        return x + y
 
 
 class NonLocal(nn.Module):
@@ -140,14 +141,16 @@ class NonLocal(nn.Module):
         self.g = nn.Linear(channels, inner)
         self.theta = nn.Linear(channels, inner)
         self.phi = nn.Linear(channels, inner)
-        self.W = nn.Sequential(nn.Linear(inner, channels), nn.BatchNorm1d(channels))
-        nn.init.zeros_(self.W[1].weight)  # starts as the identity
+        norm = nn.BatchNorm1d(channels)
+        nn.init.zeros_(norm.weight)  # starts as the identity
+        self.W = nn.Sequential(nn.Linear(inner, channels), norm)
 
     def forward(self, x: Tensor) -> Tensor:
         by_person = x.transpose(0, 1)
         attention = (self.theta(by_person) @ self.phi(by_person).transpose(1, 2)).softmax(-1)
         h = (attention @ self.g(by_person)).transpose(0, 1)
-        return x + self.W(h.flatten(0, 1)).view_as(x)
+        y: Tensor = self.W(h.flatten(0, 1))
+        return x + y.view_as(x)
 
 
 class TimeEmbedding(nn.Module):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -18,14 +19,14 @@ Denoise = Callable[[Tensor, int], Tensor]
 """(noisy sample, time step) -> prediction of the same shape."""
 
 
-def cosine_betas(steps: int, s: float = 0.008) -> np.ndarray:
+def cosine_betas(steps: int, s: float = 0.008) -> npt.NDArray[np.float64]:
     """Return beta_t (T,) of the cosine schedule, clipped at 0.999."""
     t = np.linspace(0, steps, steps + 1) / steps
     alpha_bar = np.cos((t + s) / (1 + s) * np.pi / 2) ** 2
-    return np.clip(1 - alpha_bar[1:] / alpha_bar[:-1], 0, 0.999)
+    return np.asarray(np.clip(1 - alpha_bar[1:] / alpha_bar[:-1], 0, 0.999))
 
 
-def linear_betas(steps: int) -> np.ndarray:
+def linear_betas(steps: int) -> npt.NDArray[np.float64]:
     """Return beta_t (T,) of the linear schedule, DDPM's end points scaled from 1,000 steps to T."""
     return np.clip(np.linspace(0.1 / steps, 20 / steps, steps), 0, 0.999)
 

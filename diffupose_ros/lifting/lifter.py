@@ -12,10 +12,11 @@ from torch import Tensor
 from diffupose_ros.camera import HEIGHT_SPREAD, Camera, RootFit, solve_root
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, person_centred
+from diffupose_ros.lifting.diffusion import Denoise
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, sample_covariance
 from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX, Skeletons2D, Status, pelvis_axes, to_h36m
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 NO_NECK = [j for j in range(17) if j != NECK]
 """The joints of a 16-joint network."""
 
@@ -169,13 +170,14 @@ class Lifter:
             poses = np.insert(poses, NECK, (poses[:, :, THORAX] + poses[:, :, head]) / 2, axis=2)
         return np.asarray(poses - poses[:, :, :1])
 
-    def _plain(self, y: Tensor):  # type: ignore[no-untyped-def]
+    def _plain(self, y: Tensor) -> Denoise:
         def denoise(x: Tensor, t: int) -> Tensor:
-            return self._denoiser(x, y, torch.full((1,), t, device=self.device))[..., :3]
+            output: Tensor = self._denoiser(x, y, torch.full((1,), t, device=self.device))
+            return output[..., :3]
 
         return denoise
 
-    def _symmetric(self, y: Tensor):  # type: ignore[no-untyped-def]
+    def _symmetric(self, y: Tensor) -> Denoise:
         """The denoiser made equivariant to mirroring: the average over the pose and its mirror image."""
         both = torch.cat((y, self._mirrored(y)))
         plain = self._plain(both)
@@ -204,9 +206,7 @@ class Lifter:
         mean = poses.mean(1)
         fit = solve_root(poses, virtual_rays[:, None], weights[:, None])
         mean_fit = solve_root(mean, virtual_rays, weights)
-        covariance = calibrated_covariance(
-            poses, skeletons.status, skeletons.scores, self.checkpoint.calibration
-        )
+        covariance = calibrated_covariance(poses, skeletons.status, skeletons.scores, self.checkpoint.calibration)
         root_covariance = _root_covariance(fit, mean_fit)
 
         back = np.swapaxes(condition.rotation, 1, 2)

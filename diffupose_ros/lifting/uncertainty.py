@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from diffupose_ros.skeleton import Status
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 CHI2_3 = {q: float(chi2.ppf(q, 3)) for q in (0.5, 0.9, 0.95)}
 """Squared Mahalanobis radius of the ellipsoid in 3D that holds 50, 90, 95 % of a normal distribution."""
@@ -52,7 +52,7 @@ class Calibration:
 def quality(scores: FloatArray) -> npt.NDArray[np.intp]:
     """Return the quality class (P,) of people whose joints have ``scores`` (P, 17), 0 where missing."""
     mean = scores.sum(1) / np.maximum((scores > 0).sum(1), 1)
-    return np.digitize(mean, QUALITY_BOUNDS)
+    return np.asarray(np.digitize(mean, QUALITY_BOUNDS))
 
 
 def sample_covariance(hypotheses: FloatArray) -> FloatArray:

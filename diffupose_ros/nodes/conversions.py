@@ -23,7 +23,7 @@ from diffupose_ros.msg import (
 )
 from diffupose_ros.skeleton import Skeletons2D, layout_joints, to_h36m
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 
 def camera_from_info(info: CameraInfo) -> Camera:
@@ -124,9 +124,7 @@ def hypotheses_message(header: Header, ids: list[str], lifted: Lifted, people: r
     for name, i in zip(ids, people, strict=True):
         if lifted.valid[i]:
             positions = lifted.hypotheses[i].astype(np.float32).ravel()
-            message.people.append(
-                Hypotheses3D(id=name, count=lifted.hypotheses.shape[1], positions=positions.tolist())
-            )
+            message.people.append(Hypotheses3D(id=name, count=lifted.hypotheses.shape[1], positions=positions.tolist()))
     return message
 
 

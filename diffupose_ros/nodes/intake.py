@@ -81,7 +81,9 @@ def read_people(message: Skeleton2DArray, camera: Camera) -> People:
             continue
         scores = np.array([k.score for k in skeleton.keypoints])
         if not ((scores >= 0) & (scores <= 1)).all():  # NaN too
-            problems.append(("bad score", f"person {skeleton.id!r}: scores outside [0, 1]: below counts as 0, above as 1"))
+            problems.append(
+                ("bad score", f"person {skeleton.id!r}: scores outside [0, 1]: below counts as 0, above as 1")
+            )
         seen[skeleton.id] += 1
         name = skeleton.id
         if seen[name] > 1:

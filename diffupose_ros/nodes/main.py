@@ -23,7 +23,7 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except Exception as error:  # noqa: BLE001 - said to a person, not as a traceback
+    except Exception as error:
         if node is not None:
             raise
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -73,9 +73,7 @@ class MarkerBuilder:
         return array
 
 
-def _person(
-    header: Header, slot: int, lifted: Lifted, i: int, probability: float, hypotheses: int
-) -> list[Marker]:
+def _person(header: Header, slot: int, lifted: Lifted, i: int, probability: float, hypotheses: int) -> list[Marker]:
     color = _color(slot)
     bones = _marker(header, "bones", slot, Marker.LINE_LIST, color, 0.03)
     bones.points = _points(lifted.mean[i, _BONE_ENDS])

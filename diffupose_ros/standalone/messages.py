@@ -71,7 +71,7 @@ def message_class(typename: str) -> Any:
         "_fields_and_field_types": {field.name: field.ros_type for field in fields},
     }
     scope: dict[str, Any] = {"seq": sequences, "np": np, "message_class": message_class}
-    exec(_source(fields), scope)  # noqa: S102 - as dataclasses do; a loop over fields is several times slower
+    exec(_source(fields), scope)
     for made in ("__init__", *(field.name for field in fields if field.coerce)):
         namespace[made] = scope[made]
     for constant, ros_type, value in constants:

@@ -22,7 +22,7 @@ from diffupose_ros.training.clips import load_clips
 from diffupose_ros.training.synthesis import CLEAN, NOISY, OCCLUDED, Conditions, make_pairs
 from diffupose_ros.training.train import POSE_SCALE
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 CONDITIONS = {"clean": CLEAN, "noisy": NOISY, "occluded": OCCLUDED}
 DATA_CREDIT = (
@@ -66,7 +66,8 @@ def draw_samples(
         part = slice(first, first + _BATCH)
         condition = Condition(pairs.features[part], rotation[part], np.ones(len(rotation[part]), bool))
         drawn.append(lifter.sample(condition, hypotheses, steps, seed=first))
-    return Samples(np.concatenate(drawn), pairs.poses, pairs.status, pairs.features[..., 2])
+    scores = pairs.features[..., 2].astype(np.float64)
+    return Samples(np.concatenate(drawn), pairs.poses.astype(np.float64), pairs.status, scores)
 
 
 def join(samples: list[Samples]) -> Samples:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.float64]
 
 
 def load_clips(path: Path) -> dict[str, FloatArray]:
@@ -25,5 +25,5 @@ def load_clips(path: Path) -> dict[str, FloatArray]:
                 raise ValueError(
                     f"{path}: {name}: expected int16 (T, 17, 3) in millimetres, got {clip.dtype} {clip.shape}"
                 )
-            clips[name] = clip.astype(np.float32) / 1000
+            clips[name] = clip / 1000
     return clips

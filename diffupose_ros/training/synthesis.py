@@ -26,7 +26,7 @@ from diffupose_ros.skeleton import (
     unit,
 )
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 _LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
 _ARMS = ([11, 12, 13], [14, 15, 16])
 
@@ -70,9 +70,7 @@ class Conditions:
 CLEAN = Conditions()
 NOISY = Conditions(noise=1, layouts=("h36m17", "coco17"))
 OCCLUDED = Conditions(noise=1, occlusion=1, layouts=("h36m17", "coco17"))
-TRAINING = Conditions(
-    noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m17", "h36m17", "coco17", "openpose18")
-)
+TRAINING = Conditions(noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m17", "h36m17", "coco17", "openpose18"))
 
 
 def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -3,6 +3,7 @@
 import copy
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ class Trainer:
                     )
         return self.best
 
-    def _step(self, forward: nn.Module) -> float:
+    def _step(self, forward: Callable[..., Tensor]) -> float:
         progress = self.step / self.config.steps
         rate = min(1.0, progress / 0.01 + 1e-3) * 0.5 * (1 + np.cos(np.pi * progress))
         for group in self.optimizer.param_groups:
@@ -119,13 +120,15 @@ class Trainer:
             prediction = forward(x, features, t)
         loss = (prediction.float() - target).square().mean()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self._average()
-        value = loss.item()
+        value = float(loss)
         if not np.isfinite(value):
-            raise FloatingPointError(f"the loss is {value} at step {self.step}; the last good state is in {self.folder}")
+            raise FloatingPointError(
+                f"the loss is {value} at step {self.step}; the last good state is in {self.folder}"
+            )
         return value
 
     @torch.no_grad()

@@ -133,7 +133,7 @@ def read_parameter_file(path: Path) -> Iterator[tuple[str, str, Any]]:
     except (OSError, YAMLError) as error:
         raise ValueError(f"cannot read the parameter file {path}: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is not a parameter file: expected node names")  # noqa: TRY004
+        raise ValueError(f"{path} is not a parameter file: expected node names")
     yield from _nodes(path, "", content)
 
 

@@ -1,0 +1,177 @@
+"""``diffupose demo``: start the nodes, watch them, stop them, show what came of it.
+
+The user's ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE hold, as for every node. Two demos at once need
+two domains.
+"""
+
+import json
+import math
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import rclpy
+from rclpy.context import Context
+from rclpy.signals import SignalHandlerOptions
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from diffupose_ros.demo.display import table
+from diffupose_ros.demo.monitor import Monitor
+from diffupose_ros.demo.pictures import animation, contact_sheet
+from diffupose_ros.demo.processes import DemoError, NodeProcess
+from diffupose_ros.demo.recording import read_recording
+from diffupose_ros.demo.statistics import Summary
+
+START_PATIENCE = 60.0  # s until the first result
+WARM_UP = 1.0  # s from the first result to the first measurement
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def run_demo(
+    output: Path, seconds: float = 20, people: int = 3, layout: str = "coco17", rate: float = 30.0
+) -> int:
+    """Run replay_node and lift_node, watch them for a time, and write bag, pictures and figures.
+
+    Args:
+        output: folder for ``bag/``, ``contact_sheet.png``, ``demo.gif``, ``statistics.json`` and the logs.
+        seconds: how long to measure and record.
+        people: in the scene.
+        layout: joint order of the simulated 2D detector.
+        rate: 2D messages per second.
+
+    Returns:
+        The exit code: 0, 1 where something failed (said on stderr), 130 after Ctrl-C.
+    """
+    console = Console()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with _terminable():
+            summary = _watch(output, seconds, {"people": people, "layout": layout, "rate": float(rate)}, console)
+            _write_figures(output / "statistics.json", summary, seconds, people, layout)
+            _draw(output, console)
+    except KeyboardInterrupt:
+        console.print("interrupted; the nodes have been stopped")
+        return INTERRUPTED
+    except (DemoError, OSError, ValueError) as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
+        return 1
+    console.print(table(summary, f"{people} people, {layout}, {seconds:g} s"))
+    console.print(_files(output))
+    return 0
+
+
+def _watch(output: Path, seconds: float, scene: dict[str, object], console: Console) -> Summary:
+    with ExitStack() as stack:
+        context = Context()
+        rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
+        stack.callback(rclpy.try_shutdown, context=context)
+        monitor = Monitor(context, output / "bag")
+        stack.callback(monitor.close)
+        nodes = [
+            stack.enter_context(NodeProcess("lift_node", output / "lift_node.log", {})),
+            stack.enter_context(NodeProcess("replay_node", output / "replay_node.log", scene)),
+        ]
+        with console.status("starting the nodes"):
+            _wait_for_results(monitor, nodes)
+        _refuse_company(monitor)
+        summary = monitor.watch(seconds, console)
+        for node in nodes:
+            node.check()
+        codes = {node: node.stop() for node in reversed(nodes)}
+        for node, code in codes.items():
+            if code:
+                raise DemoError(f"{node.name} ended with exit code {code}, expected 0; its log:\n{node.tail()}")
+    if not summary.results:
+        raise DemoError(f"no result in {seconds:g} s; the lift node's log:\n{nodes[0].tail()}")
+    return summary
+
+
+def _wait_for_results(monitor: Monitor, nodes: list[NodeProcess]) -> None:
+    """Return a moment after the first 3D skeletons have come."""
+    end = time.monotonic() + START_PATIENCE
+    ready = math.inf
+    while time.monotonic() < ready:
+        monitor.spin_once()
+        for node in nodes:
+            node.check()
+        if monitor.received["skeletons_3d"] and ready == math.inf:
+            ready = time.monotonic() + WARM_UP
+        if ready == math.inf and time.monotonic() > end:
+            counts = ", ".join(f"{topic} {n}" for topic, n in sorted(monitor.received.items())) or "none"
+            logs = "\n".join(node.tail() for node in nodes)
+            raise DemoError(
+                f"no 3D skeletons within {START_PATIENCE:.0f} s. Messages received: {counts}. "
+                f"lift_node says: {monitor.health or 'nothing'}. Logs:\n{logs}"
+            )
+
+
+def _refuse_company(monitor: Monitor) -> None:
+    """Raise DemoError if other nodes publish on our topics: the figures would mean nothing."""
+    for topic in ("skeletons_2d", "skeletons_3d"):
+        if monitor.node.count_publishers(topic) > 1:
+            domain = os.environ.get("ROS_DOMAIN_ID", "0")
+            raise DemoError(f"somebody else publishes {topic} in ROS domain {domain}: set another ROS_DOMAIN_ID")
+
+
+def _draw(output: Path, console: Console) -> None:
+    recording = read_recording(output / "bag")
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        for name, draw in (("contact_sheet.png", contact_sheet), ("demo.gif", animation)):
+            task = progress.add_task(f"drawing {name}", total=None)
+            draw(
+                recording,
+                output / name,
+                progress=lambda done, total, task=task: progress.update(task, completed=done, total=total),
+            )
+
+
+def _write_figures(path: Path, summary: Summary, seconds: float, people: int, layout: str) -> None:
+    figures = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(summary).items()}
+    machine = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpus": os.cpu_count(),
+        "load": [round(load, 2) for load in os.getloadavg()],
+    }
+    run = {"seconds": seconds, "people": people, "layout": layout}
+    path.write_text(json.dumps({"run": run, "figures": figures, "machine": machine}, indent=2) + "\n")
+
+
+def _files(output: Path) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for name, meaning in (
+        ("contact_sheet.png", "four moments"),
+        ("demo.gif", "2D beside 3D, in real time"),
+        ("bag", "all topics, MCAP: ros2 bag play"),
+        ("statistics.json", "the figures"),
+        ("lift_node.log", "and replay_node.log"),
+    ):
+        grid.add_row(str((output / name).resolve()), f"[dim]{meaning}[/]")
+    return grid
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the process as an exception, so that the nodes are stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _escaped(error: Exception) -> str:
+    return str(error).replace("[", r"\[")
