@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(STAMP)  ## people in, 3D skeletons with uncertainty out: a table, a bag and pictures in demo_output/
 	$(VENV)/bin/diffupose demo --output demo_output
@@ -15,6 +15,9 @@ lint: $(STAMP)  ## style, types, and the rule of who may import whom
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+bench: $(STAMP)  ## time of one call of the lifter, as JSON under benchmarks/results
+	$(VENV)/bin/python benchmarks/lift_latency.py
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)

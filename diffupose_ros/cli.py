@@ -61,17 +61,32 @@ def train(
     channels: Annotated[int, typer.Option(help="The paper's d.")] = 128,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 22_000,
 ) -> None:
-    """Train the denoiser and write FOLDER/model.safetensors, calibrated and measured."""
-    from diffupose_ros.training.calibrate import export
+    """Train the denoiser; leaves FOLDER/best.pt, which `diffupose calibrate` makes a checkpoint of."""
     from diffupose_ros.training.train import TrainConfig
     from diffupose_ros.training.train import train as run
 
     try:
-        run(TrainConfig(channels=channels, steps=steps), train_clips, validation_clips, folder)
-        export(folder / "best.pt", validation_clips, folder / "model.safetensors")
+        best = run(TrainConfig(channels=channels, steps=steps), train_clips, validation_clips, folder)
     except (OSError, ValueError, FloatingPointError) as error:
         _fail(error)
-    typer.echo(f"wrote {folder / 'model.safetensors'}")
+    typer.echo(f"{folder / 'best.pt'}: {best:.1f} mm MPJPE on the validation clips")
+
+
+@app.command()
+def calibrate(
+    trained: Annotated[Path, typer.Argument(help="best.pt of a training run.")],
+    validation_clips: Annotated[Path, typer.Argument(help=".npz of clips of people not trained on.")],
+    out: Annotated[Path, typer.Argument(help="The checkpoint (.safetensors) to write.")],
+) -> None:
+    """Fit the covariances' calibration, measure the model, and write a checkpoint that the nodes load."""
+    from diffupose_ros.training.calibrate import export
+
+    try:
+        checkpoint = export(trained, validation_clips, out)
+    except (OSError, ValueError) as error:
+        _fail(error)
+    for condition, metrics in checkpoint.card["metrics"].items():
+        typer.echo(f"{condition:>9}: " + ", ".join(f"{name} {value:g}" for name, value in metrics.items()))
 
 
 def _fail(error: Exception) -> None:

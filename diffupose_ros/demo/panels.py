@@ -49,23 +49,29 @@ def bones_2d(layout: str) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Scene:
-    """What all frames of a recording have in common, in the scene frame of ``view``.
+    """What the frames of one picture have in common, in the scene frame of ``view``.
 
     Attributes:
         low, high: (3,) metres, the box that all people stay in; ``low[2]`` is the floor.
+        azimuth: radians, from where people hide each other least.
         colours: of each person.
-        recording: itself.
+        recording: that the frames are of.
     """
 
     low: FloatArray
     high: FloatArray
+    azimuth: float
     colours: Mapping[str, str]
     recording: Recording
 
     @classmethod
-    def of(cls, recording: Recording) -> "Scene":
-        """Measure the recording; single wild frames do not count."""
-        poses = [e.mean for f in recording.frames for e in f.estimates.values() if np.isfinite(e.mean).all()]
+    def of(cls, recording: Recording, frames: list[Frame]) -> "Scene":
+        """Measure the frames of a picture; single wild joints do not count.
+
+        Raises:
+            ValueError: nobody in them.
+        """
+        poses = [e.mean for frame in frames for e in frame.estimates.values() if np.isfinite(e.mean).all()]
         if not poses:
             raise ValueError("the recording has no 3D skeletons: nothing to draw")
         joints = view.to_scene(np.stack(poses))
@@ -73,7 +79,7 @@ class Scene:
         low[2] = np.percentile(joints[:, _ANKLES, 2].min(1), 10) - _SOLE
         low[:2], high[:2] = np.floor(2 * (low[:2] - 0.15)) / 2, np.ceil(2 * (high[:2] + 0.15)) / 2
         high[2] = max(high[2] + 0.2, low[2] + 2.0)
-        return cls(low, high, person_colours(recording.people()), recording)
+        return cls(low, high, _best_azimuth(frames), person_colours(recording.people()), recording)
 
 
 class ImagePanel:
@@ -87,7 +93,7 @@ class ImagePanel:
     def __init__(self, axes: Axes, scene: Scene, scale: float = 1.0) -> None:
         self._colours = scene.colours
         width, height = scene.recording.width or 640, scene.recording.height or 480
-        axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+        axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
         axes.set_facecolor("#f3f5f9")
         _plain(axes)
         axes.set_xticks([0, width]), axes.set_yticks([0, height])
@@ -143,9 +149,9 @@ class Bodies:
         self._shadow = lines(3.2, 1, colors="#e6e9ef")
         self._seen, self._unseen = surfaces(0.5, 2), surfaces(0.9, 3)
         self._rings = lines(0.45, 3.1, colors=[to_rgba(UNSEEN, 0.55)])
-        self._bones = lines(2.6, 4)
-        self._dots = axes.scatter([], [], s=9 * scale**2, zorder=4.5, edgecolors=PAPER, linewidths=0.5 * scale)
-        self._truth = lines(0.9, 5, colors=TRUTH)
+        self._bones = lines(3.0, 4)
+        self._dots = axes.scatter([], [], s=11 * scale**2, zorder=4.5, edgecolors=PAPER, linewidths=0.5 * scale)
+        self._truth = lines(0.8, 5, colors=TRUTH)
 
     def show(self, frame: Frame, projection: FloatArray, shifts: Mapping[str, FloatArray] | None = None) -> None:
         """Draw the frame's people.
@@ -197,7 +203,7 @@ class ObliquePanel:
         corners = np.array([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
         flat = np.concatenate([corners @ view.oblique(a, elevation).T for a in azimuths])
         (left, bottom), (right, top) = flat.min(0), flat.max(0)
-        axes.set(xlim=(left - 0.1, right + 0.1), ylim=(bottom - 0.3, top + 0.02), aspect="equal")
+        axes.set(xlim=(left - 0.1, right + 0.35), ylim=(bottom - 0.25, top + 0.02), aspect="equal", anchor="N")
         axes.axis("off")
         self._grid = axes.add_collection(LineCollection([], linewidths=0.7 * scale, colors=RULE, zorder=0), autolim=False)
         self._marks = [
@@ -242,7 +248,7 @@ class LineUpPanel:
         self._places = {person: i * self.SPACING for i, person in enumerate(scene.colours)}
         low, high = scene.low[2], scene.high[2]
         right = (len(self._places) - 0.5) * self.SPACING
-        axes.set(xlim=(-0.5 * self.SPACING, right), ylim=(low - 0.05, high), aspect="equal")
+        axes.set(xlim=(-0.5 * self.SPACING, right), ylim=(low - 0.05, high), aspect="equal", anchor="N")
         _plain(axes, spines=("bottom",))
         ticks = [place + offset for place in self._places.values() for offset in (-0.5, 0, 0.5)]
         axes.set_xticks(ticks, ["−0.5", "0", "0.5"] * len(self._places))
@@ -250,8 +256,8 @@ class LineUpPanel:
         axes.grid(color=RULE, linewidth=0.6 * scale)
         axes.set_axisbelow(True)
         axes.tick_params(labelsize=7.5 * scale)
-        axes.set_xlabel("depth about each person's root, m", fontsize=8 * scale, color=FAINT)
-        axes.set_ylabel("up, m", fontsize=8 * scale, color=FAINT)
+        axes.set_xlabel("← camera      depth about each person's root, m", fontsize=8 * scale, color=FAINT)
+        axes.set_ylabel("height from the camera, m", fontsize=8 * scale, color=FAINT)
         self._bodies = Bodies(axes, scene, scale)
 
     def show(self, frame: Frame) -> None:
@@ -270,7 +276,7 @@ class MapPanel:
         self._scene = scene
         low, high = scene.low, scene.high
         side = max(-low[0], high[0], 0.5) + 0.2
-        axes.set(xlim=(-side, side), ylim=(-0.25, high[1] + 0.4), aspect="equal")
+        axes.set(xlim=(-side, side), ylim=(-0.25, high[1] + 0.4), aspect="equal", anchor="N")
         _plain(axes)
         axes.grid(color=RULE, linewidth=0.6 * scale)
         axes.set_axisbelow(True)
@@ -310,6 +316,21 @@ class MapPanel:
         rays = camera.rays([[0, camera.K[1, 2]], [camera.width, camera.K[1, 2]]])
         for ray in rays[np.isfinite(rays).all(1)]:
             axes.plot([0, 20 * ray[0]], [0, 20 * ray[2]], color=FAINT, linewidth=0.7 * scale, linestyle=":")
+
+
+def _best_azimuth(frames: list[Frame]) -> float:
+    """Return the azimuth from which the two people nearest to each other are the furthest apart on average."""
+
+    def separation(azimuth: float) -> float:
+        gaps = []
+        for frame in frames:
+            roots = np.array([view.to_scene(e.mean[0]) for _, e in _far_to_near(frame)]).reshape(-1, 3)
+            across = np.sort(roots @ view.oblique(azimuth, 0.0)[0])
+            if len(across) > 1:
+                gaps.append(min(np.diff(across).min(), 1.0))
+        return float(np.mean(gaps)) if gaps else 0.0
+
+    return max((float(a) for a in np.radians([30, -30, 25, -25, 20, -20, 35, -35])), key=separation)
 
 
 def _far_to_near(frame: Frame) -> list[tuple[str, Estimate]]:

@@ -28,8 +28,11 @@ from diffupose_ros.skeleton import H36M17
 Progress = Callable[[int, int], None]
 
 LIMBS = tuple(H36M17.index(f"{side}_{part}") for part in ("wrist", "elbow", "ankle", "knee") for side in ("left", "right"))
-AZIMUTH, ELEVATION, SWAY = np.radians(28), np.radians(20), np.radians(14)
+ELEVATION, SWAY = np.radians(20), np.radians(12)
+COLOURS = 160  # of the GIF
 FRAME_MS = 110
+COLUMNS = ((0.028, 0.23), (0.275, 0.265), (0.575, 0.285), (0.885, 0.105))  # left edges and widths
+TITLES = ("2D input", "3D, from behind and above the camera", "3D, everybody from the side", "positions, from above")
 _INFERRED = 2
 
 
@@ -44,7 +47,7 @@ def hidden_limbs(frame: Frame) -> list[str]:
 
 
 def choose_moments(frames: list[Frame], count: int = 4) -> list[Frame]:
-    """Return frames spread evenly over a recording; among them one with a hidden limb, if there is any.
+    """Return frames spread evenly over a recording; among them one with a hidden wrist, or other limb, if any.
 
     Raises:
         ValueError: no frames.
@@ -54,11 +57,13 @@ def choose_moments(frames: list[Frame], count: int = 4) -> list[Frame]:
     count = min(count, len(frames))
     parts = [list(part) for part in np.array_split(np.arange(len(frames)), count)]
     chosen = [part[len(part) // 2] for part in parts]
-    if not any(hidden_limbs(frames[i]) for i in chosen):
-        for index, part in enumerate(parts):
-            hidden = [i for i in part if hidden_limbs(frames[i])]
-            if hidden:
-                chosen[index] = min(hidden, key=lambda i: abs(i - part[len(part) // 2]))
+    for wanted in ("wrist", ""):
+        shown = {i for i, frame in enumerate(frames) if any(wanted in limb for limb in hidden_limbs(frame))}
+        if shown and not shown & set(chosen):
+            nearest = min((abs(i - centre), row, i) for i in shown for row, centre in enumerate(chosen) if i in parts[row])
+            chosen[nearest[1]] = nearest[2]
+        if shown:
+            break
     return [frames[i] for i in chosen]
 
 
@@ -86,25 +91,22 @@ def contact_sheet(recording: Recording, path: Path, count: int = 4, progress: Pr
     Raises:
         ValueError: the recording has no results.
     """
-    moments, scene = choose_moments(recording.answered(), count), Scene.of(recording)
+    moments = choose_moments(recording.answered(), count)
     start = recording.frames[0].stamp
-    top, row = 1.15, 3.55  # inches
+    top, row = 1.05, 3.35  # inches
     figure = Figure(figsize=(18, top + row * len(moments)), dpi=100, facecolor=PAPER)
     height = figure.get_figheight()
-    _heading(figure, scene, 1 - 0.30 / height, 1 - 0.70 / height, 1.0)
-    grid = figure.add_gridspec(
-        len(moments), 4, width_ratios=[1.3, 1.45, 1.6, 0.95], left=0.03, right=0.985, bottom=0.5 / height,
-        top=1 - (top + 0.25) / height, wspace=0.11, hspace=0.34,
-    )  # fmt: skip
-    titles = ("2D input", "3D, from behind and above the camera", "3D, from the side", "from above: position")
+    _heading(figure, Scene.of(recording, moments), 1 - 0.30 / height, 1 - 0.68 / height, 1.0)
     for index, frame in enumerate(moments):
-        axes = [figure.add_subplot(grid[index, column]) for column in range(4)]
-        image, oblique = ImagePanel(axes[0], scene), ObliquePanel(axes[1], scene, [AZIMUTH], ELEVATION)
+        upper = height - top - row * index  # inches from below
+        scene = Scene.of(recording, [frame])
+        axes = [figure.add_axes((x, (upper - row + 0.45) / height, w, (row - 1.05) / height)) for x, w in COLUMNS]
+        image, oblique = ImagePanel(axes[0], scene), ObliquePanel(axes[1], scene, [scene.azimuth], ELEVATION)
         lined, above = LineUpPanel(axes[2], scene), MapPanel(axes[3], scene)
-        image.show(frame), oblique.show(frame, AZIMUTH), lined.show(frame), above.show(frame)
-        for axis, title in zip(axes, titles, strict=True):
-            axis.set_title(title, fontsize=9, color=FAINT, loc="left", pad=5)
-        _moment_title(figure, axes[0], frame, start, height)
+        image.show(frame), oblique.show(frame, scene.azimuth), lined.show(frame), above.show(frame)
+        for (x, _), title in zip(COLUMNS, TITLES, strict=True):
+            figure.text(x, (upper - 0.5) / height, title, fontsize=9, color=FAINT)
+        figure.text(0.02, (upper - 0.2) / height, _caption(frame, start), fontsize=11, color=TEXT, weight="bold")
         if progress:
             progress(index + 1, len(moments))
     figure.savefig(path, facecolor=PAPER)
@@ -116,16 +118,16 @@ def animation(recording: Recording, path: Path, count: int = 62, progress: Progr
     Raises:
         ValueError: the recording has no results.
     """
-    scene = Scene.of(recording)
     frames = choose_clip(recording.answered(), count)
-    figure = Figure(figsize=(9.6, 5.9), dpi=100, facecolor=PAPER)
+    scene = Scene.of(recording, frames)
+    figure = Figure(figsize=(10, 6), dpi=100, facecolor=PAPER)
     canvas = FigureCanvasAgg(figure)
-    _heading(figure, scene, 0.965, 0.075, 0.86)
-    image = ImagePanel(figure.add_axes((0.02, 0.44, 0.42, 0.43)), scene, 0.85)
-    lined = LineUpPanel(figure.add_axes((0.06, 0.16, 0.38, 0.25)), scene, 0.75)
-    sway = [AZIMUTH + SWAY * np.sin(2 * np.pi * i / len(frames)) for i in range(len(frames))]
-    oblique = ObliquePanel(figure.add_axes((0.45, 0.11, 0.55, 0.8)), scene, [min(sway), max(sway)], ELEVATION)
-    clock = figure.text(0.02, 0.9, "", fontsize=10, color=TEXT, family="monospace")
+    _heading(figure, scene, 0.96, 0.06, 0.86)
+    image = ImagePanel(figure.add_axes((0.045, 0.46, 0.42, 0.41)), scene, 0.85)
+    lined = LineUpPanel(figure.add_axes((0.06, 0.17, 0.405, 0.25)), scene, 0.75)
+    sway = [scene.azimuth + SWAY * np.sin(2 * np.pi * i / len(frames)) for i in range(len(frames))]
+    oblique = ObliquePanel(figure.add_axes((0.475, 0.13, 0.525, 0.77)), scene, [min(sway), max(sway)], ELEVATION)
+    clock = figure.text(0.02, 0.905, "", fontsize=10, color=TEXT, family="monospace")
     pages = []
     for index, (frame, azimuth) in enumerate(zip(frames, sway, strict=True)):
         image.show(frame), lined.show(frame), oblique.show(frame, azimuth)
@@ -139,10 +141,11 @@ def animation(recording: Recording, path: Path, count: int = 62, progress: Progr
 
 def _save_gif(pages: list[Image.Image], path: Path) -> None:
     """Write pages with one palette for all, so that still parts stay still and the file small."""
-    sample = Image.new("RGB", (pages[0].width, pages[0].height * min(4, len(pages))))
-    for index, at in enumerate(np.linspace(0, len(pages) - 1, min(4, len(pages))).astype(int)):
-        sample.paste(pages[at], (0, index * pages[0].height))
-    palette = sample.quantize(96, dither=Image.Dither.NONE)
+    chosen = np.linspace(0, len(pages) - 1, min(8, len(pages))).astype(int)
+    sample = Image.new("RGB", (pages[0].width, pages[0].height * len(chosen)))
+    for row, index in enumerate(chosen):
+        sample.paste(pages[index], (0, row * pages[0].height))
+    palette = sample.quantize(COLOURS, dither=Image.Dither.NONE)
     flat = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
     flat[0].save(path, save_all=True, append_images=flat[1:], duration=FRAME_MS, loop=0, optimize=False)
 
@@ -151,11 +154,6 @@ def _caption(frame: Frame, start: int) -> str:
     hidden = hidden_limbs(frame)
     more = f" and {len(hidden) - 2} more" if len(hidden) > 2 else ""
     return f"t = {(frame.stamp - start) / 1e9:5.2f} s" + (f"   hidden: {', '.join(hidden[:2])}{more}" if hidden else "")
-
-
-def _moment_title(figure: Figure, axes: object, frame: Frame, start: int, height: float) -> None:
-    box = axes.get_position()  # type: ignore[attr-defined]
-    figure.text(box.x0, box.y1 + 0.27 / height, _caption(frame, start), fontsize=11, color=TEXT, weight="bold")
 
 
 def _heading(figure: Figure, scene: Scene, title_y: float, legend_y: float, scale: float) -> None:
@@ -169,9 +167,9 @@ def _heading(figure: Figure, scene: Scene, title_y: float, legend_y: float, scal
     handles += [
         Patch(facecolor=first + "22", edgecolor=first, label="90 % ellipsoid, joint seen (person's colour)"),
         Patch(facecolor=UNSEEN + "2a", edgecolor=UNSEEN, label="90 % ellipsoid, joint not seen"),
-        Line2D([], [], color=TRUTH, linewidth=1, label="ground truth (moved to the estimated root, but not from above)"),
+        Line2D([], [], color=TRUTH, linewidth=1, label="ground truth, moved to the estimated root (not in the view from above)"),
     ]
     figure.legend(
-        handles=handles, loc="center left", bbox_to_anchor=(0.012, legend_y), ncol=len(handles), frameon=False,
+        handles=handles, loc="center left", bbox_to_anchor=(0.012, legend_y), ncol=len(handles) if scale == 1 else 3, frameon=False,
         fontsize=9 * scale, labelcolor=TEXT, handlelength=1.6, columnspacing=1.6,
     )  # fmt: skip
