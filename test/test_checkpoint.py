@@ -273,7 +273,7 @@ def test_weights_of_another_architecture_are_refused(change: dict, tmp_path: Pat
     tensors, meta = contents(tmp_path / "a.safetensors")
     meta["denoiser"] |= change
     save_file(tensors, tmp_path / "b.safetensors", metadata={"diffupose": json.dumps(meta)})
-    with pytest.raises(ValueError, match="do not fit a .* denoiser with 17 joints and d = "):
+    with pytest.raises(ValueError, match=r"do not fit a .* denoiser with 17 joints and d = "):
         Lifter.load(tmp_path / "b.safetensors", device="cpu")
 
 
@@ -283,5 +283,14 @@ def test_metadata_that_is_not_understood_is_refused(section: str, change: dict, 
     tensors, meta = contents(tmp_path / "a.safetensors")
     meta[section] |= change
     save_file(tensors, tmp_path / "b.safetensors", metadata={"diffupose": json.dumps(meta)})
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="depth|cosinus"):
+        Lifter.load(tmp_path / "b.safetensors", device="cpu")
+
+
+def test_calibration_of_another_shape_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(small_checkpoint(), tmp_path / "a.safetensors")
+    tensors, meta = contents(tmp_path / "a.safetensors")
+    tensors["calibration.prior"] = tensors["calibration.prior"][:, 0].contiguous()
+    save_file(tensors, tmp_path / "b.safetensors", metadata={"diffupose": json.dumps(meta)})
+    with pytest.raises(ValueError, match=r"calibration\.prior: expected shape .*, got "):
         Lifter.load(tmp_path / "b.safetensors", device="cpu")

@@ -30,7 +30,9 @@ def test_look_at_turns_a_direction_ahead_by_the_shortest_way() -> None:
     ahead = np.einsum("pij,pj->pi", rotation, directions)
     lengths = np.linalg.norm(directions, axis=1)
     np.testing.assert_allclose(ahead / lengths[:, None], np.broadcast_to((0, 0, 1), (50, 3)), atol=1e-9)
-    np.testing.assert_allclose(rotation @ np.swapaxes(rotation, 1, 2), np.broadcast_to(np.eye(3), (50, 3, 3)), atol=1e-9)
+    np.testing.assert_allclose(
+        rotation @ np.swapaxes(rotation, 1, 2), np.broadcast_to(np.eye(3), (50, 3, 3)), atol=1e-9
+    )
     # The shortest turn has no part about the viewing direction: its angle is that of the direction.
     angle = np.arccos((np.trace(rotation, axis1=1, axis2=2) - 1) / 2)
     np.testing.assert_allclose(angle, np.arccos(directions[:, 2] / lengths))
@@ -56,7 +58,10 @@ def test_features_are_centred_scaled_rays_score_derived_and_size(rays: np.ndarra
 @pytest.mark.parametrize("place", [(0.0, 0.0, 1), (0.7, 0, 1), (-0.6, 0.5, 1), (0.3, -0.8, 1), (-2.5, 0.3, 1)])
 def test_features_do_not_depend_on_the_place_in_the_image(rays: np.ndarray, place: tuple) -> None:
     rotation = look_at(np.array(place)).T  # from straight ahead to that place
-    seen, moved = person_centred(rays, ONES, ALL_MEASURED), person_centred(rays @ rotation.T, ONES, ALL_MEASURED)
+    seen, moved = (
+        person_centred(rays, ONES, ALL_MEASURED),
+        person_centred(rays @ rotation.T, ONES, ALL_MEASURED),
+    )
     np.testing.assert_allclose(moved.features, seen.features, atol=1e-5)
     turned_back = np.einsum("pij,pkj->pki", moved.rotation, rays @ rotation.T)
     np.testing.assert_allclose(turned_back, rays, atol=1e-5)

@@ -83,7 +83,10 @@ def test_one_time_step_serves_the_whole_batch() -> None:
 @pytest.mark.parametrize("config", [DenoiserConfig(channels=32), DenoiserConfig.paper(32)], ids=str)
 def test_every_input_and_every_parameter_has_an_effect(config: DenoiserConfig) -> None:
     model = shaken(config).train().requires_grad_(True)
-    x, y = torch.randn(4, 17, 3, requires_grad=True), torch.randn(4, 17, config.condition_channels, requires_grad=True)
+    x, y = (
+        torch.randn(4, 17, 3, requires_grad=True),
+        torch.randn(4, 17, config.condition_channels, requires_grad=True),
+    )
     output = model(x, y, torch.tensor([5, 20, 60, 99]))
     (output * torch.randn_like(output)).sum().backward()
     assert (x.grad != 0).all() and (y.grad != 0).all()

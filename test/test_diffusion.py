@@ -1,5 +1,7 @@
 """Noise schedules and samplers."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -123,7 +125,7 @@ def test_timesteps_fall_from_the_last_to_zero(total: int, data: st.DataObject) -
     times = Diffusion(total).timesteps(steps)
     assert len(times) == steps and times[0] == total - 1
     assert times[-1] == 0 or steps == 1
-    assert all(a > b for a, b in zip(times, times[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(times))
 
 
 @pytest.mark.parametrize("steps", [0, -1, 101])
@@ -188,9 +190,7 @@ def test_samples_have_the_mean_and_the_deviation_of_the_data(schedule: str, samp
     denoise, generator = gaussian(diffusion, 0.7, 0.3), torch.Generator().manual_seed(0)
     x_T = torch.randn(20_000, dtype=torch.float64, generator=generator)
     if sampler == "ddpm":
-        x0 = diffusion.ddpm(
-            denoise, x_T, lambda t: torch.randn(x_T.shape, generator=generator, dtype=x_T.dtype)
-        )
+        x0 = diffusion.ddpm(denoise, x_T, lambda t: torch.randn(x_T.shape, generator=generator, dtype=x_T.dtype))
     else:
         x0 = diffusion.ddim(denoise, x_T, 300, float(sampler[-1]), generator)
     assert x0.mean() == pytest.approx(0.7, abs=0.01)

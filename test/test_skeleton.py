@@ -181,7 +181,10 @@ def test_wrong_shapes_are_refused_naming_both_sides(keypoints: tuple, scores: tu
 
 
 def test_an_unknown_layout_is_refused_naming_it_and_the_known_ones() -> None:
-    for call in (lambda: to_h36m(np.ones((1, 17, 2)), np.ones((1, 17)), "coco71"), lambda: layout_joints("coco71")):
+    for call in (
+        lambda: to_h36m(np.ones((1, 17, 2)), np.ones((1, 17)), "coco71"),
+        lambda: layout_joints("coco71"),
+    ):
         with pytest.raises(ValueError, match=r"'coco71'.*h36m17.*coco17.*openpose18.*body25.*mediapipe33"):
             call()
 

@@ -27,10 +27,10 @@ def table(summary: Summary, title: str, health: str = "") -> Table:
         ("people", str(summary.people), "different ids in skeletons_3d"),
         ("rate in", figure(summary.rate_in, 1, " /s"), f"{summary.inputs} skeletons_2d"),
         ("rate out", figure(summary.rate_out, 1, " /s"), f"{summary.results} skeletons_3d"),
-        ("dropped", str(summary.dropped), "inputs never answered; the newest wins"),
+        ("dropped", str(summary.dropped), "inputs never answered"),
         ("latency p50", figure(summary.latency_p50_ms, 1, " ms"), "input stamp to result received"),
         ("latency p99", figure(summary.latency_p99_ms, 1, " ms"), ""),
-        ("MPJPE", figure(summary.mpjpe_mm, 1, " mm"), f"root-relative, {summary.compared} poses against the truth"),
+        ("MPJPE", figure(summary.mpjpe_mm, 1, " mm"), f"root-relative, {summary.compared} poses"),
         ("in 90 % ellipsoid, seen", percentage(summary.coverage_seen, summary.joints_seen), "joints; 90 % is ideal"),
         ("in 90 % ellipsoid, unseen", percentage(summary.coverage_unseen, summary.joints_unseen), "hidden joints"),
     )

@@ -68,6 +68,7 @@ class Monitor:
 
     def watch(self, seconds: float, console: Console) -> Summary:
         """Measure and record for a time, and show the figures meanwhile."""
+        table(self._summary(), "")  # the first takes longest
         start = time.monotonic()
         now = self._now()
         self._window = now, now + int(seconds * 1e9)
@@ -100,6 +101,7 @@ class Monitor:
     def _receiver(self, topic: str, kind: Any) -> Any:
         name = self.node.resolve_topic_name(topic)
         type_name = f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
+        self._recorder.declare(name, type_name)
 
         def receive(data: bytes) -> None:
             now = self._now()
@@ -108,21 +110,22 @@ class Monitor:
                 self._recorder.write(name, type_name, bytes(data), now)
             if topic == "/diagnostics":
                 self._take_diagnostics(deserialize_message(data, kind))
-            elif self._window is not None and topic in ("skeletons_2d", "ground_truth", "skeletons_3d"):
+            elif topic in ("skeletons_2d", "ground_truth", "skeletons_3d"):
                 self._measure(topic, deserialize_message(data, kind), now)
 
         return receive
 
     def _measure(self, topic: str, message: Any, now: int) -> None:
         stamp = stamp_ns(message)
+        people = {} if topic == "skeletons_2d" else estimates(message)
         if self._window is None or not self._window[0] <= stamp <= self._window[1]:
             return
         if topic == "skeletons_2d":
             self.statistics.add_input(stamp, now)
         elif topic == "skeletons_3d":
-            self.statistics.add_result(stamp, now, estimates(message))
+            self.statistics.add_result(stamp, now, people)
         else:
-            self.statistics.add_truth(stamp, {name: e.mean for name, e in estimates(message).items()})
+            self.statistics.add_truth(stamp, {name: e.mean for name, e in people.items()})
 
     def _take_diagnostics(self, message: Any) -> None:
         for status in message.status:

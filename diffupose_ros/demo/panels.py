@@ -22,7 +22,6 @@ TRUTH = "#16181d"
 PAPER, RULE, TEXT, FAINT = "#ffffff", "#dfe3ea", "#20242c", "#687080"
 _INFERRED = 2
 _ANKLES, _SOLE = (3, 6), 0.09  # an ankle joint's height above the floor, m
-LIFT = 0.03
 
 _BONES_2D = (
     ("right_hip", "right_knee"), ("right_knee", "right_ankle"), ("left_hip", "left_knee"),
@@ -87,7 +86,8 @@ class ImagePanel:
 
     Args:
         axes: to draw in.
-        scene: of the recording.
+        scene: of the picture.
+        scale: factor on line widths and letters.
     """
 
     def __init__(self, axes: Axes, scene: Scene, scale: float = 1.0) -> None:
@@ -96,7 +96,7 @@ class ImagePanel:
         axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
         axes.set_facecolor("#f3f5f9")
         _plain(axes)
-        axes.set_xticks([0, width]), axes.set_yticks([0, height])
+        axes.set(xticks=[0, width], yticks=[0, height])
         axes.set_xlabel("px", labelpad=-8, fontsize=8 * scale, color=FAINT)
         axes.tick_params(labelsize=7.5 * scale)
         self._bones = axes.add_collection(LineCollection([], linewidths=2.6 * scale, capstyle="round"))
@@ -203,9 +203,11 @@ class ObliquePanel:
         corners = np.array([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
         flat = np.concatenate([corners @ view.oblique(a, elevation).T for a in azimuths])
         (left, bottom), (right, top) = flat.min(0), flat.max(0)
-        axes.set(xlim=(left - 0.1, right + 0.35), ylim=(bottom - 0.25, top + 0.02), aspect="equal", anchor="N")
+        axes.set(xlim=(left - 0.6, right + 0.6), ylim=(bottom - 0.25, top + 0.02), aspect="equal", anchor="N")
         axes.axis("off")
-        self._grid = axes.add_collection(LineCollection([], linewidths=0.7 * scale, colors=RULE, zorder=0), autolim=False)
+        self._grid = axes.add_collection(
+            LineCollection([], linewidths=0.7 * scale, colors=RULE, zorder=0), autolim=False
+        )
         self._marks = [
             (point, axes.text(0, 0, text, fontsize=7.5 * scale, color=FAINT, ha="center", va="top"))
             for point, text in self._labels()
@@ -233,9 +235,11 @@ class ObliquePanel:
     def _labels(self) -> list[tuple[FloatArray, str]]:
         low, high, z = self._scene.low, self._scene.high, self._scene.low[2]
         whole = [x for x in self._steps(0) if abs(x - round(x)) < 1e-6]
-        labels = [(np.array([x, low[1] - 0.1, z]), f"{x:g}" if x != whole[-1] else f"{x:g} m right") for x in whole]
-        deep = [y for y in self._steps(1) if abs(y - round(y)) < 1e-6]
-        labels += [(np.array([high[0] + 0.25, y, z + 0.05]), f"{y:g} m") for y in deep]
+        labels = [(np.array([x, low[1] - 0.1, z]), f"{x:g}" if x < whole[-1] else f"{x:g} m right") for x in whole]
+        deep = [y for y in self._steps(1) if abs(y - round(y)) < 1e-6 and y > low[1] + 0.4]
+        suffixes = [" m"] * (len(deep) - 1) + [" m forward"]
+        edge = low[0] - 0.3 if self._scene.azimuth > 0 else high[0] + 0.3  # the side that nobody stands before
+        labels += [(np.array([edge, y, z + 0.05]), f"{y:g}{s}") for y, s in zip(deep, suffixes, strict=True)]
         return labels
 
 
@@ -248,7 +252,7 @@ class LineUpPanel:
         self._places = {person: i * self.SPACING for i, person in enumerate(scene.colours)}
         low, high = scene.low[2], scene.high[2]
         right = (len(self._places) - 0.5) * self.SPACING
-        axes.set(xlim=(-0.5 * self.SPACING, right), ylim=(low - 0.05, high), aspect="equal", anchor="N")
+        axes.set(xlim=(-0.5 * self.SPACING, right), ylim=(low - 0.2, high), aspect="equal", anchor="N")
         _plain(axes, spines=("bottom",))
         ticks = [place + offset for place in self._places.values() for offset in (-0.5, 0, 0.5)]
         axes.set_xticks(ticks, ["−0.5", "0", "0.5"] * len(self._places))
@@ -276,16 +280,16 @@ class MapPanel:
         self._scene = scene
         low, high = scene.low, scene.high
         side = max(-low[0], high[0], 0.5) + 0.2
-        axes.set(xlim=(-side, side), ylim=(-0.25, high[1] + 0.4), aspect="equal", anchor="N")
+        axes.set(xlim=(-0.25, high[1] + 0.4), ylim=(-side, side), aspect="equal", anchor="N")
         _plain(axes)
         axes.grid(color=RULE, linewidth=0.6 * scale)
         axes.set_axisbelow(True)
-        axes.set_xticks(np.arange(np.ceil(-side), side, 1)), axes.set_yticks(np.arange(0, high[1] + 0.4, 1))
+        axes.set(xticks=np.arange(0, high[1] + 0.4, 1), yticks=np.arange(np.ceil(-side), side, 1))
         axes.tick_params(labelsize=7.5 * scale)
-        axes.set_xlabel("right, m", fontsize=8 * scale, color=FAINT)
-        axes.set_ylabel("forward, m", fontsize=8 * scale, color=FAINT)
+        axes.set_xlabel("forward, m", fontsize=8 * scale, color=FAINT)
+        axes.set_ylabel("left, m", fontsize=8 * scale, color=FAINT)
         self._draw_camera(axes, scale)
-        self._roots = axes.add_collection(PolyCollection([], linewidths=1.1 * scale, linestyles="--"), autolim=False)
+        self._roots = axes.add_collection(PolyCollection([], linewidths=0.9 * scale, zorder=2), autolim=False)
         self._bones = axes.add_collection(LineCollection([], linewidths=1.8 * scale, zorder=3), autolim=False)
         self._truth = axes.add_collection(
             LineCollection([], linewidths=0.8 * scale, colors=TRUTH, zorder=4), autolim=False
@@ -309,13 +313,13 @@ class MapPanel:
         self._roots.set(verts=outlines, facecolors=[to_rgba(c, 0.10) for c in colours], edgecolors=colours)
 
     def _draw_camera(self, axes: Axes, scale: float) -> None:
-        axes.plot(0, 0, marker="^", markersize=7 * scale, color=TEXT, clip_on=False, zorder=5)
+        axes.plot(0, 0, marker=">", markersize=7 * scale, color=TEXT, clip_on=False, zorder=5)
         camera = self._scene.recording.camera
         if camera is None or not camera.width:
             return
         rays = camera.rays([[0, camera.K[1, 2]], [camera.width, camera.K[1, 2]]])
         for ray in rays[np.isfinite(rays).all(1)]:
-            axes.plot([0, 20 * ray[0]], [0, 20 * ray[2]], color=FAINT, linewidth=0.7 * scale, linestyle=":")
+            axes.plot([0, 20 * ray[2]], [0, -20 * ray[0]], color=FAINT, linewidth=0.7 * scale, linestyle=":")
 
 
 def _best_azimuth(frames: list[Frame]) -> float:

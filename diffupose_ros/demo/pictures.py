@@ -27,12 +27,19 @@ from diffupose_ros.skeleton import H36M17
 
 Progress = Callable[[int, int], None]
 
-LIMBS = tuple(H36M17.index(f"{side}_{part}") for part in ("wrist", "elbow", "ankle", "knee") for side in ("left", "right"))
+LIMBS = tuple(
+    H36M17.index(f"{side}_{part}") for part in ("wrist", "elbow", "ankle", "knee") for side in ("left", "right")
+)
 ELEVATION, SWAY = np.radians(20), np.radians(12)
-COLOURS = 160  # of the GIF
+COLOURS = 255  # of the GIF
 FRAME_MS = 110
-COLUMNS = ((0.028, 0.23), (0.275, 0.265), (0.575, 0.285), (0.885, 0.105))  # left edges and widths
-TITLES = ("2D input", "3D, from behind and above the camera", "3D, everybody from the side", "positions, from above")
+COLUMNS = ((0.028, 0.205), (0.245, 0.265), (0.535, 0.27), (0.83, 0.16))  # left edges and widths
+TITLES = (
+    "2D input",
+    "3D, from behind and above the camera",
+    "3D, everybody from the side",
+    "from above, with the roots' 90 % ellipses",
+)
 _INFERRED = 2
 
 
@@ -60,7 +67,9 @@ def choose_moments(frames: list[Frame], count: int = 4) -> list[Frame]:
     for wanted in ("wrist", ""):
         shown = {i for i, frame in enumerate(frames) if any(wanted in limb for limb in hidden_limbs(frame))}
         if shown and not shown & set(chosen):
-            nearest = min((abs(i - centre), row, i) for i in shown for row, centre in enumerate(chosen) if i in parts[row])
+            nearest = min(
+                (abs(i - centre), row, i) for i in shown for row, centre in enumerate(chosen) if i in parts[row]
+            )
             chosen[nearest[1]] = nearest[2]
         if shown:
             break
@@ -68,8 +77,13 @@ def choose_moments(frames: list[Frame], count: int = 4) -> list[Frame]:
 
 
 def choose_clip(frames: list[Frame], count: int, interval_ms: int = FRAME_MS) -> list[Frame]:
-    """Return up to ``count`` frames at a real-time interval: the stretch with the most hidden limbs but one
-    that begins without."""
+    """Return up to ``count`` frames at a real-time interval, from where limbs are hidden half of the time.
+
+    Raises:
+        ValueError: no frames.
+    """
+    if not frames:
+        raise ValueError("the recording has no results: nothing to draw")
     stamps = np.array([frame.stamp for frame in frames])
     step = interval_ms * 1_000_000
     length = min(count, int((stamps[-1] - stamps[0]) // step) + 1)
@@ -80,7 +94,6 @@ def choose_clip(frames: list[Frame], count: int, interval_ms: int = FRAME_MS) ->
         index = np.searchsorted(stamps, start + step * np.arange(length))
         return [int(i) for i in np.minimum(index, len(frames) - 1)]
 
-    # Both states should be seen: a share of a half is best.
     best = min(starts, key=lambda start: abs(hidden[picked(start)].mean() - 0.5))
     return [frames[i] for i in picked(best)]
 
@@ -103,7 +116,9 @@ def contact_sheet(recording: Recording, path: Path, count: int = 4, progress: Pr
         axes = [figure.add_axes((x, (upper - row + 0.45) / height, w, (row - 1.05) / height)) for x, w in COLUMNS]
         image, oblique = ImagePanel(axes[0], scene), ObliquePanel(axes[1], scene, [scene.azimuth], ELEVATION)
         lined, above = LineUpPanel(axes[2], scene), MapPanel(axes[3], scene)
-        image.show(frame), oblique.show(frame, scene.azimuth), lined.show(frame), above.show(frame)
+        oblique.show(frame, scene.azimuth)
+        for panel in (image, lined, above):
+            panel.show(frame)
         for (x, _), title in zip(COLUMNS, TITLES, strict=True):
             figure.text(x, (upper - 0.5) / height, title, fontsize=9, color=FAINT)
         figure.text(0.02, (upper - 0.2) / height, _caption(frame, start), fontsize=11, color=TEXT, weight="bold")
@@ -120,17 +135,22 @@ def animation(recording: Recording, path: Path, count: int = 62, progress: Progr
     """
     frames = choose_clip(recording.answered(), count)
     scene = Scene.of(recording, frames)
-    figure = Figure(figsize=(10, 6), dpi=100, facecolor=PAPER)
+    figure = Figure(figsize=(10, 6.3), dpi=100, facecolor=PAPER)
     canvas = FigureCanvasAgg(figure)
-    _heading(figure, scene, 0.96, 0.06, 0.86)
-    image = ImagePanel(figure.add_axes((0.045, 0.46, 0.42, 0.41)), scene, 0.85)
-    lined = LineUpPanel(figure.add_axes((0.06, 0.17, 0.405, 0.25)), scene, 0.75)
+    _heading(figure, scene, 0.96, 0.055, 0.86)
+    image = ImagePanel(figure.add_axes((0.045, 0.515, 0.40, 0.36)), scene, 0.85)
+    lined = LineUpPanel(figure.add_axes((0.065, 0.175, 0.52, 0.29)), scene, 0.8)
+    above = MapPanel(figure.add_axes((0.655, 0.175, 0.33, 0.29)), scene, 0.8)
     sway = [scene.azimuth + SWAY * np.sin(2 * np.pi * i / len(frames)) for i in range(len(frames))]
-    oblique = ObliquePanel(figure.add_axes((0.475, 0.13, 0.525, 0.77)), scene, [min(sway), max(sway)], ELEVATION)
-    clock = figure.text(0.02, 0.905, "", fontsize=10, color=TEXT, family="monospace")
+    oblique = ObliquePanel(figure.add_axes((0.46, 0.475, 0.54, 0.40)), scene, [min(sway), max(sway)], ELEVATION)
+    for (x, y), title in zip(((0.045, 0.885), (0.5, 0.885), (0.065, 0.472), (0.655, 0.472)), TITLES, strict=True):
+        figure.text(x, y, title, fontsize=7.5, color=FAINT)
+    clock = figure.text(0.02, 0.917, "", fontsize=10, color=TEXT, family="monospace")
     pages = []
     for index, (frame, azimuth) in enumerate(zip(frames, sway, strict=True)):
-        image.show(frame), lined.show(frame), oblique.show(frame, azimuth)
+        oblique.show(frame, azimuth)
+        for panel in (image, lined, above):
+            panel.show(frame)
         clock.set_text(_caption(frame, recording.frames[0].stamp))
         canvas.draw()
         pages.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
@@ -167,9 +187,16 @@ def _heading(figure: Figure, scene: Scene, title_y: float, legend_y: float, scal
     handles += [
         Patch(facecolor=first + "22", edgecolor=first, label="90 % ellipsoid, joint seen (person's colour)"),
         Patch(facecolor=UNSEEN + "2a", edgecolor=UNSEEN, label="90 % ellipsoid, joint not seen"),
-        Line2D([], [], color=TRUTH, linewidth=1, label="ground truth, moved to the estimated root (not in the view from above)"),
+        Line2D(
+            [],
+            [],
+            color=TRUTH,
+            linewidth=1,
+            label="ground truth, moved to the estimated root (not in the view from above)",
+        ),
     ]
     figure.legend(
-        handles=handles, loc="center left", bbox_to_anchor=(0.012, legend_y), ncol=len(handles) if scale == 1 else 3, frameon=False,
-        fontsize=9 * scale, labelcolor=TEXT, handlelength=1.6, columnspacing=1.6,
+        handles=handles, loc="center left", bbox_to_anchor=(0.012, legend_y), frameon=False,
+        ncol=len(handles) if scale == 1 else 3, fontsize=9 * scale, labelcolor=TEXT, handlelength=1.6,
+        columnspacing=1.6,
     )  # fmt: skip

@@ -53,7 +53,9 @@ class NodeProcess:
         """Raise DemoError if the node has ended."""
         code = self._process.poll()
         if code is not None:
-            raise DemoError(f"{self.name} ended unexpectedly with exit code {code}; its log, {self.log}:\n{self.tail()}")
+            raise DemoError(
+                f"{self.name} ended unexpectedly with exit code {code}; its log, {self.log}:\n{self.tail()}"
+            )
 
     def stop(self) -> int:
         """End the node with SIGINT, by force if it takes too long; return its exit code."""

@@ -62,6 +62,10 @@ class BagRecorder:
         self._writer.open()
         self._connections: dict[str, Connection] = {}
 
+    def declare(self, topic: str, type_name: str) -> None:
+        """Prepare a topic; its definitions take a while, which a first ``write`` would have to wait for."""
+        self._connections[topic] = self._writer.add_connection(topic, type_name, typestore=typestore())
+
     def write(self, topic: str, type_name: str, data: bytes, received: int) -> None:
         """Append one message.
 
@@ -72,13 +76,13 @@ class BagRecorder:
             received: nanoseconds since the epoch.
         """
         if topic not in self._connections:
-            self._connections[topic] = self._writer.add_connection(topic, type_name, typestore=typestore())
+            self.declare(topic, type_name)
         self._writer.write(self._connections[topic], received, data)
 
     def close(self) -> None:
         """Write the index and ``metadata.yaml``; harmless when done before."""
         if self._writer.storage is not None:
-            if not self._connections:
+            if not any(self._writer.counts.values()):
                 self._writer.min_timestamp = 0
             self._writer.close()
 
@@ -124,8 +128,8 @@ class Recording:
     height: int
 
     def answered(self) -> list[Frame]:
-        """Return the frames that have a result with people in it."""
-        return [frame for frame in self.frames if frame.estimates]
+        """Return the frames that have a result with somebody in it."""
+        return [f for f in self.frames if any(np.isfinite(e.mean).all() for e in f.estimates.values())]
 
     def people(self) -> list[str]:
         """Return all ids, sorted."""

@@ -36,9 +36,7 @@ WARM_UP = 1.0  # s from the first result to the first measurement
 INTERRUPTED, TERMINATED = 130, 143
 
 
-def run_demo(
-    output: Path, seconds: float = 20, people: int = 3, layout: str = "coco17", rate: float = 30.0
-) -> int:
+def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "coco17", rate: float = 30.0) -> int:
     """Run replay_node and lift_node, watch them for a time, and write bag, pictures and figures.
 
     Args:

@@ -14,7 +14,8 @@ SCENE_FROM_OPTICAL = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 RADIUS_90 = 6.251**0.5
 """Mahalanobis radius of the ellipsoid in 3D that holds 90 % of a normal distribution."""
 FROM_THE_SIDE = np.array([[0.0, 1, 0], [0, 0, 1]])
-FROM_ABOVE = np.array([[1.0, 0, 0], [0, 1, 0]])
+FROM_ABOVE = np.array([[0.0, 1, 0], [-1, 0, 0]])
+"""Forward to the right and left up, as maps of robots are drawn."""
 _TURN = np.linspace(0, 2 * np.pi, 33)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)])  # (2, K)
 

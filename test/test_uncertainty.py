@@ -1,0 +1,127 @@
+"""From hypotheses to calibrated covariances."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from diffupose_ros.lifting.uncertainty import (
+    CHI2_3,
+    Calibration,
+    calibrated_covariance,
+    ellipsoids,
+    fit_calibration,
+    mahalanobis2,
+    quality,
+    sample_covariance,
+)
+from diffupose_ros.skeleton import Status
+
+HYPOTHESES = 10
+
+
+def synthetic(people: int, seed: int, overconfidence: float) -> tuple[np.ndarray, ...]:
+    """Hypotheses, errors, statuses and scores of people who are each uncertain in another way.
+
+    The error is ``overconfidence`` times larger than the spread of the hypotheses says.
+    """
+    rng = np.random.default_rng(seed)
+    status = rng.choice(list(Status), (people, 17), p=[0.6, 0.2, 0.2]).astype(np.int8)
+    scores = np.where(status == Status.MISSING, 0, rng.uniform(0.6, 1, (people, 1)))
+    deviation = np.array([0.02, 0.03, 0.08])[status] * np.exp(rng.normal(0, 0.3, (people, 1)))
+    axes = (1, 1, 3)  # depth is less certain
+    truth = rng.normal(0, 0.3, (people, 17, 3))
+    centre = truth + rng.normal(size=truth.shape) * deviation[..., None] * axes * overconfidence
+    spread = rng.normal(size=(people, HYPOTHESES, 17, 3)) * deviation[:, None, :, None] * axes
+    hypotheses = centre[:, None] + spread - spread.mean(1, keepdims=True)
+    return hypotheses, centre - truth, status, scores
+
+
+@pytest.mark.parametrize("overconfidence", [0.5, 1.0, 2.0])
+def test_a_fitted_calibration_holds_what_it_says_on_other_data(overconfidence: float) -> None:
+    calibration = fit_calibration(*synthetic(3000, 0, overconfidence))
+    hypotheses, error, status, scores = synthetic(3000, 1, overconfidence)
+    covariance = calibrated_covariance(hypotheses, status, scores, calibration)
+    distance = mahalanobis2(error, covariance)[:, 1:]
+    # A spread known from ten hypotheses makes heavy tails: one factor cannot fit all three radii exactly.
+    for probability, radius in CHI2_3.items():
+        assert (distance < radius).mean() == pytest.approx(probability, abs=0.06)
+        for kind in Status:
+            assert (distance[status[:, 1:] == kind] < radius).mean() == pytest.approx(probability, abs=0.08)
+
+
+def test_calibration_matters() -> None:
+    hypotheses, error, status, scores = synthetic(500, 1, overconfidence=2)
+    distance = mahalanobis2(error, calibrated_covariance(hypotheses, status, scores, Calibration.none()))
+    assert (distance[:, 1:] < CHI2_3[0.9]).mean() < 0.85
+
+
+def test_a_class_with_too_few_examples_is_calibrated_like_the_joint_in_general() -> None:
+    hypotheses, error, status, scores = synthetic(400, 0, 1)
+    status[:] = Status.MEASURED
+    status[:5] = Status.MISSING
+    calibration = fit_calibration(hypotheses, error, status, scores)
+    np.testing.assert_allclose(calibration.scale[Status.MISSING], calibration.scale[Status.DERIVED])
+    assert np.isfinite(calibration.prior).all() and (calibration.scale > 0).all()
+
+
+def test_better_seen_people_have_their_own_calibration() -> None:
+    hypotheses, error, status, scores = synthetic(3000, 0, 1)
+    status[:] = Status.MEASURED
+    scores[:] = np.where(np.arange(3000)[:, None] % 2, 0.99, 0.5)
+    error[::2] *= 3
+    hypotheses = error[:, None] + 0.001 * (hypotheses - hypotheses.mean(1, keepdims=True))  # the spread tells nothing
+    calibration = fit_calibration(hypotheses, error, status, scores)
+    covariance = calibrated_covariance(hypotheses, status, scores, calibration)
+    size = np.sqrt(np.trace(covariance, axis1=-1, axis2=-2))[:, 1:].mean(1)
+    assert size[0] / size[1] == pytest.approx(3, rel=0.2)
+
+
+def test_quality_is_the_mean_score_of_the_seen_joints() -> None:
+    scores = np.zeros((4, 17))
+    scores[0, :4], scores[1, :9], scores[2] = 0.5, 0.9, 1
+    assert quality(scores).tolist() == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_any_number_of_hypotheses_gives_an_invertible_covariance(count: int) -> None:
+    hypotheses = np.repeat(np.random.default_rng(0).normal(size=(3, 1, 17, 3)), count, 1)
+    status, scores = np.zeros((3, 17), np.int8), np.ones((3, 17))
+    covariance = calibrated_covariance(hypotheses, status, scores, Calibration.none())
+    assert covariance.shape == (3, 17, 3, 3)
+    assert np.linalg.eigvalsh(covariance).min() > 0
+    np.testing.assert_allclose(covariance, np.swapaxes(covariance, -1, -2))
+
+
+def test_covariance_of_one_hypothesis_is_the_prior() -> None:
+    status = np.zeros((1, 17), np.int8)
+    covariance = calibrated_covariance(np.zeros((1, 1, 17, 3)), status, np.ones((1, 17)), Calibration.none())
+    np.testing.assert_allclose(covariance[0, 5], np.eye(3) * 0.1**2, rtol=1e-3)
+
+
+def test_sample_covariance_is_numpys() -> None:
+    hypotheses = np.random.default_rng(0).normal(size=(2, 8, 17, 3)) * (1, 2, 3)
+    np.testing.assert_allclose(sample_covariance(hypotheses)[1, 4], np.cov(hypotheses[1, :, 4].T))
+    assert (sample_covariance(hypotheses[:, :1]) == 0).all()
+
+
+def test_mahalanobis_by_hand() -> None:
+    assert mahalanobis2(np.array([2.0, 0, 3]), np.diag([4.0, 1, 9])) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("probability", [0.5, 0.9, 0.95])
+def test_ellipsoids_hold_the_probability_they_name(probability: float) -> None:
+    turn = Rotation.random(random_state=0).as_matrix()
+    covariance = turn @ np.diag([0.01, 0.04, 0.25]) @ turn.T
+    radii, axes = ellipsoids(covariance, probability)
+    drawn = np.random.default_rng(0).multivariate_normal(np.zeros(3), covariance, 20_000)
+    inside = (((drawn @ axes) / radii) ** 2).sum(1) < 1
+    assert inside.mean() == pytest.approx(probability, abs=0.01)
+
+
+def test_ellipsoids_are_right_handed_for_any_shape() -> None:
+    factors = np.random.default_rng(0).normal(size=(4, 17, 3, 3))
+    radii, axes = ellipsoids(factors @ np.swapaxes(factors, -1, -2), 0.9)
+    assert radii.shape == (4, 17, 3) and (radii > 0).all()
+    np.testing.assert_allclose(np.linalg.det(axes), 1)
+    flat_radii, _ = ellipsoids(np.diag([0.0, 0, 1]), 0.9)
+    assert flat_radii[:2] == pytest.approx(0) and flat_radii[2] == pytest.approx(6.2514**0.5, rel=1e-4)
