@@ -166,7 +166,17 @@ def pelvis_axes(pose: npt.ArrayLike) -> FloatArray:
         pose: (..., 17, 3), any right-handed frame.
     """
     pose = np.asarray(pose, np.float64)
-    left = unit(pose[..., LEFT_HIP, :] - pose[..., RIGHT_HIP, :])
-    up = pose[..., SPINE, :] - pose[..., PELVIS, :]
-    up = unit(up - (up * left).sum(-1, keepdims=True) * left)
+    left = _axis(pose[..., LEFT_HIP, :] - pose[..., RIGHT_HIP, :], np.array([1.0, 0, 0]))
+    aside = np.eye(3)[np.abs(left).argmin(-1)]
+    up = _axis(_across(pose[..., SPINE, :] - pose[..., PELVIS, :], left), unit(_across(aside, left)))
     return np.stack([np.cross(left, up), left, up], -1)
+
+
+def _across(vector: FloatArray, axis: FloatArray) -> FloatArray:
+    return np.asarray(vector - (vector * axis).sum(-1, keepdims=True) * axis)
+
+
+def _axis(vector: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """The vectors at length 1; ``otherwise`` where a degenerate pose leaves their direction open."""
+    degenerate = np.linalg.norm(vector, axis=-1, keepdims=True) < 1e-6
+    return np.where(degenerate, otherwise, unit(vector))

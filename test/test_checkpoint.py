@@ -283,7 +283,7 @@ def test_metadata_that_is_not_understood_is_refused(section: str, change: dict, 
     tensors, meta = contents(tmp_path / "a.safetensors")
     meta[section] |= change
     save_file(tensors, tmp_path / "b.safetensors", metadata={"diffupose": json.dumps(meta)})
-    with pytest.raises(ValueError, match="depth|cosinus"):
+    with pytest.raises(ValueError, match=r"depth|cosinus"):
         Lifter.load(tmp_path / "b.safetensors", device="cpu")
 
 

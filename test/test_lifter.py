@@ -199,6 +199,10 @@ def test_the_same_pose_elsewhere_in_the_image(lifter: Lifter, people: np.ndarray
     back = (elsewhere.mean - elsewhere.root[:, None]) @ look_at(np.array(place)).T
     distance = np.linalg.norm(back - (lifted.mean - lifted.root[:, None]), axis=-1)
     assert distance.mean(-1).max() < 0.01
+    # The covariances turn with the people.
+    turned = look_at(np.array(place)) @ elsewhere.covariance @ look_at(np.array(place)).T
+    difference = np.linalg.norm(turned - lifted.covariance, axis=(-1, -2))
+    assert (difference.mean(-1) < 0.1 * np.linalg.norm(lifted.covariance, axis=(-1, -2)).mean(-1)).all()
     depth = np.linalg.norm(elsewhere.root, axis=-1) / np.linalg.norm(lifted.root, axis=-1)
     np.testing.assert_allclose(depth, 1, atol=0.01)
 

@@ -41,8 +41,9 @@ def test_the_face_is_in_front_of_the_head_with_left_on_the_left() -> None:
     for part in ("eye", "ear"):
         assert face[f"left_{part}"][1] > 0.02
         np.testing.assert_allclose(face[f"left_{part}"] * (1, -1, 1), face[f"right_{part}"], atol=1e-9)
-    turned = detector_joints(pose, "coco17", head_yaw=np.pi / 2)[0]
-    np.testing.assert_allclose(turned[:2], (0, face["nose"][0]), atol=1e-9)  # the nose points to the left
+    turned = detector_joints(pose, "coco17", head_yaw=np.pi / 2)
+    for name, (x, y, z) in face.items():  # to the left about the vertical through the neck
+        np.testing.assert_allclose(turned[joint("coco17", name)], (-y, x, z), atol=1e-9)
 
 
 def test_joints_that_the_pose_says_nothing_about_are_nan(people: np.ndarray) -> None:

@@ -124,7 +124,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self._average()
-        value = float(loss)
+        value = float(loss.detach())
         if not np.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value} at step {self.step}; the last good state is in {self.folder}"

@@ -1,0 +1,55 @@
+"""The command line, as a user calls it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from typer.testing import CliRunner
+
+from diffupose_ros.cli import app
+from diffupose_ros.lifting import Camera, Lifter
+from diffupose_ros.resources import resource_path
+from diffupose_ros.training.train import TrainConfig, train
+
+RUNNER = CliRunner()
+
+
+def test_an_official_checkpoint_is_imported_and_lifts(tmp_path: Path, official_state: dict[str, torch.Tensor]) -> None:
+    official, out = tmp_path / "official.pt", tmp_path / "ours.safetensors"
+    ema = {f"ema_model.module.denoise_fn.{name}": value for name, value in official_state.items()}
+    torch.save({"step": 1, "model": {}, "ema": ema, "scaler": None}, official)
+    result = RUNNER.invoke(app, ["import-checkpoint", str(official), str(out)])
+    assert result.exit_code == 0, result.output
+    assert "paper, 17 joints, d = 128" in result.output
+    camera = Camera.from_fov(1.0, 1000, 1000)
+    pixels = 400 + 50 * np.random.default_rng(0).normal(size=(1, 17, 2))
+    ours, theirs = (
+        Lifter.load(path, device="cpu").lift(pixels, np.ones((1, 17)), camera, "h36m17", seed=0)
+        for path in (out, official)
+    )
+    assert np.abs(ours.mean - theirs.mean).max() < 0.05  # float16 on disk
+
+
+def test_what_is_no_checkpoint_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "text.pt").write_text("nothing")
+    for name, reason in (("text.pt", "not a PyTorch weights file"), ("missing.pt", "no checkpoint at")):
+        result = RUNNER.invoke(app, ["import-checkpoint", str(tmp_path / name), str(tmp_path / "out.safetensors")])
+        assert result.exit_code == 1
+        assert reason in result.output
+        assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_trained_model_is_calibrated_into_a_checkpoint_that_loads(tmp_path: Path) -> None:
+    with np.load(resource_path("resource/clips/people.npz")) as arrays:
+        clips = {f"clips/{i}/{name}": arrays[name][::3] for i, name in enumerate(arrays.files)}
+    np.savez(tmp_path / "clips.npz", **clips)
+    config = TrainConfig(channels=32, steps=4, batch=32, compile=False, bfloat16=False, validate_every=4)
+    train(config, tmp_path / "clips.npz", tmp_path / "clips.npz", tmp_path / "run")
+    out = tmp_path / "model.safetensors"
+    clips_file = str(tmp_path / "clips.npz")
+    result = RUNNER.invoke(app, ["calibrate", str(tmp_path / "run" / "best.pt"), clips_file, str(out)])
+    assert result.exit_code == 0, result.output
+    assert "coverage_90" in result.output
+    card = Lifter.load(out, device="cpu").checkpoint.card
+    assert "mocap.cs.cmu.edu" in card["credit"]
+    assert set(card["metrics"]) == {"clean", "noisy", "occluded"}
