@@ -1,5 +1,6 @@
 """Between messages and arrays."""
 
+from array import array
 from typing import Any
 
 import numpy as np
@@ -123,8 +124,8 @@ def hypotheses_message(header: Header, ids: list[str], lifted: Lifted, people: r
     message = Hypotheses3DArray(header=header)
     for name, i in zip(ids, people, strict=True):
         if lifted.valid[i]:
-            positions = lifted.hypotheses[i].astype(np.float32).ravel()
-            message.people.append(Hypotheses3D(id=name, count=lifted.hypotheses.shape[1], positions=positions.tolist()))
+            positions = array("f", lifted.hypotheses[i].astype(np.float32).tobytes())
+            message.people.append(Hypotheses3D(id=name, count=lifted.hypotheses.shape[1], positions=positions))
     return message
 
 
