@@ -54,7 +54,8 @@ def main() -> None:
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-    result = {"machine": machine, "hypotheses": HYPOTHESES, "steps": STEPS, "flip": True, "rounds": ROUNDS, "rows": rows}
+    setting = {"hypotheses": HYPOTHESES, "steps": STEPS, "flip": True, "rounds": ROUNDS}
+    result = {"machine": machine, **setting, "rows": rows}
     out = Path(__file__).parent / "results" / f"lift_latency_{lifter.device.type}.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(result, indent=1) + "\n")

@@ -33,7 +33,7 @@ class Camera:
 
     Args:
         K: (3, 3) or 9 numbers row-major, the intrinsic matrix in pixels.
-        D: distortion coefficients; empty or all zero for an ideal lens.
+        D: distortion coefficients; empty for an ideal lens. (All zero too, but not of ``equidistant``.)
         model: a key of ``LENS_MODELS``.
         width, height: of the image in pixels; 0 where unknown.
 
@@ -78,7 +78,7 @@ class Camera:
         rays = np.full((len(flat), 3), np.nan)
         if usable.any():
             rays[usable] = self._undistort(flat[usable])
-        if self.D.any():
+        if self.D.size:
             # The distortion polynomials fold over far outside of the image; a round trip shows it.
             error = np.linalg.norm(self.project(rays) - flat, axis=1)
             rays[~(error < _MAX_ROUND_TRIP)] = np.nan
@@ -92,19 +92,25 @@ class Camera:
         pixels = np.full((len(flat), 2), np.nan)
         if visible.any():
             source, zero = flat[visible][:, None], np.zeros(3)
-            if self.model == "equidistant" and self.D.size:
+            if self._fisheye:
                 projected = cv2.fisheye.projectPoints(source, zero, zero, self.K, self.D)[0]
             else:
                 projected = cv2.projectPoints(source, zero, zero, self.K, self.D)[0]
             pixels[visible] = projected.reshape(-1, 2)
+            if not self._fisheye:  # OpenCV's model has no skew
+                pixels[visible, 0] += self.K[0, 1] / self.K[1, 1] * (pixels[visible, 1] - self.K[1, 2])
         return pixels.reshape(*points.shape[:-1], 2)
 
+    @property
+    def _fisheye(self) -> bool:
+        return self.model == "equidistant" and self.D.size > 0
+
     def _undistort(self, pixels: FloatArray) -> FloatArray:
-        if not self.D.any() and not (self.model == "equidistant" and self.D.size):
+        if not self.D.any() and not self._fisheye:
             focal, centre = self.K[[0, 1], [0, 1]], self.K[:2, 2]
             xy = (pixels - centre) / focal
             xy[:, 0] -= self.K[0, 1] / focal[0] * xy[:, 1]
-        elif self.model == "equidistant":
+        elif self._fisheye:
             xy = np.asarray(cv2.fisheye.undistortPoints(pixels[:, None], self.K, self.D)[:, 0], np.float64)
         else:
             # OpenCV stops after five rounds; which call takes more of them depends on its version.
@@ -128,7 +134,7 @@ class RootFit:
     covariance: FloatArray
 
 
-def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: int = 3) -> RootFit:
+def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: int = 10) -> RootFit:
     """Place root-relative poses so that their joints lie on the viewing rays.
 
     Iterated weighted linear least squares on the reprojection error in the plane z = 1, with Huber
@@ -159,10 +165,11 @@ def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: 
         root[..., 2] = np.maximum(root[..., 2], _MIN_DEPTH)
         depth = np.maximum(Z + root[..., 2:], _MIN_DEPTH)
         residual = np.hypot((X + root[..., :1]) / depth - x, (Y + root[..., 1:2]) / depth - y)
-        scale = _weighted_rms(np.minimum(residual, 3 * np.median(residual, -1, keepdims=True)), weights)
+        typical = np.nanmedian(np.where(weights > 0, residual, np.nan), -1, keepdims=True)
+        scale = _weighted_rms(np.minimum(residual, 3 * typical), weights)
         huber = 1 / np.maximum(residual / (1.5 * scale), 1)
         used = weights * huber / depth**2
-    variance = _weighted_rms(residual, weights * huber) ** 2
+    variance = _weighted_rms(residual, weights * huber) ** 2 / 2  # of x and of y
     inverse = np.linalg.inv(normal)
     mean_weight = weights.sum(-1) / np.maximum(seen.sum(-1), 1)
     covariance = inverse * (variance[..., 0] * mean_weight)[..., None, None]

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
+from diffupose_ros.clips import load_clips
 from diffupose_ros.skeleton import (
     H36M17,
     HEAD,
@@ -97,7 +98,11 @@ def detector_noise(
 
 def apparent_size(xy: FloatArray) -> FloatArray:
     """Return the RMS distance (B, 1) of image points (B, J, 2) from their mean, NaN points left out."""
-    return np.asarray(np.sqrt(np.nanvar(xy, axis=1).sum(-1, keepdims=True)))
+    known = np.isfinite(xy).all(-1, keepdims=True)
+    count = np.maximum(known.sum(1, keepdims=True), 1)
+    centred = xy - np.where(known, xy, 0).sum(1, keepdims=True) / count
+    variance = np.where(known, centred**2, 0).sum(1, keepdims=True) / count
+    return np.asarray(np.sqrt(variance.sum(-1)[:, 0, None]))
 
 
 def _counterparts(names: tuple[str, ...]) -> list[int]:
@@ -178,21 +183,15 @@ class Scene:
     _TO_OPTICAL = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
 
     def __init__(self, path: str | Path, people: int) -> None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no clip at {path}: expected an .npz of (T, 17, 3) int16 arrays in millimetres")
-        with np.load(path) as arrays:
-            tracks = [arrays[name] for name in sorted(arrays.files)]
-        for track in tracks:
-            if track.ndim != 3 or track.shape[1:] != (17, 3):
-                raise ValueError(f"{path}: expected arrays of shape (T, 17, 3), got {track.shape}")
-        self._tracks = [track / 1000.0 for track in tracks]
+        clips = load_clips(path)
+        self._tracks = [clips[name] for name in sorted(clips)]
         self.people = people
         self.camera = Camera.from_fov(np.radians(75), 1280, 720)
 
     @property
     def frames(self) -> int:
         """Number of frames until the longest track has been played forth and back."""
-        return max(2 * len(track) - 2 for track in self._tracks)
+        return max(max(2 * len(track) - 2, 1) for track in self._tracks)
 
     def poses(self, frame: int) -> FloatArray:
         """Return where everyone is, (P, 17, 3) in metres in the camera's optical frame."""
@@ -202,7 +201,7 @@ class Scene:
         for person in range(self.people):
             row, index = divmod(person, len(self._tracks))
             track = self._tracks[index]
-            at = (frame + 41 * row) % (2 * len(track) - 2)
+            at = (frame + 41 * row) % max(2 * len(track) - 2, 1)
             placed.append(track[min(at, 2 * len(track) - 2 - at)] + (2.0 * row, 0.4 * row, 0))
         world = np.array(placed) - (0, 0, self.HEIGHT)
         return np.asarray(world @ self._TO_OPTICAL.T)

@@ -294,3 +294,12 @@ def test_calibration_of_another_shape_is_refused(tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "b.safetensors", metadata={"diffupose": json.dumps(meta)})
     with pytest.raises(ValueError, match=r"calibration\.prior: expected shape .*, got "):
         Lifter.load(tmp_path / "b.safetensors", device="cpu")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    weights = Denoiser(DenoiserConfig(channels=32)).state_dict()
+    weights["output.bias"].fill_(float("nan"))
+    path = tmp_path / "nan.safetensors"
+    save_checkpoint(Checkpoint(DenoiserConfig(channels=32), DiffusionConfig(), weights), path)
+    with pytest.raises(ValueError, match=r"NaN.*output\.bias"):
+        Lifter.load(path, device="cpu")

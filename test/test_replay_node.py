@@ -96,4 +96,4 @@ def test_a_clip_that_is_not_there_ends_the_node_with_the_reason() -> None:
     command = [sys.executable, "-m", "diffupose_ros.nodes.replay_node", "--ros-args", "-p", "clip:=nowhere.npz"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
-    assert "no clip at nowhere.npz" in ended.stderr
+    assert "no clips at nowhere.npz" in ended.stderr

@@ -168,7 +168,7 @@ def test_a_clip_of_one_frame_stands_still(tmp_path: Path) -> None:
 
 
 def test_missing_clip_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no clip at .*nowhere\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"no clips at .*nowhere\.npz"):
         Scene(tmp_path / "nowhere.npz", 1)
 
 

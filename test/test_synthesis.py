@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from diffupose_ros.camera import solve_root
+from diffupose_ros.clips import load_clips
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, HEAD, MIRROR, NECK, PARENTS, SPINE, THORAX, Status
-from diffupose_ros.training.clips import load_clips
 from diffupose_ros.training.synthesis import (
     CLEAN,
     NOISY,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from diffupose_ros.clips import load_clips
 from diffupose_ros.resources import resource_path
-from diffupose_ros.training.clips import load_clips
 from diffupose_ros.training.synthesis import TRAINING
 from diffupose_ros.training.train import (
     PairStream,

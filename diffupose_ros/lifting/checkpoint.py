@@ -74,8 +74,11 @@ class Checkpoint:
         """Return the denoiser with these weights, in evaluation mode.
 
         Raises:
-            ValueError: the weights are of another architecture than the configuration.
+            ValueError: the weights are of another architecture than the configuration, or not finite.
         """
+        broken = [name for name, value in self.weights.items() if not value.isfinite().all()]
+        if broken:
+            raise ValueError(f"the weights hold NaN or infinite numbers: {', '.join(broken[:3])}")
         model = Denoiser(self.denoiser)
         try:
             model.load_state_dict(self.weights)
@@ -137,11 +140,18 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: truncated, or not a safetensors file: {error}") from None
-    if meta is None or meta.get("format") != _FORMAT:
+    if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
         raise ValueError(
             f"{path}: not a diffupose checkpoint of format {_FORMAT}; make one with `diffupose train` "
             "or `diffupose import-checkpoint`"
         )
+    try:
+        return _from_file(meta, tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: a broken checkpoint, or one of another version: {error}") from None
+
+
+def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     config = meta["denoiser"] | {"parents": tuple(meta["denoiser"]["parents"])}
     weights = {name.removeprefix("denoiser."): v for name, v in tensors.items() if name.startswith("denoiser.")}
     weights |= {
@@ -150,9 +160,14 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
         if name.endswith("running_mean")
     }
     calibration = {n: tensors[f"calibration.{n}"].numpy().astype(np.float64) for n in ("prior", "strength", "scale")}
+    for name, expected in asdict(Calibration.none()).items():
+        if calibration[name].shape != expected.shape:
+            raise ValueError(f"calibration.{name}: expected shape {expected.shape}, got {calibration[name].shape}")
+    diffusion = DiffusionConfig(**meta["diffusion"])
+    diffusion.process()  # raises
     return Checkpoint(
         DenoiserConfig(**config),
-        DiffusionConfig(**meta["diffusion"]),
+        diffusion,
         weights,
         Calibration(**calibration),
         meta["card"],
@@ -188,7 +203,8 @@ def import_official(path: Path) -> Checkpoint:
     except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
         raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {_first_lines(error)}") from None
     loaded = loaded if isinstance(loaded, dict) else {}
-    state: dict[str, Tensor] = loaded.get("ema") or loaded.get("model") or loaded
+    state = loaded.get("ema") or loaded.get("model") or loaded
+    state = {str(n): v for n, v in state.items() if torch.is_tensor(v)} if isinstance(state, dict) else {}
     anchors = [name for name in state if str(name).endswith(_OFFICIAL_ANCHOR)]
     # An EMA wrapper holds the online model too; its own copy is the one evaluated.
     anchors.sort(key=lambda name: not name.startswith("ema_model"))
@@ -201,6 +217,8 @@ def import_official(path: Path) -> Checkpoint:
         for old, new in _OFFICIAL_NAMES.items():
             if name.startswith(old):  # block3 is never called, the schedule's buffers are computed
                 weights[new + name.removeprefix(old)] = value[..., 0, 0] if value.ndim == 4 else value
+    if "input.gconv.M" not in weights:
+        raise ValueError(f"{path}: incomplete: no parameter gconv_input.0.gconv.M")
     joints, channels = weights["input.gconv.M"].shape
     if joints not in (16, 17):
         raise ValueError(f"{path}: a network for {joints} joints; only Human3.6M's 16 or 17 are supported")

@@ -32,11 +32,13 @@ class Condition:
         features: float32, (P, 17, 5): ray x and y in the virtual camera over the apparent size, score,
             whether derived, log of the apparent size; all but the last 0 where missing. ``paper``:
             (P, 17, 2).
+        status: (P, 17) int8, ``Status`` of what the network sees: more may be missing than was given.
         rotation: (P, 3, 3) camera frame to virtual camera frame.
         valid: (P,) bool, False where fewer than ``MIN_JOINTS`` joints were seen.
     """
 
     features: npt.NDArray[np.float32]
+    status: npt.NDArray[np.int8]
     rotation: FloatArray
     valid: npt.NDArray[np.bool_]
 
@@ -81,7 +83,7 @@ def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.
         ],
         -1,
     )
-    return Condition(features.astype(np.float32), rotation, seen.sum(1) >= MIN_JOINTS)
+    return _condition(features, np.where(seen, status, Status.MISSING), rotation)
 
 
 def image_centred(skeletons: Skeletons2D, camera: Camera) -> Condition:
@@ -100,4 +102,9 @@ def image_centred(skeletons: Skeletons2D, camera: Camera) -> Condition:
     pixels = np.where(seen[..., None], skeletons.keypoints, centre[:, None])
     features = pixels / camera.width * 2 - (1, camera.height / camera.width)
     rotation = np.broadcast_to(np.eye(3), (len(features), 3, 3))
-    return Condition(features.astype(np.float32), rotation, seen.sum(1) >= MIN_JOINTS)
+    return _condition(features, skeletons.status, rotation)
+
+
+def _condition(features: FloatArray, status: npt.NDArray[np.integer], rotation: FloatArray) -> Condition:
+    measured = (status == Status.MEASURED).sum(1)
+    return Condition(features.astype(np.float32), status.astype(np.int8), rotation, measured >= MIN_JOINTS)

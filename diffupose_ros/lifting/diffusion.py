@@ -50,6 +50,8 @@ class Diffusion:
         clamp: float | None = None,
     ) -> None:
         self.steps, self.prediction, self.clamp = steps, prediction, clamp
+        if schedule not in ("cosine", "linear") or prediction not in ("epsilon", "velocity"):
+            raise ValueError(f"unknown schedule {schedule!r} or prediction {prediction!r}")
         betas = cosine_betas(steps) if schedule == "cosine" else linear_betas(steps)
         alpha_bar = np.cumprod(1 - betas)
         previous = np.append(1.0, alpha_bar[:-1])

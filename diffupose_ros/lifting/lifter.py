@@ -137,6 +137,8 @@ class Lifter:
             condition = person_centred(rays, skeletons.scores, skeletons.status)
         else:
             condition = image_centred(skeletons, camera)
+        seen = condition.status != Status.MISSING
+        skeletons = Skeletons2D(skeletons.keypoints, np.where(seen, skeletons.scores, 0), condition.status)
         poses = self.sample(condition, hypotheses, steps, flip, seed)
         return self._place(poses, condition, rays, skeletons, camera)
 

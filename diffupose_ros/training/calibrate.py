@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from diffupose_ros.clips import load_clips
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, save_checkpoint
 from diffupose_ros.lifting.condition import Condition
@@ -18,7 +19,6 @@ from diffupose_ros.lifting.uncertainty import (
     fit_calibration,
     mahalanobis2,
 )
-from diffupose_ros.training.clips import load_clips
 from diffupose_ros.training.synthesis import CLEAN, NOISY, OCCLUDED, Conditions, make_pairs
 from diffupose_ros.training.train import POSE_SCALE
 
@@ -64,7 +64,9 @@ def draw_samples(
     drawn = []
     for first in range(0, len(pairs.poses), _BATCH):
         part = slice(first, first + _BATCH)
-        condition = Condition(pairs.features[part], rotation[part], np.ones(len(rotation[part]), bool))
+        condition = Condition(
+            pairs.features[part], pairs.status[part], rotation[part], np.ones(len(rotation[part]), bool)
+        )
         drawn.append(lifter.sample(condition, hypotheses, steps, seed=first))
     scores = pairs.features[..., 2].astype(np.float64)
     return Samples(np.concatenate(drawn), pairs.poses.astype(np.float64), pairs.status, scores)

@@ -13,10 +13,10 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from diffupose_ros.clips import load_clips
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.diffusion import Diffusion
 from diffupose_ros.skeleton import MIRROR
-from diffupose_ros.training.clips import load_clips
 from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, Pairs, make_pairs
 
 POSE_SCALE = 0.3
@@ -110,7 +110,7 @@ class Trainer:
         progress = self.step / self.config.steps
         rate = min(1.0, progress / 0.01 + 1e-3) * 0.5 * (1 + np.cos(np.pi * progress))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * rate
+            group["lr"] = float(self.config.learning_rate * rate)
         pairs = self.stream.draw(self.rng)
         features = torch.from_numpy(pairs.features).to(self.device)
         x0 = torch.from_numpy(pairs.poses).to(self.device) / POSE_SCALE

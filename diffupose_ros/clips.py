@@ -1,0 +1,31 @@
+"""Motion capture clips: (T, 17, 3) poses in metres, world frame with z up, 30 Hz."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def load_clips(path: str | Path) -> dict[str, FloatArray]:
+    """Load the clips of an .npz file whose arrays are int16 millimetres, by name.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not an .npz file, an array in it that is not a clip, or none.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no clips at {path}: expected an .npz of (T, 17, 3) int16 arrays in millimetres")
+    try:
+        with open(path, "rb") as file, np.load(file) as loaded:
+            arrays = dict(loaded)
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: truncated, or not an .npz file: {error}") from None
+    if not arrays:
+        raise ValueError(f"{path}: no clips in it")
+    for name, clip in arrays.items():
+        if clip.ndim != 3 or clip.shape[1:] != (17, 3) or clip.dtype != np.int16 or not len(clip):
+            raise ValueError(f"{path}: {name}: expected int16 (T, 17, 3) in millimetres, got {clip.dtype} {clip.shape}")
+    return {name: clip / 1000 for name, clip in arrays.items()}
