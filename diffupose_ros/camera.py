@@ -57,7 +57,8 @@ class Camera:
             raise ValueError(f"unknown lens model {model!r}: expected one of {', '.join(LENS_MODELS)}")
         if distortion.size not in LENS_MODELS[model] or not np.isfinite(distortion).all():
             expected = " or ".join(map(str, LENS_MODELS[model]))
-            raise ValueError(f"D of {model}: expected {expected} finite coefficients, got {distortion.tolist()}")
+            hint = "; 8 and more are of rational_polynomial" if distortion.size >= 8 else ""
+            raise ValueError(f"D of {model}: expected {expected} finite coefficients, got {distortion.tolist()}{hint}")
         self.K, self.D, self.model = matrix, distortion, model
         self.width, self.height = int(width), int(height)
 

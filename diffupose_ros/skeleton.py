@@ -119,16 +119,17 @@ def layout_joints(layout: str) -> tuple[str, ...]:
     return LAYOUTS[layout]
 
 
-def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str) -> Skeletons2D:
+def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str, min_score: float = 0.0) -> Skeletons2D:
     """Convert a detector's 2D joints to H36M-17.
 
-    A joint is missing where its score is not above 0 or a number is NaN or infinite. A derived joint
+    A joint is missing where its score is 0 or below ``min_score``, or a number is NaN or infinite. A derived joint
     is missing where one of the joints it is derived from is (the head: where all are).
 
     Args:
         keypoints: (P, J, 2) pixels.
         scores: (P, J) confidence; above 1 counts as 1.
         layout: a key of ``LAYOUTS``; J is its number of joints.
+        min_score: below which a joint counts as not seen.
 
     Raises:
         ValueError: unknown layout, or shapes that do not fit it.
@@ -140,7 +141,7 @@ def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str) -> Ske
     if scores.shape != keypoints.shape[:2]:
         raise ValueError(f"scores: expected shape {keypoints.shape[:2]}, got {scores.shape}")
     weights, derived = _CONVERSIONS[layout]
-    seen = np.isfinite(keypoints).all(-1) & np.isfinite(scores) & (scores > 0)
+    seen = np.isfinite(keypoints).all(-1) & np.isfinite(scores) & (scores > 0) & (scores >= min_score)
     share = weights * seen[:, None]  # (P, 17, J)
     total = share.sum(-1)
     is_head = np.arange(len(H36M17)) == HEAD

@@ -20,11 +20,11 @@ ARGUMENTS = {
     "device": ("auto", "auto, cpu, cuda, cuda:1, ..."),
     "hypotheses": ("10", "Poses sampled for each person"),
     "steps": ("5", "DDIM steps"),
-    "params_file": (PathJoinSubstitution([SHARE, "config", "lift.yaml"]), "Parameters not given here"),
+    "params_file": (PathJoinSubstitution([SHARE, "config", "lift.yaml"]), "Parameters; overrides the arguments"),
     "use_sim_time": ("false", "Take the time from /clock"),
     "log_level": ("info", "debug, info, warn, error"),
     "demo": ("false", "Start the replay node: recorded people, no camera needed"),
-    "rviz": ("false", "Start RViz"),
+    "rviz": ("false", "Start RViz; its fixed frame is map, which only demo:=true makes: set your own"),
 }
 
 
@@ -42,7 +42,6 @@ def generate_launch_description() -> LaunchDescription:
         name="lift_node",
         namespace=argument["namespace"],
         parameters=[
-            argument["params_file"],
             sim_time,
             {
                 "input_topics": ParameterValue(argument["input_topics"], value_type=List[str]),
@@ -51,6 +50,7 @@ def generate_launch_description() -> LaunchDescription:
                 "hypotheses": ParameterValue(argument["hypotheses"], value_type=int),
                 "steps": ParameterValue(argument["steps"], value_type=int),
             },
+            argument["params_file"],
         ],
         remappings=[("camera_info", argument["camera_info_topic"])],
         ros_arguments=["--log-level", argument["log_level"]],
@@ -83,6 +83,7 @@ def generate_launch_description() -> LaunchDescription:
         name="rviz2",
         arguments=["-d", PathJoinSubstitution([SHARE, "config", "lift.rviz"])],
         parameters=[sim_time],
+        remappings=[("/markers", [argument["namespace"], "/markers"])],
         condition=IfCondition(argument["rviz"]),
     )
     return LaunchDescription([*declared, lift, replay, camera_frame, rviz])

@@ -1,6 +1,10 @@
 """What all tests share: the standalone runtime where there is no ROS 2, the shipped model, the paper's vectors."""
 
+import os
+
 from diffupose_ros import standalone
+
+os.environ["ROS_DOMAIN_ID"] = str(os.getpid() % 100 + 1)  # parallel test runs do not meet, nor a robot
 
 standalone.activate()
 

@@ -35,9 +35,9 @@ OUTPUTS = {"skeletons_3d": Skeleton3DArray, "hypotheses": Hypotheses3DArray, "ma
 def node_process(module: str, *ros_args: str) -> Iterator[subprocess.Popen[str]]:
     """Run a node of ours; it must end with exit code 0 on SIGINT."""
     command = [sys.executable, "-m", f"diffupose_ros.nodes.{module}", "--ros-args", *ros_args]
-    root = str(Path(__file__).parents[1])
+    paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "2"}
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "2"}
     )
     try:
         yield process

@@ -78,9 +78,7 @@ class Latched(Node):
 
 def main() -> None:
     rclpy.init()
-    node = {"echo": Echo, "slow": Slow, "latched": Latched, "managed": lambda: Managed("managed")}[
-        sys.argv[1]
-    ]()
+    node = {"echo": Echo, "slow": Slow, "latched": Latched, "managed": lambda: Managed("managed")}[sys.argv[1]]()
     try:
         print("ready", flush=True)
         rclpy.spin(node)

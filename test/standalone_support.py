@@ -15,7 +15,6 @@ import pytest
 
 from diffupose_ros.standalone import activate
 
-os.environ["ROS_DOMAIN_ID"] = str(os.getpid() % 100 + 1)  # parallel test runs do not meet
 os.environ.pop("CYCLONEDDS_URI", None)
 os.environ.pop("ROS_AUTOMATIC_DISCOVERY_RANGE", None)
 if not activate():

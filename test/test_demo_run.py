@@ -17,8 +17,7 @@ from diffupose_ros.demo.recording import read_recording
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": str(ROOT),
-    "ROS_DOMAIN_ID": str(os.getpid() % 100 + 101),  # nobody else's
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     "COLUMNS": "100",
 }
 

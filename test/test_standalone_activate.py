@@ -46,9 +46,7 @@ def test_what_is_missing_is_named() -> None:
         qos.LivelinessPolicy  # noqa: B018
 
 
-@pytest.mark.parametrize(
-    "name", ["rclpy.action", "sensor_msgs.nonsense", "nonsense_msgs.msg", "nonsense_msgs"]
-)
+@pytest.mark.parametrize("name", ["rclpy.action", "sensor_msgs.nonsense", "nonsense_msgs.msg", "nonsense_msgs"])
 def test_unknown_modules_are_not_there(name: str) -> None:
     with pytest.raises(ModuleNotFoundError):
         __import__(name)

@@ -67,9 +67,7 @@ def test_sequences_take_whatever_holds_numbers(value: object) -> None:
     assert isinstance(message.d, array.array) and message.d.tolist() == [1.0, 2.0]
 
 
-@pytest.mark.parametrize(
-    "value", [b"ab", bytearray(b"ab"), memoryview(b"ab"), np.frombuffer(b"ab", np.uint8)]
-)
+@pytest.mark.parametrize("value", [b"ab", bytearray(b"ab"), memoryview(b"ab"), np.frombuffer(b"ab", np.uint8)])
 def test_bytes_go_into_an_image(value: object) -> None:
     assert Image(data=value).data.tobytes() == b"ab"
 

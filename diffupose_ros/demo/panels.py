@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgba
 from diffupose_ros.demo import view
 from diffupose_ros.demo.arrays import Estimate
 from diffupose_ros.demo.recording import Frame, Recording
-from diffupose_ros.skeleton import BONES, LAYOUTS
+from diffupose_ros.skeleton import BONES, LAYOUTS, Status
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -20,7 +20,6 @@ PEOPLE = ("#2563eb", "#0f9d76", "#9333ea", "#0891b2", "#a16207", "#475569", "#4d
 UNSEEN = "#f0540c"
 TRUTH = "#16181d"
 PAPER, RULE, TEXT, FAINT = "#ffffff", "#dfe3ea", "#20242c", "#687080"
-_INFERRED = 2
 _ANKLES, _SOLE = (3, 6), 0.09  # an ankle joint's height above the floor, m
 
 _BONES_2D = (
@@ -166,7 +165,7 @@ class Bodies:
         for person, estimate in _far_to_near(frame):
             shift = (shifts or {}).get(person, np.zeros(3))
             joints, colour = view.to_scene(estimate.mean) + shift, self._scene.colours[person]
-            flat, hidden = joints @ projection.T, estimate.status == _INFERRED
+            flat, hidden = joints @ projection.T, estimate.status == Status.MISSING
             bones += [flat[list(bone)] for bone in BONES]
             colours += [UNSEEN if hidden[child] else colour for _, child in BONES]
             dots.append(flat)

@@ -23,7 +23,7 @@ from diffupose_ros.demo.panels import (
     Scene,
 )
 from diffupose_ros.demo.recording import Frame, Recording
-from diffupose_ros.skeleton import H36M17
+from diffupose_ros.skeleton import H36M17, Status
 
 Progress = Callable[[int, int], None]
 
@@ -40,7 +40,6 @@ TITLES = (
     "3D, everybody from the side",
     "from above, with the roots' 90 % ellipses",
 )
-_INFERRED = 2
 
 
 def hidden_limbs(frame: Frame) -> list[str]:
@@ -49,7 +48,7 @@ def hidden_limbs(frame: Frame) -> list[str]:
         f"{H36M17[joint].replace('_', ' ')} of {person}"
         for person, estimate in sorted(frame.estimates.items())
         for joint in LIMBS
-        if estimate.status[joint] == _INFERRED
+        if estimate.status[joint] == Status.MISSING
     ]
 
 

@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.demo.arrays import Estimate
+from diffupose_ros.lifting.uncertainty import CHI2_3, mahalanobis2
+from diffupose_ros.skeleton import Status
 
 FloatArray = npt.NDArray[np.floating]
 
-CHI2_90 = 6.251
-"""Squared Mahalanobis radius of the ellipsoid in 3D that holds 90 % of a normal distribution."""
 OVERDUE = 1_000_000_000
 """ns after which an input without an answer counts as dropped, even if no later one was answered."""
-_INFERRED = 2
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Summary:
         people: distinct ids among the results.
         rate_in, rate_out: messages per second, by the time of receipt.
         latency_p50_ms, latency_p99_ms: from the input's stamp to the receipt of its result.
-        mpjpe_mm: mean distance of the root-relative joints (without the root) to the ground truth.
+        mpjpe_mm: mean distance of the 17 root-relative joints to the ground truth (the root counts, with 0).
         compared: person-frames that have both a result and a ground truth.
         coverage_seen, coverage_unseen: share of joints whose ground truth lies in the 90 % ellipsoid,
             of those seen by the detector (measured or derived) and of those placed by the model alone.
@@ -61,12 +60,6 @@ def root_relative_errors(estimate: Estimate, truth: FloatArray) -> FloatArray:
     """
     errors = (estimate.mean - estimate.mean[:1]) - (truth - truth[:1])
     return np.asarray(errors[1:])
-
-
-def squared_mahalanobis(errors: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Return e^T C^-1 e (...) of errors (..., 3) under covariances (..., 3, 3)."""
-    solved = np.linalg.solve(covariance + 1e-15 * np.eye(3), errors[..., None])[..., 0]
-    return np.asarray((errors * solved).sum(-1))
 
 
 def rate(times: list[int]) -> float:
@@ -145,9 +138,9 @@ class Statistics:
             estimate, errors = result[person], root_relative_errors(result[person], truth[person])
             if not np.isfinite(errors).all() or not np.isfinite(estimate.covariance).all():
                 continue
-            self._distances.append(float(np.linalg.norm(errors, axis=1).mean()))
-            inside = squared_mahalanobis(errors, estimate.covariance[1:]) <= CHI2_90
-            unseen = estimate.status[1:] == _INFERRED
+            self._distances.append(float(np.linalg.norm(errors, axis=1).sum() / 17))
+            inside = mahalanobis2(errors, estimate.covariance[1:]) <= CHI2_3[0.9]
+            unseen = estimate.status[1:] == Status.MISSING
             for counts, chosen in ((self._seen, ~unseen), (self._unseen, unseen)):
                 counts[0] += int((inside & chosen).sum())
                 counts[1] += int(chosen.sum())

@@ -33,7 +33,7 @@ class DiffusionConfig:
     """The diffusion process that a denoiser was trained for; see ``Diffusion``.
 
     Attributes:
-        pose_scale: metres per unit of x0.
+        pose_scale: metres per unit of x0: poses then have about the deviation of the noise.
     """
 
     steps: int = 100
@@ -105,7 +105,11 @@ def weights_path(name_or_path: str | Path) -> Path:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint, whole or not at all; matrices in float16, vectors in float32."""
+    """Write a checkpoint, whole or not at all; matrices in float16, vectors in float32.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     tensors = {
         f"denoiser.{name}": value.to(torch.float16 if value.ndim > 1 else torch.float32).contiguous()
         for name, value in checkpoint.weights.items()
@@ -120,7 +124,12 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "card": checkpoint.card,
     }
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"diffupose": json.dumps(meta)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        save_file(tensors, partial, metadata={"diffupose": json.dumps(meta)})
+    except SafetensorError as error:
+        raise OSError(f"cannot write {path}: {error}") from None
+    partial.chmod(0o644)  # safetensors makes it the owner's alone
     os.replace(partial, path)
 
 

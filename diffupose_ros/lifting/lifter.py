@@ -1,24 +1,30 @@
 """People's 2D joints in, 3D skeletons with uncertainty out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from diffupose_ros.camera import HEIGHT_SPREAD, Camera, RootFit, solve_root
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, person_centred
 from diffupose_ros.lifting.diffusion import Denoise
-from diffupose_ros.lifting.uncertainty import calibrated_covariance, sample_covariance
+from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
 from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX, Skeletons2D, Status, pelvis_axes, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
 NO_NECK = [j for j in range(17) if j != NECK]
 """The joints of a 16-joint network."""
+MAX_BATCH = 2048
+"""Rows of one evaluation of the network: bounds the memory, and how long an interruption takes."""
+
+
+class Interrupted(Exception):
+    """The caller asked to give up."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,12 @@ class Lifter:
         """
         return cls(load_checkpoint(name_or_path), device)
 
+    def close(self) -> None:
+        """Free the model's memory, on a GPU too; the lifter cannot be used any more."""
+        del self._denoiser
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def lift(
         self,
         keypoints: npt.ArrayLike,
@@ -127,8 +139,16 @@ class Lifter:
         steps: int = 5,
         flip: bool = True,
         seed: int | None = None,
+        interrupted: Callable[[], bool] = bool,
     ) -> Lifted:
-        """Lift people whose joints are already converted, of several layouts perhaps; see ``lift``."""
+        """Lift people whose joints are already converted, of several layouts perhaps; see ``lift``.
+
+        Args:
+            interrupted: asked before each evaluation of the network whether to give up.
+
+        Raises:
+            Interrupted: it said yes.
+        """
         if hypotheses < 1:
             raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
         self.diffusion.timesteps(steps)  # raises
@@ -139,17 +159,24 @@ class Lifter:
             condition = image_centred(skeletons, camera)
         seen = condition.status != Status.MISSING
         skeletons = Skeletons2D(skeletons.keypoints, np.where(seen, skeletons.scores, 0), condition.status)
-        poses = self.sample(condition, hypotheses, steps, flip, seed)
+        poses = self.sample(condition, hypotheses, steps, flip, seed, interrupted)
         return self._place(poses, condition, rays, skeletons, camera)
 
     @torch.inference_mode()
     def sample(
-        self, condition: Condition, hypotheses: int, steps: int, flip: bool = True, seed: int | None = None
+        self,
+        condition: Condition,
+        hypotheses: int,
+        steps: int,
+        flip: bool = True,
+        seed: int | None = None,
+        interrupted: Callable[[], bool] = bool,
     ) -> FloatArray:
         """Draw root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
 
-        All people, hypotheses and mirror images are one batch. The noise of the hypotheses is drawn
-        once, centred over them (their mean is then that of many more), and shared by all people.
+        All people, hypotheses and mirror images are one batch, up to ``MAX_BATCH``. The noise of the
+        hypotheses is drawn once, centred over them (their mean is then that of many more), and shared by
+        all people.
         """
         config = self.checkpoint.denoiser
         features = condition.features if config.joints == 17 else condition.features[:, NO_NECK]
@@ -161,10 +188,14 @@ class Lifter:
         noise = torch.randn(hypotheses, config.joints, 3, generator=generator)
         if hypotheses > 1:
             noise = (noise - noise.mean(0)) * (hypotheses / (hypotheses - 1)) ** 0.5
-        x = noise.to(self.device).repeat(people, 1, 1)
-        y = torch.from_numpy(features).to(self.device).repeat_interleave(hypotheses, 0)
-        x0 = self.diffusion.ddim(self._symmetric(y) if flip else self._plain(y), x, steps)
-        poses = x0.view(people, hypotheses, config.joints, 3).double().cpu().numpy()
+        noise = noise.to(self.device)
+        at_once = max(1, MAX_BATCH // (hypotheses * (1 + flip)))
+        parts = []
+        for part in torch.split(torch.from_numpy(features).to(self.device), at_once):
+            y = part.repeat_interleave(hypotheses, 0)
+            denoise = self._symmetric(y, interrupted) if flip else self._plain(y, interrupted)
+            parts.append(self.diffusion.ddim(denoise, noise.repeat(len(part), 1, 1), steps))
+        poses = torch.cat(parts).view(people, hypotheses, config.joints, 3).double().cpu().numpy()
         poses = poses * self.checkpoint.diffusion.pose_scale
         if config.joints == 16:
             # The released 16-joint networks know no neck: halfway from thorax to head.
@@ -172,17 +203,19 @@ class Lifter:
             poses = np.insert(poses, NECK, (poses[:, :, THORAX] + poses[:, :, head]) / 2, axis=2)
         return np.asarray(poses - poses[:, :, :1])
 
-    def _plain(self, y: Tensor) -> Denoise:
+    def _plain(self, y: Tensor, interrupted: Callable[[], bool]) -> Denoise:
         def denoise(x: Tensor, t: int) -> Tensor:
+            if interrupted():
+                raise Interrupted
             output: Tensor = self._denoiser(x, y, torch.full((1,), t, device=self.device))
             return output[..., :3]
 
         return denoise
 
-    def _symmetric(self, y: Tensor) -> Denoise:
+    def _symmetric(self, y: Tensor, interrupted: Callable[[], bool]) -> Denoise:
         """The denoiser made equivariant to mirroring: the average over the pose and its mirror image."""
         both = torch.cat((y, self._mirrored(y)))
-        plain = self._plain(both)
+        plain = self._plain(both, interrupted)
 
         def denoise(x: Tensor, t: int) -> Tensor:
             straight, mirrored = plain(torch.cat((x, self._mirrored(x))), t).chunk(2)
@@ -214,16 +247,15 @@ class Lifter:
         back = np.swapaxes(condition.rotation, 1, 2)
         mean = np.einsum("pij,pkj->pki", back, mean + mean_fit.root[:, None])
         placed = np.einsum("pij,pnkj->pnki", back, poses + fit.root[:, :, None])
-        orientation = pelvis_axes(mean)
-        turned = pelvis_axes(placed)
+        covariance = _rotate(back[:, None], covariance)
         lifted = Lifted(
             mean=mean,
-            covariance=_rotate(back[:, None], covariance),
+            covariance=covariance,
             hypotheses=placed,
             root=mean[:, 0],
             root_covariance=_rotate(back, root_covariance),
-            orientation=orientation,
-            orientation_covariance=_orientation_covariance(orientation, turned),
+            orientation=pelvis_axes(mean),
+            orientation_covariance=orientation_covariance(mean, covariance),
             reprojection_error=_reprojection_error(mean, skeletons, camera),
             scores=skeletons.scores,
             status=skeletons.status,
@@ -260,16 +292,6 @@ def _root_covariance(fit: RootFit, mean_fit: RootFit) -> FloatArray:
 
 def _rotate(rotation: FloatArray, covariance: FloatArray) -> FloatArray:
     return np.asarray(rotation @ covariance @ np.swapaxes(rotation, -1, -2))
-
-
-def _orientation_covariance(mean: FloatArray, hypotheses: FloatArray) -> FloatArray:
-    """Covariance (P, 3, 3) of the rotations from the mean's axes (P, 3, 3) to each hypothesis' (P, N, 3, 3)."""
-    people, count = hypotheses.shape[:2]
-    if people == 0:
-        return np.zeros((0, 3, 3))
-    turn = Rotation.from_matrix((hypotheses @ np.swapaxes(mean, 1, 2)[:, None]).reshape(-1, 3, 3)).as_rotvec()
-    turn = turn.reshape(people, count, 3)
-    return np.asarray(np.einsum("pni,pnj->pij", turn, turn) / count + 1e-6 * np.eye(3))
 
 
 def _reprojection_error(mean: FloatArray, skeletons: Skeletons2D, camera: Camera) -> FloatArray:

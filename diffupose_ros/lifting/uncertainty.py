@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
 
-from diffupose_ros.skeleton import Status
+from diffupose_ros.skeleton import LEFT_HIP, RIGHT_HIP, SPINE, Status, pelvis_axes
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -19,6 +20,7 @@ MIN_VARIANCE = 0.001**2
 QUALITY_BOUNDS = (0.8, 0.95)
 """A person's mean score over the seen joints falls below, between or above these."""
 
+_DRAWS = 64
 _STRENGTHS = (0.5, 1, 2, 4, 8, 16, 32, 64)
 _FEWEST = 100  # errors from which a class is fitted on its own
 
@@ -83,6 +85,33 @@ def calibrated_covariance(
 def mahalanobis2(error: FloatArray, covariance: FloatArray) -> FloatArray:
     """Return the squared Mahalanobis lengths (...) of errors (..., 3)."""
     return np.asarray((error * np.linalg.solve(covariance, error[..., None])[..., 0]).sum(-1))
+
+
+def orientation_covariance(pose: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return the covariance of the pelvis' axes that the joints' covariances mean.
+
+    The hips and the spine are moved at random, always by the same draws, and the axes watched.
+
+    Args:
+        pose: (P, 17, 3) metres.
+        covariance: (P, 17, 3, 3) m^2, relative to the root.
+
+    Returns:
+        (P, 3, 3) rad^2, rotation about the frame's axes.
+    """
+    if not len(pose):
+        return np.zeros((0, 3, 3))
+    draws = np.random.default_rng(0).normal(size=(_DRAWS, 2, 3))
+    hips = np.linalg.cholesky((covariance[:, LEFT_HIP] + covariance[:, RIGHT_HIP]) / 2)
+    spine = np.linalg.cholesky(covariance[:, SPINE])
+    moved = np.repeat(pose[:, None], _DRAWS, 1)
+    aside = np.einsum("pij,nj->pni", hips, draws[:, 0])
+    moved[:, :, LEFT_HIP] += aside
+    moved[:, :, RIGHT_HIP] -= aside  # the pelvis is their middle
+    moved[:, :, SPINE] += np.einsum("pij,nj->pni", spine, draws[:, 1])
+    turn = pelvis_axes(moved) @ np.swapaxes(pelvis_axes(pose), 1, 2)[:, None]
+    turn = Rotation.from_matrix(turn.reshape(-1, 3, 3)).as_rotvec().reshape(-1, _DRAWS, 3)
+    return np.asarray(np.einsum("pni,pnj->pij", turn, turn) / _DRAWS + 1e-6 * np.eye(3))
 
 
 def ellipsoids(covariance: FloatArray, probability: float) -> tuple[FloatArray, FloatArray]:

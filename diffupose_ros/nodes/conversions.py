@@ -27,12 +27,20 @@ from diffupose_ros.skeleton import Skeletons2D, layout_joints, to_h36m
 FloatArray = npt.NDArray[np.float64]
 
 
-def camera_from_info(info: CameraInfo) -> Camera:
-    """Return the camera of a CameraInfo.
+def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
+    """Return the camera of a CameraInfo: of the raw image (K, D), or of the rectified one (P).
 
     Raises:
-        ValueError: it is not calibrated, or its lens model is not known.
+        ValueError: it is not calibrated, its lens model is not known, or the image is binned or cut out.
     """
+    roi = info.roi
+    cut_out = (roi.width, roi.height) not in ((0, 0), (info.width, info.height)) or roi.x_offset or roi.y_offset
+    if max(info.binning_x, info.binning_y) > 1 or cut_out:
+        raise ValueError(
+            "binning and regions of interest are not supported: publish the CameraInfo of the image itself"
+        )
+    if rectified:
+        return Camera(np.reshape(info.p, (3, 4))[:, :3], (), "plumb_bob", info.width, info.height)
     return Camera(info.k, info.d, info.distortion_model or "plumb_bob", info.width, info.height)
 
 
@@ -51,8 +59,8 @@ def camera_to_info(camera: Camera, header: Header) -> CameraInfo:
     )
 
 
-def skeleton_to_h36m(skeleton: Skeleton2D) -> Skeletons2D:
-    """Return one person's joints, (1, 17, ...).
+def skeleton_to_h36m(skeleton: Skeleton2D, min_score: float) -> Skeletons2D:
+    """Return one person's joints, (1, 17, ...); those with a lower score than ``min_score`` are missing.
 
     Raises:
         ValueError: an unknown layout, or another number of keypoints than it has.
@@ -61,7 +69,7 @@ def skeleton_to_h36m(skeleton: Skeleton2D) -> Skeletons2D:
     if len(skeleton.keypoints) != expected:
         raise ValueError(f"layout {skeleton.layout} has {expected} keypoints, got {len(skeleton.keypoints)}")
     values = np.array([(k.x, k.y, k.score) for k in skeleton.keypoints], np.float64)
-    return to_h36m(values[None, :, :2], values[None, :, 2], skeleton.layout)
+    return to_h36m(values[None, :, :2], values[None, :, 2], skeleton.layout, min_score)
 
 
 def concatenate(people: list[Skeletons2D]) -> Skeletons2D:

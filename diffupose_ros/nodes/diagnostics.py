@@ -1,6 +1,7 @@
 """What a node did in the last period, as diagnostic_msgs."""
 
 import threading
+import time
 from collections import Counter, deque
 
 import numpy as np
@@ -17,6 +18,7 @@ class Statistics:
         self._total: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()
         self._durations: dict[str, deque[float]] = {}
+        self._since = time.monotonic()
 
     def count(self, event: str, number: int = 1) -> None:
         """Count an event."""
@@ -33,12 +35,13 @@ class Statistics:
         with self._lock:
             self._durations.setdefault(name, deque(maxlen=_WINDOW)).append(seconds)
 
-    def period(self) -> Counter[str]:
-        """Return the events since the last call."""
+    def period(self) -> tuple[Counter[str], float]:
+        """Return the events since the last call, and the seconds."""
         with self._lock:
-            recent = self._total - self._reported
+            recent, now = self._total - self._reported, time.monotonic()
+            seconds, self._since = now - self._since, now
             self._reported = self._total.copy()
-            return recent
+            return recent, max(seconds, 1e-3)
 
     def values(self) -> dict[str, str]:
         """Return all totals, and percentiles of the latest durations in milliseconds."""

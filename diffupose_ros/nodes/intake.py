@@ -1,15 +1,16 @@
-"""What a node takes in: the newest message of each topic, checked, and what was wrong counted."""
+"""What a node takes in: the camera, and the newest people of each topic, checked; what was wrong is said."""
 
 import threading
-from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sensor_msgs.msg import CameraInfo
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.msg import Skeleton2DArray
-from diffupose_ros.nodes.conversions import concatenate, skeleton_to_h36m, stamp_ns
+from diffupose_ros.nodes.conversions import camera_from_info, concatenate, skeleton_to_h36m, stamp_ns
 from diffupose_ros.skeleton import Skeletons2D
 
 
@@ -19,7 +20,7 @@ class Mailbox:
     def __init__(self) -> None:
         self._pending: dict[str, Any] = {}
         self._changed = threading.Condition()
-        self._closed = False
+        self.closed = False
 
     def put(self, topic: str, message: Any) -> bool:
         """Leave a message; return whether an older one of the topic, not yet taken, was dropped for it."""
@@ -32,15 +33,48 @@ class Mailbox:
     def take(self) -> dict[str, Any]:
         """Wait for messages and return the newest of each topic; nothing once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._pending or self._closed)
+            self._changed.wait_for(lambda: self._pending or self.closed)
             taken, self._pending = self._pending, {}
-            return {} if self._closed else taken
+            return {} if self.closed else taken
 
     def close(self) -> None:
         """Let the worker go."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class View:
+    """What the latest CameraInfo says.
+
+    Attributes:
+        camera: None where there is none that can be used.
+        problem: why not.
+        frame_id: of the camera's optical frame.
+        content: of the message, as text, in which NaN equals NaN.
+    """
+
+    camera: Camera | None
+    problem: str
+    frame_id: str = ""
+    content: str = ""
+
+
+NO_VIEW = View(None, "no camera_info received yet")
+
+
+def read_camera(info: CameraInfo, rectified: bool, previous: View) -> View:
+    """Return what a CameraInfo says; ``previous`` itself where that has not changed."""
+    numbers = (info.k, info.d, info.p if rectified else (), info.roi, info.binning_x, info.binning_y)
+    content = f"{[str(n) for n in numbers]} {info.distortion_model} {info.width}x{info.height} {info.header.frame_id}"
+    if content == previous.content:
+        return previous
+    try:
+        camera, problem = camera_from_info(info, rectified), ""
+    except ValueError as error:
+        camera, problem = None, f"camera_info refused: {error}"
+    return View(camera, problem, info.header.frame_id, content)
 
 
 @dataclass(frozen=True)
@@ -60,35 +94,50 @@ class People:
     problems: list[tuple[str, str]]
 
 
-def read_people(message: Skeleton2DArray, camera: Camera) -> People:
+def read_people(message: Skeleton2DArray, view: View, min_score: float) -> People:
     """Return the usable people of a message; one bad person costs no other."""
-    problems: list[tuple[str, str]] = []
-    if stamp_ns(message.header) == 0:
-        problems.append(("zero stamp", "header.stamp is zero; latency is not known, and tf will refuse the result"))
-    size, expected = (message.image_width, message.image_height), (camera.width, camera.height)
-    if 0 not in size and 0 not in expected and size != expected:
-        detail = f"keypoints of a {size[0]}x{size[1]} image, but camera_info is of {expected[0]}x{expected[1]}"
-        problems.append(("image size", detail + ": give the camera_info of the image the detector saw"))
+    problems = list(_header_problems(message, view))
+    if any(kind == "image size" for kind, _ in problems):
         return People(message, [], concatenate([]), problems)
     ids: list[str] = []
     people: list[Skeletons2D] = []
-    seen: Counter[str] = Counter()
-    for skeleton in message.skeletons:
+    for index, skeleton in enumerate(message.skeletons):
         try:
-            person = skeleton_to_h36m(skeleton)
+            people.append(skeleton_to_h36m(skeleton, min_score))
         except ValueError as error:
             problems.append(("bad skeleton", f"person {skeleton.id!r}: {error}"))
             continue
         scores = np.array([k.score for k in skeleton.keypoints])
         if not ((scores >= 0) & (scores <= 1)).all():  # NaN too
-            problems.append(
-                ("bad score", f"person {skeleton.id!r}: scores outside [0, 1]: below counts as 0, above as 1")
-            )
-        seen[skeleton.id] += 1
-        name = skeleton.id
-        if seen[name] > 1:
-            name = f"{name}#{seen[name]}"
+            problems.append(("bad score", f"person {skeleton.id!r}: scores outside [0, 1] are taken as 0 or 1"))
+        name = _unused(skeleton.id or str(index), ids)
+        if not skeleton.id:
+            problems.append(("no id", f"people without an id are numbered: {name!r}"))
+        elif name != skeleton.id:
             problems.append(("duplicate id", f"two people called {skeleton.id!r}: one is published as {name!r}"))
         ids.append(name)
-        people.append(person)
     return People(message, ids, concatenate(people), problems)
+
+
+def _header_problems(message: Skeleton2DArray, view: View) -> list[tuple[str, str]]:
+    problems, camera = [], view.camera
+    if stamp_ns(message.header) == 0:
+        problems.append(("zero stamp", "header.stamp is zero; latency is not known, and tf will refuse the result"))
+    frame = message.header.frame_id
+    if frame and view.frame_id and frame != view.frame_id:
+        detail = f"skeletons in frame {frame!r}, but camera_info of {view.frame_id!r}: is it the same camera?"
+        problems.append(("frame", detail))
+    size = (message.image_width, message.image_height)
+    expected = (camera.width, camera.height) if camera else (0, 0)
+    if 0 not in size and 0 not in expected and size != expected:
+        detail = f"keypoints of a {size[0]}x{size[1]} image, but camera_info is of {expected[0]}x{expected[1]}"
+        problems.append(("image size", detail + ": give the camera_info of the image the detector saw"))
+    return problems
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}#{number}"
+    return candidate

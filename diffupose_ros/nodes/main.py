@@ -14,9 +14,9 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
 
     A node that cannot be made, for a parameter out of range say, ends it with the reason and 1.
     """
-    rclpy.init(args=args)
     node = None
     try:
+        rclpy.init(args=args)
         node = make_node()
         if hasattr(node, "autostart"):
             node.autostart()

@@ -31,6 +31,7 @@ class MarkerBuilder:
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
+        self._header = Header()
         self._slots: dict[str, int] = {}
         self._next_slot = 0
 
@@ -56,6 +57,7 @@ class MarkerBuilder:
             lifetime: seconds after which RViz forgets a marker that is not renewed.
         """
         array = MarkerArray()
+        self._header = header
         shown = {name: i for name, i in zip(ids, people, strict=True) if lifted.valid[i]}
         for name in set(self._slots) - set(shown):
             array.markers += _deleted(header, self._slots.pop(name))
@@ -68,6 +70,17 @@ class MarkerBuilder:
             for marker in markers:
                 marker.lifetime = duration
             array.markers += markers
+        return self._named(array)
+
+    def clear(self) -> MarkerArray:
+        """Return what takes everyone back."""
+        array = MarkerArray()
+        for slot in self._slots.values():
+            array.markers += _deleted(self._header, slot)
+        self._slots = {}
+        return self._named(array)
+
+    def _named(self, array: MarkerArray) -> MarkerArray:
         for marker in array.markers:
             marker.ns = f"{self._topic}/{marker.ns}"
         return array

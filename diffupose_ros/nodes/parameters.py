@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 
@@ -17,8 +17,8 @@ class Parameter:
         description: one line, with the unit.
         low, high: range of a number, both included.
         choices: values allowed of a string.
-        live: whether a change takes effect on the next message; others take effect at the next configure.
-        read_only: whether it can be set at the start only.
+        effect: when a change takes effect: on the next message (live), at the next activate or configure,
+            or never (start): it is read-only then.
     """
 
     name: str
@@ -27,13 +27,14 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-    live: bool = False
-    read_only: bool = False
+    effect: Literal["live", "activate", "configure", "start"] = "configure"
 
     def descriptor(self) -> ParameterDescriptor:
         """Return the descriptor that `ros2 param describe` shows."""
-        effect = "read-only" if self.read_only else "live" if self.live else "takes effect at configure"
-        descriptor = ParameterDescriptor(description=f"{self.description} ({effect})", read_only=self.read_only)
+        effect = {"live": "live", "start": "read-only"}.get(self.effect, f"takes effect at {self.effect}")
+        descriptor = ParameterDescriptor(
+            name=self.name, description=f"{self.description} ({effect})", read_only=self.effect == "start"
+        )
         if self.choices:
             descriptor.additional_constraints = "one of: " + ", ".join(self.choices)
         if self.low is not None and isinstance(self.default, float):
@@ -48,6 +49,8 @@ class Parameter:
             return f"{self.name}: expected {self.low:g} to {self.high:g}, got {value:g}"
         if self.choices and value not in self.choices:
             return f"{self.name}: expected one of {', '.join(self.choices)}, got {value!r}"
+        if isinstance(self.default, list) and (not value or len(set(value)) < len(value)):
+            return f"{self.name}: expected at least one, all different, got {list(value)}"
         return ""
 
 

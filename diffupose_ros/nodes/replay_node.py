@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
@@ -17,15 +16,15 @@ from diffupose_ros.simulation import Scene, SimulatedDetector
 from diffupose_ros.skeleton import LAYOUTS
 
 PARAMETERS = (
-    Parameter("clip", "people", "Name of a shipped clip, or path of an .npz", read_only=True),
-    Parameter("layout", "coco17", "Joint order of the simulated detector", choices=tuple(LAYOUTS), read_only=True),
-    Parameter("people", 3, "People in the scene", 0, 200, read_only=True),
-    Parameter("rate", 30.0, "Messages per second", 0.1, 240.0, read_only=True),
-    Parameter("loop", True, "Start again at the end; otherwise fall silent", read_only=True),
-    Parameter("noise", 1.0, "Factor on a good detector's errors; 0: exact", 0.0, 10.0, read_only=True),
-    Parameter("occlusion", 0.4, "Part of the time that a limb of each person is hidden", 0.0, 1.0, read_only=True),
-    Parameter("seed", 0, "Seed of the detector's errors", 0, 2**31 - 1, read_only=True),
-    Parameter("frame_id", "camera_optical_frame", "Optical frame of the camera", read_only=True),
+    Parameter("clip", "people", "Name of a shipped clip, or path of an .npz", effect="start"),
+    Parameter("layout", "coco17", "Joint order of the simulated detector", choices=tuple(LAYOUTS), effect="start"),
+    Parameter("people", 3, "People in the scene", 0, 200, effect="start"),
+    Parameter("rate", 30.0, "Messages per second", 0.1, 240.0, effect="start"),
+    Parameter("loop", True, "Start again at the end; otherwise fall silent", effect="start"),
+    Parameter("noise", 1.0, "Factor on a good detector's errors; 0: exact", 0.0, 10.0, effect="start"),
+    Parameter("occlusion", 0.4, "Part of the time that a limb of each person is hidden", 0.0, 1.0, effect="start"),
+    Parameter("seed", 0, "Seed of the detector's errors", 0, 2**31 - 1, effect="start"),
+    Parameter("frame_id", "camera_optical_frame", "Optical frame of the camera", effect="start"),
 )  # fmt: skip
 
 
@@ -52,7 +51,7 @@ class ReplayNode(Node):
 
     def _publish(self) -> None:
         time = self._tick / self._rate
-        frame = int(np.floor(time * Scene.RATE))
+        frame = int(self._tick * Scene.RATE / self._rate)
         self._tick += 1
         if frame >= self._scene.frames and not self._loop:
             self.get_logger().info("the clip has ended", once=True)

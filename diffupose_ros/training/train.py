@@ -14,13 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from diffupose_ros.clips import load_clips
+from diffupose_ros.lifting import Lifter
+from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
-from diffupose_ros.lifting.diffusion import Diffusion
-from diffupose_ros.skeleton import MIRROR
+from diffupose_ros.lifting.uncertainty import Calibration
+from diffupose_ros.training.samples import draw_samples, measure
 from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, Pairs, make_pairs
-
-POSE_SCALE = 0.3
-"""Metres per unit of the diffusion process: poses then have about the deviation of the noise."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class TrainConfig:
     """
 
     channels: int = 128
-    steps: int = 30_000
+    steps: int = 22_000
     batch: int = 512
     learning_rate: float = 1e-3
     ema: float = 0.9995
@@ -56,6 +55,7 @@ class PairStream:
     def __init__(self, clips: dict[str, np.ndarray], batch: int, conditions: Conditions) -> None:
         self.poses = np.concatenate(list(clips.values()))
         self.batch, self.conditions = batch, conditions
+        self.description = f"{len(clips)} clips, {len(self.poses)} frames"
 
     def draw(self, rng: np.random.Generator) -> Pairs:
         """Return the next batch; people too close to their camera to be seen are drawn anew."""
@@ -77,8 +77,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.stream = PairStream(train, config.batch, TRAINING)
-        self.validation = validation_pairs(validation)
-        self.diffusion = Diffusion(prediction="velocity")
+        self.validation = validation
+        self.diffusion = DiffusionConfig().process()
         self.model = Denoiser(DenoiserConfig("robust", config.channels)).to(self.device)
         self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=1e-4)
@@ -113,7 +113,7 @@ class Trainer:
             group["lr"] = float(self.config.learning_rate * rate)
         pairs = self.stream.draw(self.rng)
         features = torch.from_numpy(pairs.features).to(self.device)
-        x0 = torch.from_numpy(pairs.poses).to(self.device) / POSE_SCALE
+        x0 = torch.from_numpy(pairs.poses).to(self.device) / DiffusionConfig().pose_scale
         t = torch.randint(self.diffusion.steps, (len(x0),)).to(self.device)
         x, target = self.diffusion.add_noise(x0, torch.randn(x0.shape).to(self.device), t)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
@@ -138,11 +138,19 @@ class Trainer:
             if mean.is_floating_point():
                 mean.lerp_(value, 1 - decay)
 
+    def validation_error(self, every: int = 15, hypotheses: int = 10) -> float:
+        """Return the averaged model's MPJPE in mm on clean 2D of every ``every``-th validation frame."""
+        lifter = Lifter(Checkpoint(self.ema.config, DiffusionConfig(), self.ema.state_dict()), str(self.device))
+        samples = draw_samples(lifter, list(self.validation.values()), CLEAN, every, hypotheses)
+        return measure(samples, Calibration.none())["mpjpe_mm"]
+
     def _validate(self) -> float:
-        error = validation_error(self.ema, self.diffusion, self.validation, self.device)
+        error = self.validation_error()
         if error < self.best:
             self.best = error
-            _save({"config": asdict(self.ema.config), "model": self.ema.state_dict()}, self.folder / "best.pt")
+            training = {**asdict(self.config), "data": self.stream.description, "best_step": self.step}
+            state = {"config": asdict(self.ema.config), "model": self.ema.state_dict(), "training": training}
+            _save(state, self.folder / "best.pt")
         _save(
             {
                 "step": self.step,
@@ -165,37 +173,6 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.rng.bit_generator.state = state["numpy"]
         torch.set_rng_state(state["torch"].cpu())
-
-
-def validation_pairs(clips: dict[str, np.ndarray], every: int = 15, conditions: Conditions = CLEAN) -> Pairs:
-    """Return pairs of every ``every``-th frame of the clips, always the same ones."""
-    poses = np.concatenate([clip[::every] for clip in clips.values()])
-    return make_pairs(poses, np.random.default_rng(1), conditions)
-
-
-@torch.no_grad()
-def validation_error(
-    model: Denoiser, diffusion: Diffusion, pairs: Pairs, device: torch.device, hypotheses: int = 10, steps: int = 5
-) -> float:
-    """Return the MPJPE in mm of the mean of ``hypotheses`` DDIM samples and their mirror images."""
-    features = torch.from_numpy(pairs.features).to(device)
-    flipped = features[:, MIRROR] * torch.tensor([-1.0, 1, 1, 1, 1], device=device)
-    generator = torch.Generator().manual_seed(1)
-    total = torch.zeros_like(features[..., :3])
-    for _ in range(hypotheses):
-        noise = torch.randn(total.shape, generator=generator).to(device)
-        total += sample(model, diffusion, features, noise, steps) / 2
-        mirrored = sample(model, diffusion, flipped, noise, steps)[:, MIRROR] / 2
-        total += mirrored * torch.tensor([-1.0, 1, 1], device=device)
-    poses = torch.from_numpy(pairs.poses).to(device)
-    mean = total / hypotheses * POSE_SCALE
-    mean = mean - mean[:, :1]
-    return float((mean - poses).norm(dim=-1).mean()) * 1000
-
-
-def sample(model: Denoiser, diffusion: Diffusion, features: Tensor, noise: Tensor, steps: int) -> Tensor:
-    """Return one DDIM sample for each row of ``features``."""
-    return diffusion.ddim(lambda x, t: model(x, features, torch.full((1,), t, device=x.device)), noise, steps)
 
 
 def _save(state: dict[str, Any], path: Path) -> None:

@@ -1,0 +1,110 @@
+"""The thread on which the lift node lifts: the executor never waits for the model."""
+
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from visualization_msgs.msg import MarkerArray
+
+from diffupose_ros.lifting import Interrupted, Lifted, Lifter
+from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.nodes.conversions import concatenate, hypotheses_message, skeletons_3d_message, stamp_ns
+from diffupose_ros.nodes.intake import Mailbox, People, read_people
+from diffupose_ros.nodes.markers import MarkerBuilder
+
+if TYPE_CHECKING:
+    from diffupose_ros.nodes.lift_node import LiftNode
+
+
+class LiftWorker:
+    """Lifts the newest messages of all topics in one batch, and publishes, until it is closed.
+
+    Args:
+        node: whose parameters, camera and statistics it uses.
+        lifter: the model.
+        outputs: publisher of each message type.
+    """
+
+    def __init__(self, node: "LiftNode", lifter: Lifter, outputs: dict[type, Any]) -> None:
+        self._node, self._lifter, self._outputs = node, lifter, outputs
+        self._parameters, self._statistics = node.parameters, node.statistics
+        self._markers: dict[str, MarkerBuilder] = {}
+        self._mailbox = Mailbox()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def put(self, topic: str, message: Skeleton2DArray) -> None:
+        """Leave a message; an older one of the topic that still waits is dropped and counted."""
+        if self._mailbox.put(topic, message):
+            self._statistics.count("dropped (newest wins)")
+
+    def close(self) -> None:
+        """Stop, within one evaluation of the network, and take the drawn people back."""
+        self._mailbox.close()
+        self._thread.join()
+        if self._node.context.ok():
+            for builder in self._markers.values():
+                self._outputs[MarkerArray].publish(builder.clear())
+
+    def _work(self) -> None:
+        while messages := self._mailbox.take():
+            try:
+                self._process(messages)
+            except Interrupted:
+                return
+            except Exception:  # noqa: BLE001 - whatever one message does, the next is answered
+                self._node.problem("internal error", traceback.format_exc())
+
+    def _process(self, messages: dict[str, Skeleton2DArray]) -> None:
+        view = self._node.view
+        if view.camera is None:
+            self._node.problem("no camera", f"{view.problem}: skeletons cannot be lifted", len(messages))
+            return
+        if not any(publisher.get_subscription_count() for publisher in self._outputs.values()):
+            self._statistics.count("not lifted (nobody subscribes)", len(messages))
+            return
+        min_score = self._parameters["min_score"]
+        inputs = {topic: read_people(message, view, min_score) for topic, message in messages.items()}
+        for people in inputs.values():
+            for kind, detail in people.problems:
+                self._node.problem(kind, detail)
+        start, seed = time.monotonic(), self._parameters["seed"]
+        lifted = self._lifter.lift_h36m(
+            concatenate([people.skeletons for people in inputs.values()]),
+            view.camera,
+            self._parameters["hypotheses"],
+            self._parameters["steps"],
+            self._parameters["flip"],
+            None if seed < 0 else seed,
+            interrupted=lambda: self._mailbox.closed,
+        )
+        self._statistics.duration("model", time.monotonic() - start)
+        first = 0
+        for topic, people in inputs.items():
+            self._publish(topic, people, lifted, range(first, first + len(people.ids)))
+            first += len(people.ids)
+
+    def _publish(self, topic: str, people: People, lifted: Lifted, rows: range) -> None:
+        header, ids = people.message.header, people.ids
+        unusable = [name for name, row in zip(ids, rows, strict=True) if not lifted.valid[row]]
+        if unusable:
+            detail = f"fewer than three measured joints: people {unusable} are left out"
+            self._node.problem("too few joints", detail, len(unusable))
+        if self._wanted(Skeleton3DArray):
+            self._outputs[Skeleton3DArray].publish(skeletons_3d_message(header, ids, lifted, rows))
+        if self._wanted(Hypotheses3DArray):
+            self._outputs[Hypotheses3DArray].publish(hypotheses_message(header, ids, lifted, rows))
+        if self._wanted(MarkerArray):
+            builder = self._markers.setdefault(topic, MarkerBuilder(topic))
+            options = ("ellipsoid_probability", "marker_hypotheses", "marker_lifetime")
+            values = [self._parameters[option] for option in options]
+            self._outputs[MarkerArray].publish(builder.build(header, ids, lifted, rows, *values))
+        self._statistics.count("messages out")
+        self._statistics.count("people out", len(ids) - len(unusable))
+        if stamp := stamp_ns(header):
+            now = self._node.get_clock().now().nanoseconds
+            self._statistics.duration("latency", (now - stamp) / 1e9)
+
+    def _wanted(self, kind: type) -> bool:
+        return bool(self._outputs[kind].get_subscription_count())

@@ -1,0 +1,74 @@
+"""What a model makes of poses whose truth is known, and how good that is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.lifting import Lifter
+from diffupose_ros.lifting.condition import Condition
+from diffupose_ros.lifting.uncertainty import CHI2_3, Calibration, calibrated_covariance, mahalanobis2
+from diffupose_ros.training.synthesis import Conditions, make_pairs
+
+FloatArray = npt.NDArray[np.float64]
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Hypotheses of poses whose truth is known, in the virtual cameras' frames, root-relative, metres.
+
+    Attributes:
+        hypotheses: (P, N, 17, 3).
+        truth: (P, 17, 3).
+        status: (P, 17) values of ``Status``.
+        scores: (P, 17) of the 2D joints.
+    """
+
+    hypotheses: FloatArray
+    truth: FloatArray
+    status: npt.NDArray[np.int8]
+    scores: FloatArray
+
+    @property
+    def error(self) -> FloatArray:
+        """Mean of the hypotheses minus truth, (P, 17, 3)."""
+        return np.asarray(self.hypotheses.mean(1) - self.truth)
+
+
+def draw_samples(
+    lifter: Lifter, clips: list[FloatArray], conditions: Conditions, every: int, hypotheses: int = 10, steps: int = 5
+) -> Samples:
+    """Lift every ``every``-th frame of the clips, seen by random cameras; always the same ones."""
+    poses = np.concatenate([clip[::every] for clip in clips])
+    pairs = make_pairs(poses, np.random.default_rng(1), conditions)
+    rotation = np.broadcast_to(np.eye(3), (len(pairs.poses), 3, 3))
+    drawn = []
+    for first in range(0, len(pairs.poses), _BATCH):
+        part = slice(first, first + _BATCH)
+        condition = Condition(
+            pairs.features[part], pairs.status[part], rotation[part], np.ones(len(rotation[part]), bool)
+        )
+        drawn.append(lifter.sample(condition, hypotheses, steps, seed=first))
+    scores = pairs.features[..., 2].astype(np.float64)
+    return Samples(np.concatenate(drawn), pairs.poses.astype(np.float64), pairs.status, scores)
+
+
+def join(samples: list[Samples]) -> Samples:
+    """Return all samples as one."""
+    fields = ("hypotheses", "truth", "status", "scores")
+    return Samples(*(np.concatenate([getattr(s, f) for s in samples]) for f in fields))
+
+
+def measure(samples: Samples, calibration: Calibration) -> dict[str, float]:
+    """Return mpjpe_mm of the mean, best_of_n_mpjpe_mm, and coverage_50/90/95 of the ellipsoids (root left out)."""
+    per_pose = np.linalg.norm(samples.hypotheses - samples.truth[:, None], axis=-1).mean(-1)
+    covariance = calibrated_covariance(samples.hypotheses, samples.status, samples.scores, calibration)
+    distance = mahalanobis2(samples.error, covariance)[:, 1:]
+    metrics = {
+        "mpjpe_mm": 1000 * float(np.linalg.norm(samples.error, axis=-1).mean()),
+        "best_of_n_mpjpe_mm": 1000 * float(per_pose.min(1).mean()),
+    }
+    metrics |= {f"coverage_{100 * q:.0f}": float((distance <= r).mean()) for q, r in CHI2_3.items()}
+    return {name: round(value, 4) for name, value in metrics.items()}
