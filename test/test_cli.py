@@ -1,9 +1,15 @@
 """The command line, as a user calls it."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import rclpy
 import torch
+from diffupose_ros.msg import Skeleton3DArray
 from typer.testing import CliRunner
 
 from diffupose_ros.cli import app
@@ -53,3 +59,37 @@ def test_a_trained_model_is_calibrated_into_a_checkpoint_that_loads(tmp_path: Pa
     card = Lifter.load(out, device="cpu").checkpoint.card
     assert "mocap.cs.cmu.edu" in card["credit"]
     assert set(card["metrics"]) == {"clean", "noisy", "occluded"}
+
+
+def test_lift_and_replay_run_as_nodes_and_talk() -> None:
+    rclpy.init(args=[])
+    node, received = rclpy.create_node("listener"), []
+    node.create_subscription(Skeleton3DArray, "people", received.append, 5)
+    options = {
+        "replay": ["-p", "people:=2", "-p", "layout:=body25", "-r", "skeletons_2d:=/detector/skeletons"],
+        "lift": ["-r", "skeletons_2d:=/detector/skeletons", "-r", "skeletons_3d:=people", "--log-level", "warn"],
+    }
+    command = [sys.executable, "-m", "diffupose_ros.cli"]
+    nodes = [subprocess.Popen([*command, name, "--ros-args", *rest]) for name, rest in options.items()]
+    try:
+        end = time.monotonic() + 60
+        while not any(len(m.skeletons) == 2 for m in received):
+            assert time.monotonic() < end, "nothing came"
+            rclpy.spin_once(node, timeout_sec=0.1)
+        for process in nodes:
+            process.send_signal(signal.SIGINT)
+        assert [process.wait(timeout=10) for process in nodes] == [0, 0]
+    finally:
+        for process in nodes:
+            process.kill()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def test_what_is_no_trained_model_or_no_clips_of_subjects_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "text.pt").write_text("nothing")
+    people = str(resource_path("resource/clips/people.npz"))
+    for name, reason in (("text.pt", "not the best.pt"), ("missing.pt", "no trained model at")):
+        result = RUNNER.invoke(app, ["calibrate", str(tmp_path / name), people, str(tmp_path / "out.safetensors")])
+        assert result.exit_code == 1
+        assert reason in result.output

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import rclpy
 from diffupose_ros.msg import Joint3D, Keypoint2D
-from node_support import PATIENCE, TRUTH, Planner, mpjpe, node_process, positions
+from node_support import PATIENCE, SCENE, TRUTH, Planner, mpjpe, node_process, positions
 from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
+
+from diffupose_ros.nodes.conversions import camera_to_info
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +232,40 @@ def test_200_people_in_one_message_are_all_answered(seeing: Planner) -> None:
     assert len(seeing.answer(seeing.good()).skeletons) == 1
 
 
-def test_under_overload_the_newest_wins_and_every_drop_is_counted(seeing: Planner) -> None:
+def test_joints_scored_below_min_score_are_inferred(seeing: Planner) -> None:
+    message = seeing.good()
+    message.skeletons[0].keypoints[9].score = 0.05
+    assert seeing.answer(message).skeletons[0].joints[13].status == Joint3D.INFERRED
+
+
+def test_people_without_an_id_are_numbered(seeing: Planner) -> None:
+    message = seeing.good(people=2)
+    for skeleton in message.skeletons:
+        skeleton.id = ""
+    assert [s.id for s in seeing.answer(message).skeletons] == ["0", "1"]
+    problem_then_good(seeing, "no id", message)
+
+
+def test_skeletons_of_another_frame_than_the_camera_are_lifted_and_said(seeing: Planner) -> None:
+    message = seeing.good()
+    message.header.frame_id = "another_camera"
+    assert seeing.answer(message).header.frame_id == "another_camera"
+    problem_then_good(seeing, "frame", message)
+
+
+@pytest.mark.parametrize("field", ["binning_x", "roi"])
+def test_a_camera_info_that_is_not_of_the_whole_image_is_refused(seeing: Planner, field: str) -> None:
+    info = camera_to_info(SCENE.camera, Header(frame_id="camera"))
+    if field == "roi":
+        info.roi.width, info.roi.height, info.roi.x_offset = 640, 360, 10
+    else:
+        info.binning_x = 2
+    seeing.spin_until(lambda: "binning" in seeing.values().get("camera", "") or seeing.publish_camera(info))
+    seeing.spin_until(lambda: seeing.values().get("camera") == "calibrated" or seeing.publish_camera())
+    assert len(seeing.answer(seeing.good()).skeletons) == 1
+
+
+def test_under_overload_the_newest_wins_and_drops_are_counted(seeing: Planner) -> None:
     before = int(seeing.values().get("dropped (newest wins)", 0))
     crowd = seeing.good(people=0)
     one = seeing.good().skeletons[0]

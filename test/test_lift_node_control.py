@@ -46,7 +46,7 @@ class Operator(Planner):
 
     def set(self, name: str, value: Any) -> Any:
         """Set a parameter; return the result."""
-        kinds = {bool: "bool", int: "integer", float: "double", str: "string"}
+        kinds = {bool: "bool", int: "integer", float: "double", str: "string", list: "string_array"}
         kind = kinds[type(value)]
         message = ParameterValue(type=getattr(ParameterType, f"PARAMETER_{kind.upper()}"))
         setattr(message, f"{kind}_value", value)
@@ -130,6 +130,40 @@ def test_broken_weights_leave_the_node_unconfigured_and_alive(
         assert operator.change(Transition.TRANSITION_ACTIVATE)
         operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
         assert operator.answer(operator.good()).skeletons
+
+
+def test_an_activation_that_fails_leaves_nothing_behind(operator: Operator) -> None:
+    with node_process("lift_node", "-p", "input_topics:=['bad topic']"):
+        operator.spin_until(lambda: operator.status() is not None)
+        assert operator.state() == "inactive"
+        assert "cannot activate" in operator.status().message
+        assert operator.node.count_subscribers("camera_info") == 0
+        assert not operator.set("input_topics", []).successful
+        assert not operator.set("input_topics", ["twice", "twice"]).successful
+        assert operator.set("input_topics", ["skeletons_2d"]).successful
+        assert operator.change(Transition.TRANSITION_ACTIVATE)
+        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        assert operator.answer(operator.good()).skeletons
+
+
+def test_deactivate_and_interrupt_do_not_wait_for_a_crowd(operator: Operator) -> None:
+    crowd = operator.good(people=0)
+    one = operator.good().skeletons[0]
+    crowd.skeletons = [type(one)(id=str(i), layout=one.layout, keypoints=one.keypoints) for i in range(200)]
+    with node_process("lift_node", "-p", "hypotheses:=50"):
+        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        assert operator.answer(operator.good()).skeletons
+        received = len(operator.skeletons)
+        operator.publish(crowd)
+        operator.spin_until(lambda: operator.values()["messages in"] != "1")
+        assert operator.change(Transition.TRANSITION_DEACTIVATE)
+        assert operator.change(Transition.TRANSITION_ACTIVATE)
+        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        assert operator.answer(operator.good()).skeletons
+        assert all(len(m.skeletons) == 1 for m in operator.skeletons[received:])
+        operator.publish(crowd)
+        rclpy.spin_once(operator.node, timeout_sec=0.3)
+        # node_process ends it in the middle of that, and wants exit code 0.
 
 
 def test_parameters_are_described_checked_and_live(operator: Operator) -> None:

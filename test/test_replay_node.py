@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
 from diffupose_ros.nodes.conversions import camera_from_info
+from diffupose_ros.nodes.replay_node import ReplayNode
 from diffupose_ros.resources import resource_path
 
 
@@ -97,3 +98,14 @@ def test_a_clip_that_is_not_there_ends_the_node_with_the_reason() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "no clips at nowhere.npz" in ended.stderr
+
+
+def test_at_the_clips_own_rate_no_frame_is_skipped_or_shown_twice() -> None:
+    rclpy.init(args=[])
+    node, shown = ReplayNode(), []
+    node._scene.poses = lambda frame, poses=node._scene.poses: shown.append(frame) or poses(frame)
+    for _ in range(500):
+        node._publish()
+    assert shown == list(range(500))
+    node.destroy_node()
+    rclpy.try_shutdown()

@@ -11,10 +11,11 @@ from diffupose_ros.lifting.uncertainty import (
     ellipsoids,
     fit_calibration,
     mahalanobis2,
+    orientation_covariance,
     quality,
     sample_covariance,
 )
-from diffupose_ros.skeleton import Status
+from diffupose_ros.skeleton import LEFT_HIP, RIGHT_HIP, SPINE, Status
 
 HYPOTHESES = 10
 
@@ -125,3 +126,18 @@ def test_ellipsoids_are_right_handed_for_any_shape() -> None:
     np.testing.assert_allclose(np.linalg.det(axes), 1)
     flat_radii, _ = ellipsoids(np.diag([0.0, 0, 1]), 0.9)
     assert flat_radii[:2] == pytest.approx(0) and flat_radii[2] == pytest.approx(6.2514**0.5, rel=1e-4)
+
+
+def test_orientation_covariance_is_that_of_axes_of_moved_hips_and_spine() -> None:
+    rng = np.random.default_rng(1)
+    pose = np.zeros((1, 17, 3))
+    pose[0, LEFT_HIP], pose[0, RIGHT_HIP], pose[0, SPINE] = (0, 0.1, 0), (0, -0.1, 0), (0, 0, 0.2)
+    covariance = np.broadcast_to(np.eye(3) * 0.01**2, (1, 17, 3, 3)).copy()
+    covariance[0, SPINE] = np.diag([0.02, 0.01, 0.01]) ** 2
+    expected = np.array([0.01 / 0.1, 0.02 / 0.2, 0.01 / 0.1])  # rad about x, y, z: error over lever arm
+    found = np.sqrt(np.diagonal(orientation_covariance(pose, covariance)[0]))
+    np.testing.assert_allclose(found, expected, rtol=0.35)
+    assert orientation_covariance(pose[:0], covariance[:0]).shape == (0, 3, 3)
+    turned = pose @ (turn := Rotation.random(random_state=rng).as_matrix()).T
+    moved = orientation_covariance(turned, turn @ covariance @ turn.T)[0]
+    np.testing.assert_allclose(np.trace(moved), (found**2).sum(), rtol=0.5)

@@ -1,0 +1,90 @@
+"""What ships beside the code: documents, launch file, package.xml, the model."""
+
+import ast
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffupose_ros.lifting import Camera, Lifter
+from diffupose_ros.lifting.uncertainty import CHI2_3, mahalanobis2
+from diffupose_ros.nodes.lift_node import PARAMETERS
+from diffupose_ros.resources import resource_path
+from diffupose_ros.simulation import Scene, SimulatedDetector
+from diffupose_ros.training.synthesis import random_views
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files", "*.md", "*.rst"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+] or [ROOT / "README.md"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: str(d.relative_to(ROOT)))
+def test_documents_have_no_blanks_left_and_their_links_lead_somewhere(document: Path) -> None:
+    text = document.read_text()
+    assert "@@" not in text
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in link:
+            assert (document.parent / link).exists(), link
+
+
+def test_readme_is_short_and_names_every_parameter() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) < 250
+    for parameter in PARAMETERS:
+        assert f"`{parameter.name}`" in text, parameter.name
+
+
+def test_launch_arguments_and_packages_are_what_they_say() -> None:
+    tree = ast.parse((ROOT / "launch" / "lift.launch.py").read_text())
+    package = ElementTree.parse(ROOT / "package.xml").getroot()
+    depends = {e.text for e in package if e.tag in ("depend", "exec_depend")} | {package.findtext("name")}
+    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "Node"]
+    used = {ast.literal_eval(k.value) for n in nodes for k in n.keywords if k.arg == "package"}
+    assert used <= depends
+    names = {p.name for p in PARAMETERS}
+    arguments = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "ARGUMENTS")
+    declared = {ast.literal_eval(key) for key in arguments.keys}
+    assert {"weights", "device", "hypotheses", "steps", "input_topics"} <= declared & names
+
+
+def test_the_shipped_model_says_what_it_measured_and_keeps_to_the_bar(lifter: Lifter) -> None:
+    path = resource_path("resource/weights/default.safetensors")
+    assert path.stat().st_size < 10e6
+    metrics = lifter.checkpoint.card["metrics"]
+    assert metrics["clean"]["mpjpe_mm"] < 55
+    assert all(0.8 < metrics[condition]["coverage_90"] < 0.97 for condition in ("clean", "noisy", "occluded"))
+
+
+def test_the_shipped_model_lifts_real_motion_seen_by_random_cameras(lifter: Lifter) -> None:
+    scene = Scene(resource_path("resource/clips/people.npz"), 5)
+    frames = [scene.poses(frame) @ scene._TO_OPTICAL for frame in range(0, 600, 25)]
+    poses, _ = random_views(np.concatenate(frames), np.random.default_rng(5))
+    poses = poses[(poses[..., 2] > 0.3).all(1)]
+    camera = Camera(np.diag([1000, 1000, 1]))
+    lifted = lifter.lift(camera.project(poses), np.ones(poses.shape[:2]), camera, "h36m17", seed=0)
+    relative, truth = lifted.mean - lifted.mean[:, :1], poses - poses[:, :1]
+    assert len(poses) > 80
+    assert 1000 * np.linalg.norm(relative - truth, axis=-1).mean() < 55
+
+
+def test_ellipsoids_of_the_demo_hold_about_what_they_promise(lifter: Lifter) -> None:
+    scene = Scene(resource_path("resource/clips/people.npz"), 5)
+    detector = SimulatedDetector("coco17", noise=1.0, occlusion=0.4)
+    inside = []
+    for frame in range(0, 600, 15):
+        poses = scene.poses(frame)
+        pixels, scores = detector.observe(poses, scene.camera, frame / Scene.RATE)
+        lifted = lifter.lift(pixels, scores, scene.camera, seed=0)
+        error = (lifted.mean - lifted.mean[:, :1]) - (poses - poses[:, :1])
+        distance = mahalanobis2(error[:, 1:], lifted.covariance[:, 1:])
+        inside.append([distance < CHI2_3[q] for q in (0.5, 0.9)])
+    half, ninety = np.mean(inside, axis=(0, 2, 3))
+    assert 0.4 < half < 0.7
+    assert 0.8 < ninety < 0.97
