@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -213,6 +214,8 @@ class LiftNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop."""
+    # A core for the executor and the other processes: threads that wait for theirs cost more than they bring.
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     return run(LiftNode, args)
 
 
