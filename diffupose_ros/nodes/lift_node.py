@@ -26,7 +26,7 @@ PARAMETERS = (
     Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",
               effect="activate"),
     Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",
-              effect="activate"),
+              effect="live"),
     Parameter("min_score", 0.1, "Joints with a lower score count as not seen", 0.0, 1.0, effect="live"),
     Parameter("hypotheses", 10, "Poses sampled for each person", 1, 200, effect="live"),
     Parameter("steps", 5, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
@@ -99,7 +99,6 @@ class LiftNode(LifecycleNode):
     def on_activate(self, state: State) -> TransitionCallbackReturn:
         """Start the worker, and subscribe."""
         assert self._lifter is not None
-        self.view = NO_VIEW
         try:
             self._worker = LiftWorker(self, self._lifter, self._outputs)
             self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, _NEWEST))

@@ -47,9 +47,7 @@ class Quality:
         policies: list[Any] = [
             history,
             # rmw_cyclonedds blocks for ever when a reader is stuck; a robot's node should go on.
-            Policy.Reliability.Reliable(duration(milliseconds=100))
-            if self.reliable
-            else Policy.Reliability.BestEffort,
+            Policy.Reliability.Reliable(duration(milliseconds=100)) if self.reliable else Policy.Reliability.BestEffort,
             Policy.WriterDataLifecycle(autodispose=False),
             Policy.DataRepresentation(use_cdrv0_representation=True),
             Policy.Userdata(user_data.encode()),
@@ -112,9 +110,7 @@ class Participant:
 class Writer:
     """Writes CDR bytes to a topic; may be used from any thread."""
 
-    def __init__(
-        self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str
-    ) -> None:
+    def __init__(self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str) -> None:
         self._dds: DataWriter[Any] = DataWriter(
             participant._dds, participant.topic(topic, typename), quality.to_dds(user_data)
         )
@@ -161,9 +157,7 @@ class Writer:
 class Reader:
     """Takes CDR bytes from a topic; its condition is true while there are any."""
 
-    def __init__(
-        self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str
-    ) -> None:
+    def __init__(self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str) -> None:
         self._dds: DataReader[Any] = DataReader(
             participant._dds, participant.topic(topic, typename), quality.to_dds(user_data)
         )

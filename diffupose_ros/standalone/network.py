@@ -103,9 +103,7 @@ def _rebind(fd: int) -> None:
 
 
 def _receive_buffer(old: socket.socket) -> int:
-    return (
-        old.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
-    )  # Linux reports the double of what was set
+    return old.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # Linux reports the double of what was set
 
 
 class _EpollEvent(ctypes.Structure):
@@ -122,13 +120,9 @@ def _watch_again(fd: int) -> None:
     libc = ctypes.CDLL(None)
     for link in Path("/proc/self/fdinfo").glob("*"):
         try:
-            entries = re.findall(
-                rf"^tfd:\s+{fd} events:\s+(\w+) data:\s+(\w+)", link.read_text(), re.MULTILINE
-            )
+            entries = re.findall(rf"^tfd:\s+{fd} events:\s+(\w+) data:\s+(\w+)", link.read_text(), re.MULTILINE)
         except OSError:
             continue
         for events, data in entries:
             event = _EpollEvent(int(events, 16), int(data, 16))
-            libc.epoll_ctl(
-                int(link.name), 1, fd, ctypes.byref(event)
-            )  # EPOLL_CTL_ADD; refused if already new
+            libc.epoll_ctl(int(link.name), 1, fd, ctypes.byref(event))  # EPOLL_CTL_ADD; refused if already new

@@ -130,9 +130,7 @@ class Executor:
         if found is not None:
             found[1]()
 
-    def _next(
-        self, timeout_sec: float | None, done: Callable[[], bool] = bool
-    ) -> tuple[Entity, Action] | None:
+    def _next(self, timeout_sec: float | None, done: Callable[[], bool] = bool) -> tuple[Entity, Action] | None:
         """Return the next entity with work and the work; None after the timeout, or when done."""
         forever = timeout_sec is None or timeout_sec < 0
         end = None if forever else time.monotonic_ns() + int((timeout_sec or 0) * 1e9)

@@ -66,9 +66,7 @@ class Graph:
         found: dict[str, set[str]] = defaultdict(set)
         for each in self.endpoints("publication") + self.endpoints("subscription"):
             if each.topic_name.startswith("rt/"):
-                found[each.topic_name[2:]].add(
-                    each.type_name.replace("::dds_::", "::").replace("::", "/")[:-1]
-                )
+                found[each.topic_name[2:]].add(each.type_name.replace("::dds_::", "::").replace("::", "/")[:-1])
         return sorted((name, sorted(types)) for name, types in found.items())
 
 

@@ -116,11 +116,7 @@ class RcutilsLogger:
         frame = sys._getframe(3)
         site = (frame.f_code.co_filename, frame.f_lineno)
         last = self._sites.get(site)
-        now = (
-            throttle_time_source_type.now().nanoseconds / 1e9
-            if throttle_time_source_type
-            else time.monotonic()
-        )
+        now = throttle_time_source_type.now().nanoseconds / 1e9 if throttle_time_source_type else time.monotonic()
         if last is None:
             self._sites[site] = now
             return not skip_first

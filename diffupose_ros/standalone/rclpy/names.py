@@ -24,9 +24,7 @@ def expand(name: str, node: str, namespace: str) -> str:
     Raises:
         InvalidTopicNameException: the result is not a valid name.
     """
-    full = (
-        name.replace("{node}", node).replace("{ns}", namespace.strip("/")).replace("{namespace}", namespace)
-    )
+    full = name.replace("{node}", node).replace("{ns}", namespace.strip("/")).replace("{namespace}", namespace)
     if full == "~" or full.startswith("~/"):
         full = qualified(namespace, node) + full[1:]
     elif not full.startswith("/"):

@@ -81,9 +81,7 @@ class ParameterServer:
             descriptor.type, default = value.value, None
         elif not descriptor.dynamic_typing:
             if value is None and not descriptor.type:
-                raise ValueError(
-                    f"Cannot declare the statically typed parameter '{name}' without a value or a type"
-                )
+                raise ValueError(f"Cannot declare the statically typed parameter '{name}' without a value or a type")
             if value is not None:
                 descriptor.type = Parameter.Type.from_parameter_value(value).value
         parameter = Parameter(name, value=default)
@@ -209,9 +207,7 @@ class ParameterServer:
         """Check and set; with new descriptors it is a declaration, which may set a read-only parameter."""
         for parameter in parameters:
             descriptor = (descriptors or self._descriptors).get(parameter.name)
-            reason = (
-                "" if descriptor is None else self._refusal(parameter, descriptor, declares=bool(descriptors))
-            )
+            reason = "" if descriptor is None else self._refusal(parameter, descriptor, declares=bool(descriptors))
             if reason:
                 return SetParametersResult(successful=False, reason=reason)
         for check in list(self._on_set):

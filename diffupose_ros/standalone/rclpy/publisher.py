@@ -28,9 +28,7 @@ class Publisher(Entity):
         self.topic_name = topic
         self.qos_profile = qos
         name = msg_type.__msgtype__
-        self._writer = dds.Writer(
-            node.context.participant, f"rt{topic}", name, qos.to_quality(), user_data(name)
-        )
+        self._writer = dds.Writer(node.context.participant, f"rt{topic}", name, qos.to_quality(), user_data(name))
 
     @property
     def topic(self) -> str:

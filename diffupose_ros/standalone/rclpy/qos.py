@@ -60,9 +60,7 @@ class QoSProfile:
         self.durability = DurabilityPolicy(durability)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, QoSProfile) and all(
-            getattr(self, n) == getattr(other, n) for n in self.__slots__
-        )
+        return isinstance(other, QoSProfile) and all(getattr(self, n) == getattr(other, n) for n in self.__slots__)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -34,9 +34,7 @@ class Subscription(Entity):
         self.qos_profile = qos
         self.raw = raw
         name = msg_type.__msgtype__
-        self._reader = dds.Reader(
-            node.context.participant, f"rt{topic}", name, qos.to_quality(), user_data(name)
-        )
+        self._reader = dds.Reader(node.context.participant, f"rt{topic}", name, qos.to_quality(), user_data(name))
         self.condition = self._reader.condition
 
     @property

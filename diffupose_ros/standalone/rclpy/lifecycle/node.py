@@ -117,9 +117,7 @@ class LifecycleNode(Node):
         before = self._machine.current
         step = self._machine.request(transition_id)
         if step is None:
-            self._logger.error(
-                f"Unable to start transition {transition_id} from current state {tuple(before)}"
-            )
+            self._logger.error(f"Unable to start transition {transition_id} from current state {tuple(before)}")
             return TransitionCallbackReturn.ERROR
         self._announce_step(step)
         result = self._run_callback(before)
