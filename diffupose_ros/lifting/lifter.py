@@ -13,6 +13,7 @@ from diffupose_ros.camera import HEIGHT_SPREAD, Camera, RootFit, solve_root
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, person_centred
 from diffupose_ros.lifting.diffusion import Denoise
+from diffupose_ros.lifting.folded import FoldedDenoiser
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
 from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX, Skeletons2D, Status, pelvis_axes, to_h36m
 
@@ -79,7 +80,7 @@ class Lifter:
         self.checkpoint = checkpoint
         self.device = _device(device)
         self.diffusion = checkpoint.diffusion.process()
-        self._denoiser = checkpoint.build().to(self.device)
+        self._denoiser = FoldedDenoiser(checkpoint.build(), self.diffusion.steps).to(self.device)
         joints = checkpoint.denoiser.joints
         self._mirror = torch.tensor(MIRROR if joints == 17 else _mirror_without_neck(), device=self.device)
 
@@ -207,7 +208,7 @@ class Lifter:
         def denoise(x: Tensor, t: int) -> Tensor:
             if interrupted():
                 raise Interrupted
-            output: Tensor = self._denoiser(x, y, torch.full((1,), t, device=self.device))
+            output: Tensor = self._denoiser(x, y, t)
             return output[..., :3]
 
         return denoise
