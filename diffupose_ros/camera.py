@@ -154,6 +154,7 @@ def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: 
     bx, by = x * Z - X, y * Z - Y
     weights = np.broadcast_to(weights, pose.shape[:-1])
     used = weights
+    middle = (np.maximum((weights > 0).sum(-1, keepdims=True), 1) - 1) // 2
     for _ in range(rounds):
         # Rows (1, 0, -x) and (0, 1, -y) of each joint, summed to the normal equations.
         sums = [(used * v).sum(-1) for v in (np.ones_like(x), x, y, x * x + y * y, bx, by, -(x * bx + y * by))]
@@ -166,7 +167,8 @@ def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: 
         root[..., 2] = np.maximum(root[..., 2], _MIN_DEPTH)
         depth = np.maximum(Z + root[..., 2:], _MIN_DEPTH)
         residual = np.hypot((X + root[..., :1]) / depth - x, (Y + root[..., 1:2]) / depth - y)
-        typical = np.nanmedian(np.where(weights > 0, residual, np.nan), -1, keepdims=True)
+        ordered = np.sort(np.where(weights > 0, residual, np.inf), -1)
+        typical = np.take_along_axis(ordered, middle, -1)
         scale = _weighted_rms(np.minimum(residual, 3 * typical), weights)
         huber = 1 / np.maximum(residual / (1.5 * scale), 1)
         used = weights * huber / depth**2

@@ -123,7 +123,7 @@ def _root(lifted: Lifted, i: int) -> PoseWithCovariance:
     covariance[:3, :3], covariance[3:, 3:] = lifted.root_covariance[i], lifted.orientation_covariance[i]
     root = PoseWithCovariance(covariance=covariance.ravel())
     root.pose.position = Point(**dict(zip("xyz", lifted.root[i].tolist(), strict=True)))
-    root.pose.orientation = quaternion(lifted.orientation[i])
+    root.pose.orientation = quaternions(lifted.orientation[i : i + 1])[0]
     return root
 
 
@@ -148,10 +148,9 @@ def truth_message(header: Header, ids: list[str], poses: FloatArray) -> Skeleton
     return message
 
 
-def quaternion(rotation: FloatArray) -> Quaternion:
-    """Return a rotation matrix (3, 3) as a message."""
-    x, y, z, w = Rotation.from_matrix(rotation).as_quat().tolist()
-    return Quaternion(x=x, y=y, z=z, w=w)
+def quaternions(rotations: FloatArray) -> list[Quaternion]:
+    """Return rotation matrices (n, 3, 3) as messages."""
+    return [Quaternion(x=x, y=y, z=z, w=w) for x, y, z, w in Rotation.from_matrix(rotations).as_quat().tolist()]
 
 
 def stamp_ns(header: Any) -> int:

@@ -13,7 +13,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.lifting.uncertainty import ellipsoids
-from diffupose_ros.nodes.conversions import FloatArray, quaternion
+from diffupose_ros.nodes.conversions import FloatArray, quaternions
 from diffupose_ros.skeleton import BONES, Status
 
 JOINTS = 17
@@ -105,13 +105,14 @@ def _ellipsoid_markers(header: Header, slot: int, lifted: Lifted, i: int, probab
     covariance = lifted.covariance[i].copy()
     covariance[0] = lifted.root_covariance[i]
     radii, axes = ellipsoids(covariance, probability)
+    turns, places = quaternions(axes), _points(lifted.mean[i])
     markers = []
     for j in range(JOINTS):
         unseen = lifted.status[i, j] == Status.MISSING
         color = _UNSEEN if unseen else _color(slot)
         marker = _marker(header, "covariance", slot * JOINTS + j, Marker.SPHERE, color, 0.0, alpha=0.3)
-        marker.pose.position = _points(lifted.mean[i, j : j + 1])[0]
-        marker.pose.orientation = quaternion(axes[j])
+        marker.pose.position = places[j]
+        marker.pose.orientation = turns[j]
         x, y, z = np.maximum(2 * radii[j], 1e-3).tolist()
         marker.scale = Vector3(x=x, y=y, z=z)
         markers.append(marker)
