@@ -2,7 +2,6 @@
 
 import ast
 import re
-import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -17,12 +16,7 @@ from diffupose_ros.simulation import Scene, SimulatedDetector
 from diffupose_ros.training.synthesis import random_views
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [
-    ROOT / name
-    for name in subprocess.run(
-        ["git", "ls-files", "*.md", "*.rst"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
-] or [ROOT / "README.md"]
+DOCUMENTS = sorted(path for folder in ("*.md", "docs/**/*.md", "resource/**/*.md") for path in ROOT.glob(folder))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: str(d.relative_to(ROOT)))
