@@ -1,7 +1,7 @@
 """Between messages and arrays."""
 
 from array import array
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,6 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.lifting import Lifted
 from diffupose_ros.msg import (
     Hypotheses3D,
     Hypotheses3DArray,
@@ -23,6 +22,9 @@ from diffupose_ros.msg import (
     Skeleton3DArray,
 )
 from diffupose_ros.skeleton import Skeletons2D, layout_joints, to_h36m
+
+if TYPE_CHECKING:  # a node that lifts nothing need not load torch
+    from diffupose_ros.lifting import Lifted
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -95,7 +97,7 @@ def skeletons_2d_message(
     return Skeleton2DArray(header=header, image_width=camera.width, image_height=camera.height, skeletons=people)
 
 
-def skeletons_3d_message(header: Header, ids: list[str], lifted: Lifted, people: range) -> Skeleton3DArray:
+def skeletons_3d_message(header: Header, ids: list[str], lifted: "Lifted", people: range) -> Skeleton3DArray:
     """Return the message of those of ``people`` (indices into ``lifted``) who are valid."""
     message = Skeleton3DArray(header=header)
     for name, i in zip(ids, people, strict=True):
@@ -104,7 +106,7 @@ def skeletons_3d_message(header: Header, ids: list[str], lifted: Lifted, people:
     return message
 
 
-def _skeleton_3d(name: str, lifted: Lifted, i: int) -> Skeleton3D:
+def _skeleton_3d(name: str, lifted: "Lifted", i: int) -> Skeleton3D:
     covariances = lifted.covariance[i].reshape(17, 9)
     rows = zip(lifted.mean[i].tolist(), covariances, lifted.scores[i].tolist(), lifted.status[i].tolist(), strict=True)
     return Skeleton3D(
@@ -118,7 +120,7 @@ def _skeleton_3d(name: str, lifted: Lifted, i: int) -> Skeleton3D:
     )
 
 
-def _root(lifted: Lifted, i: int) -> PoseWithCovariance:
+def _root(lifted: "Lifted", i: int) -> PoseWithCovariance:
     covariance = np.zeros((6, 6))
     covariance[:3, :3], covariance[3:, 3:] = lifted.root_covariance[i], lifted.orientation_covariance[i]
     root = PoseWithCovariance(covariance=covariance.ravel())
@@ -127,7 +129,7 @@ def _root(lifted: Lifted, i: int) -> PoseWithCovariance:
     return root
 
 
-def hypotheses_message(header: Header, ids: list[str], lifted: Lifted, people: range) -> Hypotheses3DArray:
+def hypotheses_message(header: Header, ids: list[str], lifted: "Lifted", people: range) -> Hypotheses3DArray:
     """Return the sampled poses of those of ``people`` who are valid."""
     message = Hypotheses3DArray(header=header)
     for name, i in zip(ids, people, strict=True):
