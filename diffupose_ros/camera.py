@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from diffupose_ros.skeleton import unit
+
 FloatArray = npt.NDArray[np.float64]
 
 LENS_MODELS = {
@@ -118,8 +120,7 @@ class Camera:
             xy = np.asarray(cv2.undistortPoints(pixels[:, None], self.K, self.D)[:, 0], np.float64)
             for _ in range(_REFINEMENTS):
                 xy += (pixels - self.project(_homogeneous(xy))) / self.K[[0, 1], [0, 1]]
-        rays = _homogeneous(xy)
-        return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
+        return unit(_homogeneous(xy))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from diffupose_ros.skeleton import (
     LEFT_SHOULDER,
     NECK,
     RIGHT_SHOULDER,
+    across,
     layout_joints,
     unit,
 )
@@ -49,7 +50,7 @@ def detector_joints(pose: npt.ArrayLike, layout: str, head_yaw: npt.ArrayLike = 
     yaw = np.asarray(head_yaw, np.float64)[..., None]
     up = unit(pose[..., HEAD, :] - pose[..., NECK, :])
     right = pose[..., RIGHT_SHOULDER, :] - pose[..., LEFT_SHOULDER, :]
-    right = unit(right - (right * up).sum(-1, keepdims=True) * up)
+    right = unit(across(right, up))
     forward = np.cross(up, right)
     right, forward = np.cos(yaw) * right + np.sin(yaw) * forward, np.cos(yaw) * forward - np.sin(yaw) * right
     joints = np.full((*pose.shape[:-2], len(layout_joints(layout)), 3), np.nan)

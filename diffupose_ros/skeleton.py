@@ -169,11 +169,12 @@ def pelvis_axes(pose: npt.ArrayLike) -> FloatArray:
     pose = np.asarray(pose, np.float64)
     left = _axis(pose[..., LEFT_HIP, :] - pose[..., RIGHT_HIP, :], np.array([1.0, 0, 0]))
     aside = np.eye(3)[np.abs(left).argmin(-1)]
-    up = _axis(_across(pose[..., SPINE, :] - pose[..., PELVIS, :], left), unit(_across(aside, left)))
+    up = _axis(across(pose[..., SPINE, :] - pose[..., PELVIS, :], left), unit(across(aside, left)))
     return np.stack([np.cross(left, up), left, up], -1)
 
 
-def _across(vector: FloatArray, axis: FloatArray) -> FloatArray:
+def across(vector: FloatArray, axis: FloatArray) -> FloatArray:
+    """Return the part of the vectors (..., 3) that is orthogonal to the axes (..., 3) of length 1."""
     return np.asarray(vector - (vector * axis).sum(-1, keepdims=True) * axis)
 
 

@@ -41,12 +41,6 @@ class Estimate:
     root_covariance: FloatArray
 
 
-def stamp_ns(message: Any) -> int:
-    """Return the header's stamp in nanoseconds."""
-    stamp = message.header.stamp
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
-
-
 def detections(message: Any) -> dict[str, Detection]:
     """Return the people of a ``Skeleton2DArray`` by id."""
     return {person.id: _detection(person) for person in message.skeletons}

@@ -16,11 +16,12 @@ from rich.live import Live
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
-from diffupose_ros.demo.arrays import estimates, stamp_ns
+from diffupose_ros.demo.arrays import estimates
 from diffupose_ros.demo.display import line, table
 from diffupose_ros.demo.recording import BagRecorder
 from diffupose_ros.demo.statistics import Statistics, Summary
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.nodes.conversions import stamp_ns
 
 DEPTH = 50
 SENSOR = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -116,7 +117,7 @@ class Monitor:
         return receive
 
     def _measure(self, topic: str, message: Any, now: int) -> None:
-        stamp = stamp_ns(message)
+        stamp = stamp_ns(message.header)
         people = {} if topic == "skeletons_2d" else estimates(message)
         if self._window is None or not self._window[0] <= stamp <= self._window[1]:
             return

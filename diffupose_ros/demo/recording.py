@@ -13,12 +13,13 @@ import numpy.typing as npt
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.demo.arrays import Detection, Estimate, detections, estimates, stamp_ns
-from diffupose_ros.resources import PACKAGE, resource_path
+from diffupose_ros.demo.arrays import Detection, Estimate, detections, estimates
+from diffupose_ros.nodes.conversions import camera_from_info, stamp_ns
+from diffupose_ros.standalone.definitions import own_types
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -34,10 +35,7 @@ CONVERTERS = {
 def typestore() -> Typestore:
     """Return the definitions of ROS 2 Jazzy and our own."""
     store = get_typestore(Stores.ROS2_JAZZY)
-    types: dict[str, Any] = {}
-    for path in sorted(resource_path("msg").glob("*.msg")):
-        types.update(get_types_from_msg(path.read_text(), f"{PACKAGE}/msg/{path.stem}"))
-    store.register(types)
+    store.register(own_types())
     return store
 
 
@@ -150,7 +148,7 @@ def read_recording(path: Path) -> Recording:
         if topic == "camera_info":
             camera_info = message
         else:
-            parts[topic][stamp_ns(message)] = CONVERTERS[topic](message)
+            parts[topic][stamp_ns(message.header)] = CONVERTERS[topic](message)
             if topic == "skeletons_2d":
                 width, height = int(message.image_width), int(message.image_height)
     camera = _camera(camera_info) if camera_info is not None else None
@@ -179,7 +177,7 @@ def _messages(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _camera(message: Any) -> Camera | None:
     try:
-        return Camera(message.k, message.d, message.distortion_model or "plumb_bob", message.width, message.height)
+        return camera_from_info(message)
     except ValueError:
         return None
 

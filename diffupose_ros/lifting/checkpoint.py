@@ -85,7 +85,7 @@ class Checkpoint:
         except RuntimeError as error:
             raise ValueError(
                 f"the weights do not fit a {self.denoiser.variant} denoiser with {self.denoiser.joints} joints and "
-                f"d = {self.denoiser.channels}: {_first_lines(error)}"
+                f"d = {self.denoiser.channels}: {one_line(error)}"
             ) from None
         return model.eval().requires_grad_(False)
 
@@ -210,7 +210,7 @@ def import_official(path: Path) -> Checkpoint:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
-        raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {_first_lines(error)}") from None
+        raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {one_line(error)}") from None
     loaded = loaded if isinstance(loaded, dict) else {}
     state = loaded.get("ema") or loaded.get("model") or loaded
     state = {str(n): v for n, v in state.items() if torch.is_tensor(v)} if isinstance(state, dict) else {}
@@ -238,5 +238,6 @@ def import_official(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def _first_lines(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Return the beginning of an error's text on one line: torch's go over many."""
     return " ".join(str(error).split())[:300]

@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.skeleton import Skeletons2D, Status
+from diffupose_ros.skeleton import Skeletons2D, Status, unit
 
 FloatArray = npt.NDArray[np.float64]
 
-CONDITION_CHANNELS = 5
 MIN_JOINTS = 3
 """A person with fewer joints that the detector gave has no usable apparent size."""
 MAX_RAY_TANGENT = 4.0
@@ -45,7 +44,7 @@ class Condition:
 
 def look_at(direction: FloatArray) -> FloatArray:
     """Return the smallest rotations (..., 3, 3) that turn ``direction`` (..., 3) onto the z axis."""
-    d = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    d = unit(direction)
     x, y, z = d[..., 0], d[..., 1], d[..., 2]
     k = 1 / np.maximum(1 + z, 1e-6)
     rows = [1 - k * x * x, -k * x * y, -x, -k * x * y, 1 - k * y * y, -y, x, y, z]
@@ -61,8 +60,7 @@ def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.
         status: (P, 17) values of ``Status``.
     """
     seen = (status != Status.MISSING) & np.isfinite(rays).all(-1)
-    rays = np.where(seen[..., None], rays, 0)
-    rays = rays / np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), 1e-9)
+    rays = unit(np.where(seen[..., None], rays, 0))
     centre = rays.sum(1)
     centre[:, 2] += ~seen.any(1)  # nobody seen: any direction will do
     rotation = look_at(centre)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from diffupose_ros.camera import HEIGHT_SPREAD, Camera, RootFit, solve_root
-from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
+from diffupose_ros.camera import HEIGHT_SPREAD, Camera, solve_root
+from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint, one_line
 from diffupose_ros.lifting.condition import Condition, image_centred, person_centred
 from diffupose_ros.lifting.diffusion import Denoise
 from diffupose_ros.lifting.folded import FoldedDenoiser
@@ -240,14 +240,14 @@ class Lifter:
         virtual_rays[~condition.valid] = (0, 0, 1)
         weights = np.where(seen, np.maximum(skeletons.scores, 0.05) ** 2, 0)
         mean = poses.mean(1)
-        fit = solve_root(poses, virtual_rays[:, None], weights[:, None])
-        mean_fit = solve_root(mean, virtual_rays, weights)
+        fit = solve_root(np.concatenate([poses, mean[:, None]], 1), virtual_rays[:, None], weights[:, None])
+        roots, mean_root = fit.root[:, :-1], fit.root[:, -1]
         covariance = calibrated_covariance(poses, skeletons.status, skeletons.scores, self.checkpoint.calibration)
-        root_covariance = _root_covariance(fit, mean_fit)
+        root_covariance = _root_covariance(roots, mean_root, fit.covariance[:, :-1])
 
         back = np.swapaxes(condition.rotation, 1, 2)
-        mean = np.einsum("pij,pkj->pki", back, mean + mean_fit.root[:, None])
-        placed = np.einsum("pij,pnkj->pnki", back, poses + fit.root[:, :, None])
+        mean = np.einsum("pij,pkj->pki", back, mean + mean_root[:, None])
+        placed = np.einsum("pij,pnkj->pnki", back, poses + roots[:, :, None])
         covariance = _rotate(back[:, None], covariance)
         lifted = Lifted(
             mean=mean,
@@ -284,11 +284,11 @@ def _viewing_rays(skeletons: Skeletons2D, camera: Camera) -> tuple[FloatArray, S
     return rays, Skeletons2D(pixels, np.where(seen, skeletons.scores, 0), status)
 
 
-def _root_covariance(fit: RootFit, mean_fit: RootFit) -> FloatArray:
+def _root_covariance(roots: FloatArray, mean_root: FloatArray, of_fits: FloatArray) -> FloatArray:
     """Covariance of the root: of the fit, between hypotheses, and no less than body size leaves open."""
-    between = sample_covariance(fit.root[:, :, None])[:, 0]
-    size = HEIGHT_SPREAD**2 * np.einsum("pi,pj->pij", mean_fit.root, mean_fit.root)
-    return np.asarray(fit.covariance.mean(1) + between + size)
+    between = sample_covariance(roots[:, :, None])[:, 0]
+    size = HEIGHT_SPREAD**2 * np.einsum("pi,pj->pij", mean_root, mean_root)
+    return np.asarray(of_fits.mean(1) + between + size)
 
 
 def _rotate(rotation: FloatArray, covariance: FloatArray) -> FloatArray:
@@ -314,5 +314,5 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except Exception as error:  # noqa: BLE001 - torch raises different kinds for each backend
-        raise ValueError(f"device {name!r} cannot be used: {' '.join(str(error).split())[:200]}") from None
+        raise ValueError(f"device {name!r} cannot be used: {one_line(error)}") from None
     return device

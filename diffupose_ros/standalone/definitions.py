@@ -48,13 +48,19 @@ class MessageStore(Typestore):
 def typestore() -> MessageStore:
     """Return the one typestore of this process, with our own msg/*.msg in it."""
     store = MessageStore(ros2_jazzy)
-    types: dict[str, Any] = {}
-    for path in sorted(resource_path("msg").glob("*.msg")):
-        types.update(get_types_from_msg(path.read_text(), f"{PACKAGE}/msg/{path.stem}"))
+    types = own_types()
     for name, text in SERVICES.items():
         types.update(_service_types(name, text))
     store.register(types)
     return store
+
+
+def own_types() -> dict[str, Any]:
+    """Return the definitions of our own messages, as rosbags' typestores take them."""
+    types: dict[str, Any] = {}
+    for path in sorted(resource_path("msg").glob("*.msg")):
+        types.update(get_types_from_msg(path.read_text(), f"{PACKAGE}/msg/{path.stem}"))
+    return types
 
 
 def _service_types(name: str, text: str) -> dict[str, Any]:

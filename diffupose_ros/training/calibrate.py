@@ -9,7 +9,7 @@ import torch
 
 from diffupose_ros.clips import load_clips
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, save_checkpoint
+from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, one_line, save_checkpoint
 from diffupose_ros.lifting.denoiser import DenoiserConfig
 from diffupose_ros.lifting.uncertainty import Calibration, fit_calibration
 from diffupose_ros.training.samples import Samples, draw_samples, join, measure
@@ -24,7 +24,7 @@ DATA_CREDIT = (
 )
 
 
-def export(trained: Path, validation_file: Path, out: Path, every: int = 5, credit: str = DATA_CREDIT) -> Checkpoint:
+def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> Checkpoint:
     """Calibrate the denoiser in ``trained`` (best.pt of a run), measure it, and write it to ``out``.
 
     Coverage is measured crosswise: the validation subjects are split in two, and each half is measured
@@ -44,7 +44,7 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5, cred
         for name, parts in drawn.items()
     }
     card = checkpoint.card | {
-        "credit": credit,
+        "credit": DATA_CREDIT,
         "validation": f"{validation_file.name}, DDIM 5 steps, 10 hypotheses with flips, raw protocol",
         "metrics": metrics,
     }
@@ -63,7 +63,7 @@ def _trained(path: Path) -> Checkpoint:
             DenoiserConfig(**state["config"]), DiffusionConfig(), state["model"], card={"training": state["training"]}
         )
     except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        reason = f"{type(error).__name__}: {one_line(error)}"
         raise ValueError(f"{path}: not the best.pt of a `diffupose train` run ({reason})") from None
 
 

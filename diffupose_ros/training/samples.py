@@ -12,7 +12,7 @@ from diffupose_ros.training.synthesis import Conditions, make_pairs
 
 FloatArray = npt.NDArray[np.float64]
 
-_BATCH = 64
+_BATCH = 64  # people who share their noise
 
 
 @dataclass(frozen=True)

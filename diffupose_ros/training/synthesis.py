@@ -21,6 +21,7 @@ from diffupose_ros.skeleton import (
     RIGHT_SHOULDER,
     THORAX,
     Status,
+    across,
     layout_joints,
     to_h36m,
     unit,
@@ -112,7 +113,7 @@ def _torso_frames(poses: FloatArray) -> FloatArray:
     """Rotations (B, 3, 3) whose columns are the torso's right, forward and up."""
     up = unit(poses[:, THORAX] - poses[:, PELVIS])
     right = poses[:, RIGHT_SHOULDER] - poses[:, LEFT_SHOULDER]
-    right = unit(right - (right * up).sum(-1, keepdims=True) * up)
+    right = unit(across(right, up))
     return np.stack([right, np.cross(up, right), up], -1)
 
 

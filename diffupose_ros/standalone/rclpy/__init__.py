@@ -48,26 +48,27 @@ def shutdown(*, context: Context | None = None, uninstall_handlers: bool | None 
     Raises:
         RuntimeError: it is not running.
     """
-    global _executor
     chosen = context or _default_context
     chosen.shutdown()
-    if chosen is _default_context:
-        if _executor is not None:
-            _executor.shutdown()
-            _executor = None
-        if uninstall_handlers is not False:
-            uninstall_signal_handlers()
+    _clean_up(chosen, uninstall_handlers is not False)
 
 
 def try_shutdown(*, context: Context | None = None, uninstall_handlers: bool | None = None) -> None:
     """End the context if it is running; clean up in any case."""
-    global _executor
     chosen = context or _default_context
     chosen.try_shutdown()
-    if chosen is _default_context:
-        if _executor is not None:
-            _executor.shutdown()
-            _executor = None
+    _clean_up(chosen, True)
+
+
+def _clean_up(ended: Context, uninstall_handlers: bool) -> None:
+    """Let go of what only the default context has: the executor of ``spin``, and the signal handlers."""
+    global _executor
+    if ended is not _default_context:
+        return
+    if _executor is not None:
+        _executor.shutdown()
+        _executor = None
+    if uninstall_handlers:
         uninstall_signal_handlers()
 
 

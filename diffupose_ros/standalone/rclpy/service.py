@@ -53,6 +53,10 @@ class _Pair(Entity):
         self._reader = dds.Reader(participant, *incoming, quality, user_data(incoming[1], who))
         self.condition = self._reader.condition
 
+    @property
+    def service_name(self) -> str:
+        return self.srv_name
+
     def endpoints(self) -> tuple[list[bytes], list[bytes]]:
         return [self._reader.guid], [self._writer.guid]
 
@@ -76,10 +80,6 @@ class Service(_Pair):
         super().__init__(node, srv_type, name, qos, callback_group, serves=True)
         self.callback = callback
         self._clients: set[int] = set()  # DDS handles of those whose reply readers are connected
-
-    @property
-    def service_name(self) -> str:
-        return self.srv_name
 
     def take(self) -> Action | None:
         sample = self._reader.take()
@@ -123,10 +123,6 @@ class Client(_Pair):
         self._identity = self._writer.handle()
         self._numbers = itertools.count(1)
         self._pending: dict[int, Future] = {}
-
-    @property
-    def service_name(self) -> str:
-        return self.srv_name
 
     def call_async(self, request: Any) -> Future:
         """Send a request; the future is done when an executor has taken the reply."""
