@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A simulated world: recorded people in front of a camera, and a 2D detector with its errors."""
 
 from pathlib import Path
@@ -181,7 +195,7 @@ class Scene:
 
     RATE = 30.0
     HEIGHT = 1.3  # m, of the camera above the ground
-    _TO_OPTICAL = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
+    TO_OPTICAL = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
 
     def __init__(self, path: str | Path, people: int) -> None:
         clips = load_clips(path)
@@ -205,4 +219,4 @@ class Scene:
             at = (frame + 41 * row) % max(2 * len(track) - 2, 1)
             placed.append(track[min(at, 2 * len(track) - 2 - at)] + (2.0 * row, 0.4 * row, 0))
         world = np.array(placed) - (0, 0, self.HEIGHT)
-        return np.asarray(world @ self._TO_OPTICAL.T)
+        return np.asarray(world @ self.TO_OPTICAL.T)

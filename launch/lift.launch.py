@@ -1,7 +1,22 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """ros2 launch diffupose_ros lift.launch.py: the lift node, and on demand people to lift and RViz."""
 
 from typing import List
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -9,33 +24,50 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from launch import LaunchDescription
-
 SHARE = FindPackageShare("diffupose_ros")
-ARGUMENTS = {
-    "namespace": ("", "Namespace of all nodes"),
-    "input_topics": ("[skeletons_2d]", "Topics of diffupose_ros/msg/Skeleton2DArray, as a YAML list"),
-    "camera_info_topic": ("camera_info", "The CameraInfo of the image that the skeletons were found in"),
-    "weights": ("default", "Name of a shipped checkpoint, or path of a file"),
-    "device": ("auto", "auto, cpu, cuda, cuda:1, ..."),
-    "hypotheses": ("10", "Poses sampled for each person"),
-    "steps": ("5", "DDIM steps"),
-    "params_file": (PathJoinSubstitution([SHARE, "config", "lift.yaml"]), "Parameters; overrides the arguments"),
-    "use_sim_time": ("false", "Take the time from /clock"),
-    "log_level": ("info", "debug, info, warn, error"),
-    "demo": ("false", "Start the replay node: recorded people, no camera needed"),
-    "rviz": ("false", "Start RViz; its fixed frame is map, which only demo:=true makes: set your own"),
-}
+BOOLEAN = ["true", "false"]
+ARGUMENTS = (
+    # name, default, choices (None: any), description
+    ("namespace", "", None, "Namespace of all nodes"),
+    ("input_topics", "[skeletons_2d]", None, "Topics of diffupose_ros/msg/Skeleton2DArray, as a YAML list"),
+    ("camera_info_topic", "camera_info", None, "The CameraInfo of the image that the skeletons were found in"),
+    ("hri", "false", BOOLEAN, "Take 2D skeletons from ROS4HRI bodies (REP-155); needs the package hri_msgs"),
+    ("weights", "default", None, "Name of a shipped checkpoint, or path of a file"),
+    ("device", "auto", None, "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
+    ("hypotheses", "10", None, "Poses sampled for each person, 1 to 200"),
+    ("steps", "5", None, "DDIM steps, 1 to 100"),
+    ("publish_tf", "false", BOOLEAN, "Broadcast the frames body_<id> and those of the joints (REP-155)"),
+    (
+        "params_file",
+        PathJoinSubstitution([SHARE, "config", "lift.yaml"]),
+        None,
+        "Parameters of the lift node; what stands there overrides the arguments",
+    ),
+    ("use_sim_time", "false", BOOLEAN, "Take the time from /clock, as with ros2 bag play --clock"),
+    ("log_level", "info", ["debug", "info", "warn", "error", "fatal"], "Of the lift node"),
+    ("demo", "false", BOOLEAN, "Start the replay node: recorded people, no camera needed"),
+    ("rviz", "false", BOOLEAN, "Start RViz"),
+    ("fixed_frame", "map", None, "What RViz stands still in; without demo:=true: a frame of your robot"),
+)
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the nodes; arguments are described by --show-args."""
+    """Return the nodes; --show-args describes the arguments."""
     declared = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
-        for name, (default, description) in ARGUMENTS.items()
+        DeclareLaunchArgument(name, default_value=default, choices=choices, description=description)
+        for name, default, choices, description in ARGUMENTS
     ]
-    argument = {name: LaunchConfiguration(name) for name in ARGUMENTS}
+    argument = {name: LaunchConfiguration(name) for name, *_ in ARGUMENTS}
     sim_time = {"use_sim_time": ParameterValue(argument["use_sim_time"], value_type=bool)}
+    camera_info = ("camera_info", argument["camera_info_topic"])
+    types = {
+        "input_topics": List[str],
+        "weights": str,
+        "device": str,
+        "hypotheses": int,
+        "steps": int,
+        "publish_tf": bool,
+    }
     lift = Node(
         package="diffupose_ros",
         executable="lift_node",
@@ -43,16 +75,10 @@ def generate_launch_description() -> LaunchDescription:
         namespace=argument["namespace"],
         parameters=[
             sim_time,
-            {
-                "input_topics": ParameterValue(argument["input_topics"], value_type=List[str]),
-                "weights": ParameterValue(argument["weights"], value_type=str),
-                "device": ParameterValue(argument["device"], value_type=str),
-                "hypotheses": ParameterValue(argument["hypotheses"], value_type=int),
-                "steps": ParameterValue(argument["steps"], value_type=int),
-            },
+            {name: ParameterValue(argument[name], value_type=kind) for name, kind in types.items()},
             argument["params_file"],
         ],
-        remappings=[("camera_info", argument["camera_info_topic"])],
+        remappings=[camera_info],
         ros_arguments=["--log-level", argument["log_level"]],
         output="screen",
     )
@@ -62,28 +88,28 @@ def generate_launch_description() -> LaunchDescription:
         name="replay_node",
         namespace=argument["namespace"],
         parameters=[sim_time],
-        remappings=[("camera_info", argument["camera_info_topic"])],
+        remappings=[camera_info],
         output="screen",
         condition=IfCondition(argument["demo"]),
     )
-    # RViz looks along x with z up; the optical frame looks along z with y down.
-    camera_frame = Node(
-        package="tf2_ros",
-        executable="static_transform_publisher",
-        name="demo_camera_frame",
-        arguments=[
-            *("--z", "1.3", "--qx", "-0.5", "--qy", "0.5", "--qz", "-0.5", "--qw", "0.5"),
-            *("--frame-id", "map", "--child-frame-id", "camera_optical_frame"),
-        ],
-        condition=IfCondition(argument["demo"]),
+    hri = Node(
+        package="diffupose_ros",
+        executable="hri_node",
+        name="hri_node",
+        namespace=argument["namespace"],
+        parameters=[sim_time],
+        remappings=[camera_info],
+        output="screen",
+        condition=IfCondition(argument["hri"]),
     )
     rviz = Node(
         package="rviz2",
         executable="rviz2",
         name="rviz2",
-        arguments=["-d", PathJoinSubstitution([SHARE, "config", "lift.rviz"])],
+        namespace=argument["namespace"],
+        arguments=["-d", PathJoinSubstitution([SHARE, "config", "lift.rviz"]), "-f", argument["fixed_frame"]],
         parameters=[sim_time],
-        remappings=[("/markers", [argument["namespace"], "/markers"])],
+        output="screen",
         condition=IfCondition(argument["rviz"]),
     )
-    return LaunchDescription([*declared, lift, replay, camera_frame, rviz])
+    return LaunchDescription([*declared, lift, replay, hri, rviz])

@@ -1,12 +1,45 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What all tests share: the standalone runtime where there is no ROS 2, the shipped model, the paper's vectors."""
 
 import os
+import socket
 
 from diffupose_ros import standalone
 
-os.environ["ROS_DOMAIN_ID"] = str(os.getpid() % 100 + 1)  # parallel test runs do not meet, nor a robot
 
-standalone.activate()
+def reserve_domain() -> tuple[int, socket.socket]:
+    """Return a DDS domain that no other test run of this machine has while the socket is open (nor a robot: not 0)."""
+    for domain in range(1, 101):
+        reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            reserved.bind(("127.0.0.1", 5900 + domain))
+        except OSError:
+            reserved.close()
+        else:
+            return domain, reserved
+    raise RuntimeError("all DDS domains from 1 to 100 are taken by test runs of this machine")
+
+
+DOMAIN, RESERVED = reserve_domain()
+os.environ["ROS_DOMAIN_ID"] = str(DOMAIN)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+
+STANDALONE = standalone.activate()
+# Ignored rather than skipped: without the runtime they cannot even be imported.
+collect_ignore_glob = [] if STANDALONE else ["test_standalone_*.py"]
 
 # isort: split
 from pathlib import Path
@@ -19,6 +52,13 @@ from diffupose_ros.lifting import Lifter
 
 torch.set_num_threads(1)  # tiny networks: more threads only wait for each other on a busy machine
 DATA = Path(__file__).parent / "data"
+
+
+def pytest_report_header() -> str:
+    """Say on which runtime the tests run, and what is therefore left out."""
+    if STANDALONE:
+        return "runtime: standalone; tests of the launch file and of hri_msgs need a ROS 2 and are skipped"
+    return "runtime: ROS 2; test_standalone_*.py, of the standalone runtime itself, are not collected"
 
 
 @pytest.fixture(scope="session")

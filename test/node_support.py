@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the node tests share: a lift node in a process of its own, and somebody who talks to it over topics."""
 
 from __future__ import annotations
@@ -16,6 +30,11 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from diffupose_ros.msg import Hypotheses3DArray, Keypoint2D, Skeleton2D, Skeleton2DArray, Skeleton3DArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -141,6 +160,42 @@ class Planner:
     def count(self, kind: str) -> int:
         """Return how often the node has met a kind of problem, by its latest diagnostics."""
         return int(self.values().get(f"problem: {kind}", 0))
+
+
+class Operator(Planner):
+    """A planner that also calls the lift node's services."""
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """Call a service of the lift node and return the response."""
+        client = self.node.create_client(kind, f"/lift_node/{name}")
+        assert client.wait_for_service(timeout_sec=30.0)
+        future = client.call_async(request)
+        rclpy.spin_until_future_complete(self.node, future, timeout_sec=30.0)
+        assert future.done()
+        self.node.destroy_client(client)
+        return future.result()
+
+    def state(self) -> str:
+        """Return the label of the lifecycle state."""
+        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
+
+    def change(self, transition: int) -> bool:
+        """Ask for a transition; return whether it succeeded."""
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return bool(self.call(ChangeState, "change_state", request).success)
+
+    def set(self, name: str, value: Any) -> Any:
+        """Set a parameter; return the result."""
+        kinds = {bool: "bool", int: "integer", float: "double", str: "string", list: "string_array"}
+        kind = kinds[type(value)]
+        message = ParameterValue(type=getattr(ParameterType, f"PARAMETER_{kind.upper()}"))
+        setattr(message, f"{kind}_value", value)
+        request = SetParameters.Request(parameters=[ParameterMessage(name=name, value=message)])
+        return self.call(SetParameters, "set_parameters", request).results[0]
+
+    def get(self, name: str) -> Any:
+        """Return a parameter's value message."""
+        return self.call(GetParameters, "get_parameters", GetParameters.Request(names=[name])).values[0]
 
 
 def positions(skeleton: Any) -> np.ndarray:

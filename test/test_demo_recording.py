@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The bag of the demo: what goes in comes out, and other tools find the definitions inside."""
 
 from pathlib import Path
@@ -74,7 +88,7 @@ def test_what_goes_in_comes_out(bag: Path) -> None:
 
 
 def test_the_bag_holds_its_definitions(bag: Path) -> None:
-    """AnyReader without a type store, as ``ros2 bag`` on a machine without this package."""
+    """Read it without a type store, as ``ros2 bag`` on a machine without this package."""
     with AnyReader([bag]) as reader:
         assert {c.topic for c in reader.connections} >= {"/skeletons_3d", "/camera_info"}
         assert all(c.digest.startswith("RIHS01_") for c in reader.connections)

@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The lift node in its own process, over real topics: what it answers, and what bad input does to it."""
 
 from __future__ import annotations
@@ -8,8 +22,9 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
-from diffupose_ros.msg import Joint3D, Keypoint2D
+from diffupose_ros.msg import Joint3D, Keypoint2D, Skeleton2DArray, Skeleton3DArray
 from node_support import PATIENCE, SCENE, TRUTH, Planner, mpjpe, node_process, positions
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
@@ -276,3 +291,35 @@ def test_under_overload_the_newest_wins_and_drops_are_counted(seeing: Planner) -
         rclpy.spin_once(seeing.node, timeout_sec=0.01)
     seeing.spin_until(lambda: [m for m in seeing.skeletons if m.header == messages[-1].header])
     seeing.spin_until(lambda: int(seeing.values()["dropped (newest wins)"]) > before)
+
+
+@pytest.mark.parametrize("reliability", [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT])
+@pytest.mark.parametrize("durability", [DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE])
+def test_every_publisher_is_heard(
+    seeing: Planner, reliability: ReliabilityPolicy, durability: DurabilityPolicy
+) -> None:
+    qos = QoSProfile(depth=1, reliability=reliability, durability=durability)
+    publisher = seeing.node.create_publisher(Skeleton2DArray, "skeletons_2d", qos)
+    message = seeing.good()
+    seeing.spin_until(lambda: [m for m in seeing.skeletons if m.header == message.header] or publisher.publish(message))
+    seeing.node.destroy_publisher(publisher)
+
+
+def test_a_subscription_that_gets_nothing_is_counted_and_says_why(seeing: Planner) -> None:
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    before = seeing.count("incompatible QoS")
+    subscription = seeing.node.create_subscription(Skeleton3DArray, "skeletons_3d", lambda _: None, latched)
+    seeing.spin_until(lambda: seeing.count("incompatible QoS") > before)
+    seeing.node.destroy_subscription(subscription)
+    assert seeing.answer(seeing.good()).skeletons
+
+
+def test_silence_names_the_topics_that_nobody_publishes(planner: Planner) -> None:
+    with node_process("lift_node", "-r", "skeletons_2d:=/robot/people", "-r", "__node:=lonely"):
+        planner.publish_camera()
+
+        def said() -> bool:
+            status = [m.status[0] for m in planner.diagnostics if m.status[0].name == "lonely"]
+            return bool(status) and "nobody publishes /robot/people" in status[-1].message
+
+        planner.spin_until(lambda: said() or planner.publish_camera())

@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The lift node's lifecycle and parameters, driven from another process through their services."""
 
 from __future__ import annotations
@@ -6,56 +20,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rclpy
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState, GetState
-from node_support import Planner, node_process
-from rcl_interfaces.msg import Parameter as ParameterMessage
-from rcl_interfaces.msg import ParameterType, ParameterValue
-from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
+from node_support import Operator, Planner, node_process
+from rcl_interfaces.srv import DescribeParameters
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, save_checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.resources import resource_path
-
-
-class Operator(Planner):
-    """A planner that also calls the lift node's services."""
-
-    def call(self, kind: Any, name: str, request: Any) -> Any:
-        """Call a service of the lift node and return the response."""
-        client = self.node.create_client(kind, f"/lift_node/{name}")
-        assert client.wait_for_service(timeout_sec=30.0)
-        future = client.call_async(request)
-        rclpy.spin_until_future_complete(self.node, future, timeout_sec=30.0)
-        assert future.done()
-        self.node.destroy_client(client)
-        return future.result()
-
-    def state(self) -> str:
-        """Return the label of the lifecycle state."""
-        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
-
-    def change(self, transition: int) -> bool:
-        """Ask for a transition; return whether it succeeded."""
-        request = ChangeState.Request(transition=Transition(id=transition))
-        return bool(self.call(ChangeState, "change_state", request).success)
-
-    def set(self, name: str, value: Any) -> Any:
-        """Set a parameter; return the result."""
-        kinds = {bool: "bool", int: "integer", float: "double", str: "string", list: "string_array"}
-        kind = kinds[type(value)]
-        message = ParameterValue(type=getattr(ParameterType, f"PARAMETER_{kind.upper()}"))
-        setattr(message, f"{kind}_value", value)
-        request = SetParameters.Request(parameters=[ParameterMessage(name=name, value=message)])
-        return self.call(SetParameters, "set_parameters", request).results[0]
-
-    def get(self, name: str) -> Any:
-        """Return a parameter's value message."""
-        return self.call(GetParameters, "get_parameters", GetParameters.Request(names=[name])).values[0]
 
 
 @pytest.fixture
@@ -86,6 +60,7 @@ def test_every_transition_and_another_checkpoint_at_the_next_configure(operator:
         assert operator.state() == "unconfigured"
         assert operator.change(Transition.TRANSITION_CONFIGURE)
         assert operator.state() == "inactive"
+        assert not operator.change(Transition.TRANSITION_CONFIGURE)  # not from here; the node goes on
         assert operator.change(Transition.TRANSITION_ACTIVATE)
         assert operator.state() == "active"
         operator.publish_camera()
@@ -207,6 +182,7 @@ def test_the_same_seed_gives_the_same_pose_and_nothing_is_lifted_for_nobody(oper
         operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
         first, second = (operator.answer(operator.good()).skeletons[0] for _ in range(2))
         assert first == second
+    operator.node.destroy_node()
     rclpy.try_shutdown()
     rclpy.init(args=[])
     alone = Planner(outputs=())

@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What ships beside the code: documents, launch file, package.xml, the model."""
 
 import ast
@@ -44,8 +58,31 @@ def test_launch_arguments_and_packages_are_what_they_say() -> None:
     assert used <= depends
     names = {p.name for p in PARAMETERS}
     arguments = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "ARGUMENTS")
-    declared = {ast.literal_eval(key) for key in arguments.keys}
+    declared = {ast.literal_eval(row.elts[0]) for row in arguments.elts}
     assert {"weights", "device", "hypotheses", "steps", "input_topics"} <= declared & names
+
+
+def test_ros_packages_that_the_code_imports_are_dependencies() -> None:
+    package = ElementTree.parse(ROOT / "package.xml").getroot()
+    depends = {e.text for e in package if e.tag in ("depend", "exec_depend")}
+    code = [*(ROOT / "diffupose_ros" / "nodes").rglob("*.py"), *(ROOT / "launch").glob("*.py")]
+    imports = [n for path in code for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+    ros = re.compile(r"\w+_(msgs|interfaces|ros)|rclpy|launch")
+    used = {n.module.split(".")[0] for n in imports if n.module} - {"diffupose_ros"}
+    assert {name for name in used if ros.fullmatch(name)} - depends == {"hri_msgs"}  # optional
+
+
+def test_pip_and_ros_install_the_same_nodes() -> None:
+    cmake = re.search(r"foreach\(node ([\w ]+)\)", (ROOT / "CMakeLists.txt").read_text())
+    scripts = re.findall(r'^(\w+) = "diffupose_ros\.nodes\.\1:main"$', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert cmake and sorted(cmake[1].split()) == sorted(scripts) != []
+
+
+def test_python_files_name_copyright_and_licence() -> None:
+    header = "".join(Path(__file__).read_text().partition("# limitations under the License.\n")[:2])
+    folders = ("benchmarks", "diffupose_ros", "docs", "examples", "launch", "test")
+    code = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert [path for path in [*code, ROOT / "setup.py"] if not path.read_text().startswith(header)] == []
 
 
 def test_the_shipped_model_says_what_it_measured_and_keeps_to_the_bar(lifter: Lifter) -> None:
@@ -58,7 +95,7 @@ def test_the_shipped_model_says_what_it_measured_and_keeps_to_the_bar(lifter: Li
 
 def test_the_shipped_model_lifts_real_motion_seen_by_random_cameras(lifter: Lifter) -> None:
     scene = Scene(resource_path("resource/clips/people.npz"), 5)
-    frames = [scene.poses(frame) @ scene._TO_OPTICAL for frame in range(0, 600, 25)]
+    frames = [scene.poses(frame) @ scene.TO_OPTICAL for frame in range(0, 600, 25)]
     poses, _ = random_views(np.concatenate(frames), np.random.default_rng(5))
     poses = poses[(poses[..., 2] > 0.3).all(1)]
     camera = Camera(np.diag([1000, 1000, 1]))

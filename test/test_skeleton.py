@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Joint layouts and their conversion to H36M-17."""
 
 import numpy as np
@@ -194,7 +208,7 @@ def detections(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, str]:
     layout = draw(st.sampled_from(sorted(LAYOUTS)))
     people, joints = draw(st.integers(0, 3)), len(LAYOUTS[layout])
     dtype = draw(st.sampled_from([np.float32, np.float64]))
-    anything = st.floats(width=32) | st.sampled_from([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.0])
+    anything = st.floats(width=32) | st.sampled_from([np.nan, np.inf, -np.inf, 2.0**100, -(2.0**100), 0.0])
     return (
         draw(hnp.arrays(dtype, (people, joints, 2), elements=anything)),
         draw(hnp.arrays(dtype, (people, joints), elements=anything)),

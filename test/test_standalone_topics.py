@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Topics between two processes, over real DDS."""
 
 from __future__ import annotations
@@ -12,10 +26,11 @@ from collections.abc import Iterator
 import pytest
 import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, qos_profile_sensor_data
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
@@ -77,6 +92,23 @@ def test_a_late_subscriber_gets_the_latched_message(node: Node) -> None:
         qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         node.create_subscription(String, "out", lambda msg: got.append(msg.data), qos)
         spin_until(node, lambda: got == ["kept"])
+
+
+def test_both_ends_are_told_that_their_qualities_do_not_fit(node: Node) -> None:
+    for strict, kind in (
+        (QoSProfile(depth=1), QoSPolicyKind.RELIABILITY),
+        (QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL), QoSPolicyKind.DURABILITY),
+    ):
+        loose = qos_profile_sensor_data if kind is QoSPolicyKind.RELIABILITY else QoSProfile(depth=1)
+        heard: list[tuple[str, object]] = []
+        offer = PublisherEventCallbacks(incompatible_qos=lambda e, to=heard: to.append(("offered", e.last_policy_kind)))
+        ask = SubscriptionEventCallbacks(incompatible_qos=lambda e, to=heard: to.append(("asked", e.last_policy_kind)))
+        publisher = node.create_publisher(String, "mismatch", loose, event_callbacks=offer)
+        subscription = node.create_subscription(String, "mismatch", print, strict, event_callbacks=ask)
+        spin_until(node, lambda to=heard: len(to) == 2)
+        assert sorted(heard) == [("asked", kind), ("offered", kind)]
+        node.destroy_publisher(publisher)
+        node.destroy_subscription(subscription)
 
 
 def test_remapped_topics_and_namespace(node: Node) -> None:

@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The contact sheet and the animation of a recording."""
 
 from collections.abc import Callable
@@ -181,7 +195,10 @@ def _heading(figure: Figure, scene: Scene, title_y: float, legend_y: float, scal
         color=TEXT, va="center",
     )  # fmt: skip
     line = {"linewidth": 3, "solid_capstyle": "round"}
-    handles: list[object] = [Line2D([], [], color=c, label=p, **line) for p, c in scene.colours.items()]  # type: ignore[arg-type]
+    handles: list[object] = [
+        Line2D([], [], color=c, label=p, **line)  # type: ignore[arg-type]
+        for p, c in scene.colours.items()
+    ]
     first = next(iter(scene.colours.values()))
     handles += [
         Patch(facecolor=first + "22", edgecolor=first, label="90 % ellipsoid, joint seen (person's colour)"),

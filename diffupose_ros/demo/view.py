@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Looking at the scene: from the camera's optical frame to the plane of a picture. Pure geometry.
 
 Scene frame of the pictures: x right, y forward (depth), z up, in metres, origin at the camera, which is
@@ -49,7 +63,7 @@ def oblique(azimuth: float, elevation: float) -> FloatArray:
 
 
 def outlines(centre: FloatArray, covariance: FloatArray, view: FloatArray) -> FloatArray:
-    """Return the outlines (n, K, 2) of the 90 % ellipsoids.
+    """Return the outlines of the 90 % ellipsoids: (n, K, 2).
 
     Args:
         centre: (n, 3) metres in the scene frame.

@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Between messages and arrays."""
 
 from array import array
@@ -82,10 +96,41 @@ def concatenate(people: list[Skeletons2D]) -> Skeletons2D:
     return Skeletons2D(*(np.concatenate([getattr(p, f) for p in people]) for f in fields))
 
 
+def hri_keypoints(skeleton: Any, width: int, height: int) -> tuple[FloatArray, FloatArray, int, int]:
+    """Return the joints of an hri_msgs/Skeleton2D, whose order is our layout ``openpose18``.
+
+    Not seen, score 0, is what a detector says by a confidence of 0 or NaN, or by the coordinates (0, 0).
+
+    Args:
+        skeleton: of 18 points with x and y, in [0, 1] across the image, and confidence c.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+
+    Returns:
+        Pixels (18, 2); scores (18,) in [0, 1]; how many joints are outside of the image, and how many have no
+        number for a coordinate or a confidence above 1. The first two kinds count as not seen, the last as sure.
+    """
+    points = np.array([(p.x, p.y, p.c) for p in skeleton.skeleton], np.float64)
+    xy, confidence = points[:, :2], points[:, 2]
+    told = (confidence > 0) & xy.any(-1)
+    finite = np.isfinite(xy).all(-1)
+    inside = ((xy >= 0) & (xy <= 1)).all(-1)
+    seen = told & inside
+    pixels = np.where(seen[:, None], xy * (width, height), 0)
+    scores = np.where(seen, np.minimum(confidence, 1), 0)
+    bad = told & (~finite | (confidence > 1))
+    return pixels, scores, int((told & finite & ~inside).sum()), int(bad.sum())
+
+
 def skeletons_2d_message(
-    header: Header, camera: Camera, ids: list[str], layout: str, keypoints: FloatArray, scores: FloatArray
+    header: Header,
+    camera: Camera | CameraInfo,
+    ids: list[str],
+    layout: str,
+    keypoints: FloatArray,
+    scores: FloatArray,
 ) -> Skeleton2DArray:
-    """Return the message of keypoints (P, J, 2) in pixels with scores (P, J)."""
+    """Return the message of keypoints (P, J, 2) in pixels with scores (P, J), seen by a camera of known size."""
     people = [
         Skeleton2D(
             id=name,

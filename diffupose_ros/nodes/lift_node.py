@@ -1,24 +1,39 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The lift node: 2D skeletons in, 3D skeletons with uncertainty out."""
 
-import time
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import torch
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import State, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
-from diffupose_ros.nodes.diagnostics import Statistics, diagnostic_array
+from diffupose_ros.nodes.diagnostics import Diagnostics, Status, problems
 from diffupose_ros.nodes.intake import NO_VIEW, View, read_camera
+from diffupose_ros.nodes.lifecycle import ManagedNode
 from diffupose_ros.nodes.lift_worker import LiftWorker
 from diffupose_ros.nodes.main import run
 from diffupose_ros.nodes.parameters import Parameter, Parameters
+from diffupose_ros.nodes.qos import NEWEST, OUTPUT, TF, publisher_events
 
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
@@ -38,16 +53,20 @@ PARAMETERS = (
     Parameter("marker_hypotheses", 5, "Sampled poses drawn as markers for each person", 0, 200, effect="live"),
     Parameter("marker_lifetime", 0.5, "Seconds until RViz forgets a person who is not seen; 0: never", 0.0, 60.0,
               effect="live"),
+    Parameter("publish_tf", False, "Broadcast the frames of REP-155 on /tf: body_<id>, and the joints in it",
+              effect="live"),
     Parameter("autostart", True, "Configure and activate at the start", effect="start"),
 )  # fmt: skip
 
-_LOG_PERIOD = 5.0  # s between two logs of the same kind of problem
-_DIAGNOSTICS_PERIOD = 1.0
-_OUTPUTS = {Skeleton3DArray: "skeletons_3d", Hypotheses3DArray: "hypotheses", MarkerArray: "markers"}
-_NEWEST = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
+_OUTPUTS = {
+    Skeleton3DArray: ("skeletons_3d", OUTPUT),
+    Hypotheses3DArray: ("hypotheses", OUTPUT),
+    MarkerArray: ("markers", OUTPUT),
+    TFMessage: ("/tf", TF),
+}
 
 
-class LiftNode(LifecycleNode):
+class LiftNode(ManagedNode):
     """Lifts all people of all input topics in one batch, always of the newest messages.
 
     Configure loads the model, activate subscribes and starts the worker that runs it, deactivate stops it,
@@ -55,28 +74,20 @@ class LiftNode(LifecycleNode):
 
     Attributes:
         parameters: by name, always the latest.
-        statistics: shown in diagnostics.
+        diagnostics: what has happened so far, published.
         view: the camera, or why there is none.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("lift_node", **kwargs)
         self.parameters = Parameters(self, PARAMETERS)
-        self.statistics = Statistics()
         self.view: View = NO_VIEW
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=5))
-        self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_PERIOD, self._publish_diagnostics)
         self._lifter: Lifter | None = None
         self._worker: LiftWorker | None = None
         self._inputs: list[Any] = []
         self._outputs: dict[type, Any] = {}
         self._failure = ""
-        self._logged: dict[str, float] = {}  # rclpy throttles by line of code, not by kind of problem
-
-    def autostart(self) -> None:
-        """Configure and activate if the parameter says so; stays unconfigured where that fails."""
-        if self.parameters["autostart"] and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
+        self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._status)
 
     # Transitions
 
@@ -85,8 +96,9 @@ class LiftNode(LifecycleNode):
         try:
             self._lifter = Lifter.load(self.parameters["weights"], self.parameters["device"])
             self._warm_up(self._lifter)
-            for kind, topic in _OUTPUTS.items():
-                self._outputs[kind] = self.create_lifecycle_publisher(kind, topic, QoSProfile(depth=5))
+            for kind, (topic, qos) in _OUTPUTS.items():
+                events = publisher_events(topic, self.diagnostics.problem)
+                self._outputs[kind] = self.create_lifecycle_publisher(kind, topic, qos, event_callbacks=events)
         except Exception as error:  # noqa: BLE001 - rclpy would swallow it without a word
             self._release()
             return self._failed("configure", error)
@@ -101,9 +113,9 @@ class LiftNode(LifecycleNode):
         assert self._lifter is not None
         try:
             self._worker = LiftWorker(self, self._lifter, self._outputs)
-            self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, _NEWEST))
+            self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, NEWEST))
             for topic in self.parameters["input_topics"]:
-                self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), _NEWEST))
+                self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), NEWEST))
         except Exception as error:  # noqa: BLE001 - as above
             self._stop()
             return self._failed("activate", error)
@@ -162,7 +174,7 @@ class LiftNode(LifecycleNode):
 
     def _receiver(self, topic: str) -> Any:
         def receive(message: Skeleton2DArray) -> None:
-            self.statistics.count("messages in")
+            self.diagnostics.count("messages in")
             if self._worker is not None:
                 self._worker.put(topic, message)
 
@@ -176,39 +188,27 @@ class LiftNode(LifecycleNode):
 
     # Diagnostics
 
-    def problem(self, kind: str, detail: str, number: int = 1) -> None:
-        """Count a problem, and log it now and then."""
-        self.statistics.count(f"problem: {kind}", number)
-        now = time.monotonic()
-        if now - self._logged.get(kind, -_LOG_PERIOD) >= _LOG_PERIOD:
-            self._logged[kind] = now
-            self.get_logger().warning(f"{kind}: {detail} ({self.statistics.total(f'problem: {kind}')} so far)")
-
-    def _publish_diagnostics(self) -> None:
-        recent, seconds = self.statistics.period()
+    def _status(self, recent: Counter[str]) -> Status:
         level, message = self._health(recent)
-        rates = {
-            f"{event}/s": f"{recent[event] / seconds:.1f}" for event in ("messages in", "messages out", "people out")
-        }
-        values = rates | {"camera": self.view.problem or "calibrated", "weights": self.parameters["weights"]}
-        device = str(self._lifter.device) if self._lifter else ""
-        stamp, name = self.get_clock().now().to_msg(), self.get_fully_qualified_name()
-        values |= self.statistics.values()
-        self._diagnostics.publish(diagnostic_array(stamp, name, device, level, message, values))
+        values = {"camera": self.view.problem or "calibrated", "weights": self.parameters["weights"]}
+        return Status(level, message, values, hardware=str(self._lifter.device) if self._lifter else "")
 
     def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
-        problems = sorted(event for event in recent if event.startswith("problem: "))
         if self._failure:
             return DiagnosticStatus.ERROR, self._failure
         if self._worker is None:
             return DiagnosticStatus.OK, "not active"
         if self.view.problem:
             return DiagnosticStatus.WARN if self.view is NO_VIEW else DiagnosticStatus.ERROR, self.view.problem
-        if problems:
-            return DiagnosticStatus.WARN, ", ".join(f"{recent[p]} {p.removeprefix('problem: ')}" for p in problems)
+        if problems(recent):
+            return DiagnosticStatus.WARN, problems(recent)
         if recent["dropped (newest wins)"]:
             return DiagnosticStatus.OK, "lifting; some messages dropped for newer ones"
-        return DiagnosticStatus.OK, "lifting" if recent["messages in"] else "no input"
+        if recent["messages in"]:
+            return DiagnosticStatus.OK, "lifting"
+        topics = [self.resolve_topic_name(topic) for topic in self.parameters["input_topics"]]
+        silent = [topic for topic in topics if not self.count_publishers(topic)]
+        return DiagnosticStatus.OK, "no input" + (f": nobody publishes {', '.join(silent)}" if silent else "")
 
 
 def main(args: list[str] | None = None) -> int:

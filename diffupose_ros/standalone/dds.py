@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The few DDS entities that a ROS 2 node needs, over Cyclone DDS; bytes in, bytes out."""
 
 from __future__ import annotations
@@ -10,6 +24,7 @@ from typing import Any, ClassVar
 from cyclonedds._clayer import ddspy_take, ddspy_write
 from cyclonedds.core import (
     DDSException,
+    DDSStatus,
     Entity,
     GuardCondition,
     InstanceState,
@@ -107,8 +122,33 @@ class Participant:
                 delete(domain)
 
 
-class Writer:
+class _Endpoint:
+    """What readers and writers share: they may meet others whose quality of service does not fit theirs."""
+
+    _dds: Any
+    _incompatible: ClassVar[tuple[int, Any, Any]]  # status, its record, the call that reads it
+
+    def watch_incompatible(self) -> int:
+        """Return a condition that is true while ``incompatible`` has news."""
+        self._dds.set_status_mask(self._incompatible[0])
+        return int(self._dds._ref)
+
+    def incompatible(self) -> tuple[int, int, int]:
+        """Return how many others do not fit, how many of them are new, and the last one's policy (its DDS number)."""
+        _, record, read = self._incompatible
+        status = record()
+        read(self._dds._ref, ctypes.byref(status))
+        return status.total_count, status.total_count_change, status.last_policy_id
+
+
+class Writer(_Endpoint):
     """Writes CDR bytes to a topic; may be used from any thread."""
+
+    _incompatible = (
+        DDSStatus.OfferedIncompatibleQos,
+        dds_c_t.offered_incompatible_qos_status,
+        DLL.dds_get_offered_incompatible_qos_status,
+    )
 
     def __init__(self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str) -> None:
         self._dds: DataWriter[Any] = DataWriter(
@@ -154,8 +194,14 @@ class Writer:
             delete(self._dds)
 
 
-class Reader:
+class Reader(_Endpoint):
     """Takes CDR bytes from a topic; its condition is true while there are any."""
+
+    _incompatible = (
+        DDSStatus.RequestedIncompatibleQos,
+        dds_c_t.requested_incompatible_qos_status,
+        DLL.dds_get_requested_incompatible_qos_status,
+    )
 
     def __init__(self, participant: Participant, topic: str, typename: str, quality: Quality, user_data: str) -> None:
         self._dds: DataReader[Any] = DataReader(

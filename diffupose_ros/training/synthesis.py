@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From motion capture poses to pairs of 2D skeletons and 3D poses, as a robot's camera would see them.
 
 Everything is vectorised over the batch and driven by one ``numpy.random.Generator``.
@@ -75,8 +89,10 @@ TRAINING = Conditions(noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m1
 
 
 def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the poses (B, 17, 3) on other bodies: size, bone lengths, hip width, mirrored; some with
-    the arms of another pose of the batch."""
+    """Return the poses (B, 17, 3) on other bodies: size, bone lengths, hip width, mirrored.
+
+    Some have the arms of another pose of the batch.
+    """
     batch = len(poses)
     poses = _recombine_arms(poses, rng)
     factor = np.exp(rng.normal(0, 0.05, (batch, 17)) * (rng.random((batch, 1)) < 0.7))

@@ -1,8 +1,22 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What an executor watches: entities with a DDS condition, and what they do when it is true."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from diffupose_ros.standalone import definitions
@@ -16,6 +30,7 @@ class Entity:
     """Belongs to a node; ``take`` returns what to run now, or None."""
 
     condition = 0  # DDS condition that is true while there is something to take; 0 = none
+    event_handlers: Sequence[Entity] = ()  # that live as long as it does
 
     def __init__(self, node: Any, callback_group: CallbackGroup | None) -> None:
         self.callback_group = callback_group or node.default_callback_group

@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Nodes."""
 
 from __future__ import annotations
@@ -13,6 +27,7 @@ from .callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from .clock import Clock, ROSClock
 from .context import Context
 from .entity import Entity
+from .event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from .exceptions import NotInitializedException
 from .guard_condition import GuardCondition
 from .logging import RcutilsLogger, get_logger
@@ -105,10 +120,11 @@ class Node(ParameterServer):
         qos_profile: QoSProfile | int,
         *,
         callback_group: CallbackGroup | None = None,
+        event_callbacks: PublisherEventCallbacks | None = None,
         publisher_class: type[Publisher] = Publisher,
     ) -> Any:
-        name = self._names.resolve(topic)
-        return self._add(publisher_class(self, msg_type, name, to_profile(qos_profile), callback_group))
+        name, qos = self._names.resolve(topic), to_profile(qos_profile)
+        return self._add(publisher_class(self, msg_type, name, qos, callback_group, event_callbacks))
 
     def create_subscription(
         self,
@@ -118,10 +134,11 @@ class Node(ParameterServer):
         qos_profile: QoSProfile | int,
         *,
         callback_group: CallbackGroup | None = None,
+        event_callbacks: SubscriptionEventCallbacks | None = None,
         raw: bool = False,
     ) -> Subscription:
         name, qos = self._names.resolve(topic), to_profile(qos_profile)
-        return self._add(Subscription(self, msg_type, name, callback, qos, callback_group, raw))
+        return self._add(Subscription(self, msg_type, name, callback, qos, callback_group, raw, event_callbacks))
 
     def create_timer(
         self,
@@ -162,18 +179,20 @@ class Node(ParameterServer):
         return self._add(GuardCondition(self, callback, callback_group))
 
     def _add(self, entity: EntityT) -> EntityT:
-        self._entities[entity] = None
-        if self.executor is not None:
-            self.executor._attach(entity)
+        for each in (*entity.event_handlers, entity):
+            self._entities[each] = None
+            if self.executor is not None:
+                self.executor._attach(each)
         self._announce(entity)
         return entity
 
     def _remove(self, entity: Entity) -> bool:
         if entity not in self._entities:
             return False
-        del self._entities[entity]
-        if self.executor is not None:
-            self.executor._detach(entity)
+        for each in (*entity.event_handlers, entity):
+            del self._entities[each]
+            if self.executor is not None:
+                self.executor._detach(each)
         entity.close()
         self._announce(entity)
         return True

@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Publishers."""
 
 from __future__ import annotations
@@ -8,6 +22,7 @@ from diffupose_ros.standalone import dds, messages
 
 from .callback_groups import CallbackGroup
 from .entity import Entity, user_data
+from .event_handler import PublisherEventCallbacks
 from .exceptions import InvalidHandle
 from .qos import QoSProfile
 
@@ -22,6 +37,7 @@ class Publisher(Entity):
         topic: str,
         qos: QoSProfile,
         callback_group: CallbackGroup | None = None,
+        event_callbacks: PublisherEventCallbacks | None = None,
     ) -> None:
         super().__init__(node, callback_group)
         self.msg_type = msg_type
@@ -29,6 +45,7 @@ class Publisher(Entity):
         self.qos_profile = qos
         name = msg_type.__msgtype__
         self._writer = dds.Writer(node.context.participant, f"rt{topic}", name, qos.to_quality(), user_data(name))
+        self.event_handlers = [(event_callbacks or PublisherEventCallbacks()).handler(self, self._writer)]
 
     @property
     def topic(self) -> str:

@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Quality of service: history, depth, reliability, durability."""
 
 from __future__ import annotations
@@ -28,6 +42,16 @@ class DurabilityPolicy(IntEnum):
     SYSTEM_DEFAULT = 0
     TRANSIENT_LOCAL = 1
     VOLATILE = 2
+
+
+class QoSPolicyKind(IntEnum):
+    INVALID = 1
+    DURABILITY = 2
+    RELIABILITY = 16
+
+
+def qos_policy_name_from_kind(policy_kind: int) -> str:
+    return QoSPolicyKind(policy_kind).name
 
 
 QoSHistoryPolicy = HistoryPolicy

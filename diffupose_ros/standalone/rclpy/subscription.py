@@ -1,3 +1,17 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Subscriptions."""
 
 from __future__ import annotations
@@ -11,6 +25,7 @@ from diffupose_ros.standalone import dds, messages
 
 from .callback_groups import CallbackGroup
 from .entity import Action, Entity, user_data
+from .event_handler import SubscriptionEventCallbacks
 from .qos import QoSProfile
 
 
@@ -26,6 +41,7 @@ class Subscription(Entity):
         qos: QoSProfile,
         callback_group: CallbackGroup | None = None,
         raw: bool = False,
+        event_callbacks: SubscriptionEventCallbacks | None = None,
     ) -> None:
         super().__init__(node, callback_group)
         self.msg_type = msg_type
@@ -36,6 +52,7 @@ class Subscription(Entity):
         name = msg_type.__msgtype__
         self._reader = dds.Reader(node.context.participant, f"rt{topic}", name, qos.to_quality(), user_data(name))
         self.condition = self._reader.condition
+        self.event_handlers = [(event_callbacks or SubscriptionEventCallbacks()).handler(self, self._reader)]
 
     @property
     def topic(self) -> str:
