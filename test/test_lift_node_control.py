@@ -16,8 +16,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +28,11 @@ import rclpy
 from lifecycle_msgs.msg import Transition
 from node_support import Operator, Planner, node_process
 from rcl_interfaces.srv import DescribeParameters
+from rclpy.lifecycle import TransitionCallbackReturn
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, save_checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.nodes.lift_node import LiftNode
 from diffupose_ros.resources import resource_path
 
 
@@ -79,6 +83,19 @@ def test_every_transition_and_another_checkpoint_at_the_next_configure(operator:
         assert operator.answer(operator.good()).skeletons
         assert operator.change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
         assert operator.state() == "finalized"
+
+
+def test_cleanup_frees_the_model(operator: Operator) -> None:
+    node = LiftNode()
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    model = weakref.ref(node._lifter._denoiser)
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert model() is not None
+    assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    gc.collect()
+    assert model() is None
+    node.destroy_node()
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ class LiftWorker:
             except Interrupted:
                 return
             except Exception:  # noqa: BLE001 - whatever one message does, the next is answered
+                if not self._node.context.ok():
+                    return
                 self._diagnostics.problem("internal error", traceback.format_exc())
 
     def _process(self, messages: dict[str, Skeleton2DArray]) -> None:

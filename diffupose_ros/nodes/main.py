@@ -54,10 +54,12 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except Exception as error:
-        if node is not None:
+        if node is None:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            return 1
+        if rclpy.ok():
             raise
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        # A signal ends the context at once: whatever rclpy or a callback was doing with it has failed.
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
         if node is not None:
