@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from diffupose_ros.standalone import dds
 
@@ -58,40 +58,30 @@ class EventHandler(Entity):
 
 
 @dataclass
-class PublisherEventCallbacks:
+class _EventCallbacks:
     """What to call; by default a warning is logged."""
 
     incompatible_qos: Callback | None = None
+    warning: ClassVar[str]
 
-    def handler(self, publisher: Any, endpoint: dds.Writer) -> EventHandler:
-        """Return what the executor is to watch."""
-
-        def warn(event: QoSOfferedIncompatibleQoSInfo) -> None:
-            publisher._node.get_logger().warning(
-                f"New subscription discovered on topic '{publisher.topic_name}', requesting incompatible QoS. No "
-                f"messages will be sent to it. Last incompatible policy: {_name(event)}"
-            )
-
-        return EventHandler(publisher, endpoint, self.incompatible_qos or warn)
-
-
-@dataclass
-class SubscriptionEventCallbacks:
-    """What to call; by default a warning is logged."""
-
-    incompatible_qos: Callback | None = None
-
-    def handler(self, subscription: Any, endpoint: dds.Reader) -> EventHandler:
+    def handler(self, parent: Any, endpoint: dds.Reader | dds.Writer) -> EventHandler:
         """Return what the executor is to watch."""
 
         def warn(event: QoSRequestedIncompatibleQoSInfo) -> None:
-            subscription._node.get_logger().warning(
-                f"New publisher discovered on topic '{subscription.topic_name}', offering incompatible QoS. No "
-                f"messages will be received from it. Last incompatible policy: {_name(event)}"
-            )
+            policy = qos_policy_name_from_kind(event.last_policy_kind)
+            text = self.warning.format(topic=parent.topic_name)
+            parent._node.get_logger().warning(f"{text}. Last incompatible policy: {policy}")
 
-        return EventHandler(subscription, endpoint, self.incompatible_qos or warn)
+        return EventHandler(parent, endpoint, self.incompatible_qos or warn)
 
 
-def _name(event: QoSRequestedIncompatibleQoSInfo) -> str:
-    return qos_policy_name_from_kind(event.last_policy_kind)
+class PublisherEventCallbacks(_EventCallbacks):
+    warning = (
+        "New subscription discovered on topic '{topic}', requesting incompatible QoS. No messages will be sent to it"
+    )
+
+
+class SubscriptionEventCallbacks(_EventCallbacks):
+    warning = (
+        "New publisher discovered on topic '{topic}', offering incompatible QoS. No messages will be received from it"
+    )
