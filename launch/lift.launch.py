@@ -14,7 +14,7 @@
 
 """ros2 launch diffupose_ros lift.launch.py: the lift node, and on demand people to lift and RViz."""
 
-from typing import List
+from typing import Any, List
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
@@ -59,7 +59,18 @@ def generate_launch_description() -> LaunchDescription:
     ]
     argument = {name: LaunchConfiguration(name) for name, *_ in ARGUMENTS}
     sim_time = {"use_sim_time": ParameterValue(argument["use_sim_time"], value_type=bool)}
-    camera_info = ("camera_info", argument["camera_info_topic"])
+
+    def our_node(executable: str, **options: Any) -> Node:
+        return Node(
+            package="diffupose_ros",
+            executable=executable,
+            name=executable,
+            namespace=argument["namespace"],
+            remappings=[("camera_info", argument["camera_info_topic"])],
+            output="screen",
+            **options,
+        )
+
     types = {
         "input_topics": List[str],
         "weights": str,
@@ -68,40 +79,11 @@ def generate_launch_description() -> LaunchDescription:
         "steps": int,
         "publish_tf": bool,
     }
-    lift = Node(
-        package="diffupose_ros",
-        executable="lift_node",
-        name="lift_node",
-        namespace=argument["namespace"],
-        parameters=[
-            sim_time,
-            {name: ParameterValue(argument[name], value_type=kind) for name, kind in types.items()},
-            argument["params_file"],
-        ],
-        remappings=[camera_info],
-        ros_arguments=["--log-level", argument["log_level"]],
-        output="screen",
-    )
-    replay = Node(
-        package="diffupose_ros",
-        executable="replay_node",
-        name="replay_node",
-        namespace=argument["namespace"],
-        parameters=[sim_time],
-        remappings=[camera_info],
-        output="screen",
-        condition=IfCondition(argument["demo"]),
-    )
-    hri = Node(
-        package="diffupose_ros",
-        executable="hri_node",
-        name="hri_node",
-        namespace=argument["namespace"],
-        parameters=[sim_time],
-        remappings=[camera_info],
-        output="screen",
-        condition=IfCondition(argument["hri"]),
-    )
+    chosen = {name: ParameterValue(argument[name], value_type=kind) for name, kind in types.items()}
+    log_level = ["--log-level", argument["log_level"]]
+    lift = our_node("lift_node", parameters=[sim_time, chosen, argument["params_file"]], ros_arguments=log_level)
+    replay = our_node("replay_node", parameters=[sim_time], condition=IfCondition(argument["demo"]))
+    hri = our_node("hri_node", parameters=[sim_time], condition=IfCondition(argument["hri"]))
     rviz = Node(
         package="rviz2",
         executable="rviz2",

@@ -105,6 +105,11 @@ class Planner:
         """Publish a CameraInfo, by default that of the scene."""
         self._info.publish(info or camera_to_info(SCENE.camera, Header(frame_id="camera")))
 
+    def see(self) -> None:
+        """Publish the scene's CameraInfo until the node has it."""
+        self.publish_camera()
+        self.spin_until(lambda: self.values().get("camera") == "calibrated" or self.publish_camera())
+
     def next_header(self) -> Header:
         """Return a header with a stamp never used before."""
         self._stamp += 1

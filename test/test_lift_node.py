@@ -48,8 +48,7 @@ def planner() -> Iterator[Planner]:
 @pytest.fixture
 def seeing(planner: Planner) -> Planner:
     """Return the planner once the node knows the camera."""
-    planner.publish_camera()
-    planner.spin_until(lambda: planner.values().get("camera") == "calibrated" or planner.publish_camera())
+    planner.see()
     return planner
 
 
@@ -212,7 +211,7 @@ def test_an_uncalibrated_camera_is_refused_until_a_calibrated_one_comes(seeing: 
     before = seeing.count("no camera")
     seeing.spin_until(lambda: seeing.count("no camera") > before or seeing.publish(message))
     assert not [m for m in seeing.skeletons if m.header == message.header]
-    seeing.spin_until(lambda: seeing.values().get("camera") == "calibrated" or seeing.publish_camera())
+    seeing.see()
     assert len(seeing.answer(seeing.good()).skeletons) == 1
 
 
@@ -276,7 +275,7 @@ def test_a_camera_info_that_is_not_of_the_whole_image_is_refused(seeing: Planner
     else:
         info.binning_x = 2
     seeing.spin_until(lambda: "binning" in seeing.values().get("camera", "") or seeing.publish_camera(info))
-    seeing.spin_until(lambda: seeing.values().get("camera") == "calibrated" or seeing.publish_camera())
+    seeing.see()
     assert len(seeing.answer(seeing.good()).skeletons) == 1
 
 

@@ -67,8 +67,7 @@ def test_every_transition_and_another_checkpoint_at_the_next_configure(operator:
         assert not operator.change(Transition.TRANSITION_CONFIGURE)  # not from here; the node goes on
         assert operator.change(Transition.TRANSITION_ACTIVATE)
         assert operator.state() == "active"
-        operator.publish_camera()
-        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        operator.see()
         assert operator.answer(operator.good()).skeletons
         assert operator.change(Transition.TRANSITION_DEACTIVATE)
         received = len(operator.skeletons)
@@ -120,7 +119,7 @@ def test_broken_weights_leave_the_node_unconfigured_and_alive(
         assert operator.set("weights", "default").successful
         assert operator.change(Transition.TRANSITION_CONFIGURE)
         assert operator.change(Transition.TRANSITION_ACTIVATE)
-        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        operator.see()
         assert operator.answer(operator.good()).skeletons
 
 
@@ -134,7 +133,7 @@ def test_an_activation_that_fails_leaves_nothing_behind(operator: Operator) -> N
         assert not operator.set("input_topics", ["twice", "twice"]).successful
         assert operator.set("input_topics", ["skeletons_2d"]).successful
         assert operator.change(Transition.TRANSITION_ACTIVATE)
-        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        operator.see()
         assert operator.answer(operator.good()).skeletons
 
 
@@ -143,14 +142,14 @@ def test_deactivate_and_interrupt_do_not_wait_for_a_crowd(operator: Operator) ->
     one = operator.good().skeletons[0]
     crowd.skeletons = [type(one)(id=str(i), layout=one.layout, keypoints=one.keypoints) for i in range(200)]
     with node_process("lift_node", "-p", "hypotheses:=50"):
-        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        operator.see()
         assert operator.answer(operator.good()).skeletons
         received, sent = len(operator.skeletons), max(1, int(operator.values().get("messages in", 1)))
         operator.publish(crowd)
         operator.spin_until(lambda: int(operator.values().get("messages in", 0)) > sent)
         assert operator.change(Transition.TRANSITION_DEACTIVATE)
         assert operator.change(Transition.TRANSITION_ACTIVATE)
-        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        operator.see()
         assert operator.answer(operator.good()).skeletons
         assert all(len(m.skeletons) == 1 for m in operator.skeletons[received:])
         operator.publish(crowd)
@@ -160,7 +159,7 @@ def test_deactivate_and_interrupt_do_not_wait_for_a_crowd(operator: Operator) ->
 
 def test_parameters_are_described_checked_and_live(operator: Operator) -> None:
     with node_process("lift_node"):
-        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        operator.see()
         described = operator.call(
             DescribeParameters, "describe_parameters", DescribeParameters.Request(names=["steps", "autostart"])
         ).descriptors
@@ -196,7 +195,7 @@ def test_a_parameter_out_of_range_at_the_start_ends_the_node_with_the_reason() -
 
 def test_the_same_seed_gives_the_same_pose_and_nothing_is_lifted_for_nobody(operator: Operator) -> None:
     with node_process("lift_node", "-p", "seed:=7"):
-        operator.spin_until(lambda: operator.values().get("camera") == "calibrated" or operator.publish_camera())
+        operator.see()
         first, second = (operator.answer(operator.good()).skeletons[0] for _ in range(2))
         assert first == second
     operator.node.destroy_node()
@@ -204,7 +203,7 @@ def test_the_same_seed_gives_the_same_pose_and_nothing_is_lifted_for_nobody(oper
     rclpy.init(args=[])
     alone = Planner(outputs=())
     with node_process("lift_node"):
-        alone.spin_until(lambda: alone.values().get("camera") == "calibrated" or alone.publish_camera())
+        alone.see()
         idle = "not lifted (nobody subscribes)"
         alone.spin_until(lambda: alone.values().get(idle) or alone.publish(alone.good()))
         assert "messages out" not in alone.values()

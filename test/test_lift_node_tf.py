@@ -43,10 +43,6 @@ class Listener(Operator):
         """Return the frames received that belong to a message, by name."""
         return {f.child_frame_id: f for f in self.frames if f.header.stamp == message.header.stamp}
 
-    def see(self) -> None:
-        """Wait until the node knows the camera."""
-        self.spin_until(lambda: self.values().get("camera") == "calibrated" or self.publish_camera())
-
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
