@@ -94,4 +94,5 @@ def generate_launch_description() -> LaunchDescription:
         output="screen",
         condition=IfCondition(argument["rviz"]),
     )
-    return LaunchDescription([*declared, lift, replay, hri, rviz])
+    # RViz first: where it is not installed, nothing else is left running.
+    return LaunchDescription([*declared, rviz, lift, replay, hri])

@@ -14,6 +14,7 @@
 
 """What all tests share: the standalone runtime where there is no ROS 2, the shipped model, the paper's vectors."""
 
+import importlib.util
 import os
 import socket
 
@@ -36,10 +37,15 @@ def reserve_domain() -> tuple[int, socket.socket]:
 DOMAIN, RESERVED = reserve_domain()
 os.environ["ROS_DOMAIN_ID"] = str(DOMAIN)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+if os.environ.get("ROS_DISTRO") == "humble":  # which does not know that variable
+    os.environ["ROS_LOCALHOST_ONLY"] = "1"
 
 STANDALONE = standalone.activate()
 # Ignored rather than skipped: without the runtime they cannot even be imported.
 collect_ignore_glob = [] if STANDALONE else ["test_standalone_*.py"]
+COMMAND = all(map(importlib.util.find_spec, ("rich", "rosbags", "typer")))
+if not COMMAND:  # optional on a ROS 2
+    collect_ignore_glob += ["test_cli.py", "test_demo_*.py", "test_train.py"]
 
 # isort: split
 from pathlib import Path
@@ -58,7 +64,8 @@ def pytest_report_header() -> str:
     """Say on which runtime the tests run, and what is therefore left out."""
     if STANDALONE:
         return "runtime: standalone; tests of the launch file and of hri_msgs need a ROS 2 and are skipped"
-    return "runtime: ROS 2; test_standalone_*.py, of the standalone runtime itself, are not collected"
+    command = "" if COMMAND else "; nor, without typer, rich and rosbags, those of the command diffupose"
+    return f"runtime: ROS 2; test_standalone_*.py, of the standalone runtime itself, are not collected{command}"
 
 
 @pytest.fixture(scope="session")

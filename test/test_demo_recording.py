@@ -55,7 +55,7 @@ def result_3d(stamp: int, height: float) -> Skeleton3DArray:
 @pytest.fixture
 def bag(tmp_path: Path) -> Path:
     info = CameraInfo(width=640, height=480, distortion_model="plumb_bob", d=[0.0] * 5)
-    info.k = [600.0, 0, 320, 0, 600, 240, 0, 0, 1]
+    info.k = [600.0, 0.0, 320.0, 0.0, 600.0, 240.0, 0.0, 0.0, 1.0]
     with BagRecorder(tmp_path / "bag") as recorder:
         for number, stamp in enumerate((2 * 10**9 + 5, 3 * 10**9)):
             for topic, message in (

@@ -23,18 +23,23 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 
 
-class _Interrupt:
-    """What Ctrl-C does: KeyboardInterrupt, but nothing while the node spins.
+class _Stop:
+    """Remembers that SIGINT or SIGTERM came, and does no more: rclpy's own handler ends the spinning.
 
-    rclpy ends the spinning by itself; a KeyboardInterrupt in the middle of a message that it takes would become a
-    RuntimeError.
+    A KeyboardInterrupt could come anywhere, and what it meets there (cv2, torch, pybind11) swallows it or makes
+    another error of it.
     """
 
-    spinning = False
+    def __init__(self) -> None:
+        self._came = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._remember)
 
-    def __call__(self, *_: object) -> None:
-        if not self.spinning:
-            raise KeyboardInterrupt
+    def came(self) -> bool:
+        return self._came
+
+    def _remember(self, *_: object) -> None:
+        self._came = True
 
 
 def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
@@ -42,24 +47,23 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
 
     A node that cannot be made, for a parameter out of range say, ends it with the reason and 1.
     """
-    node, interrupt = None, _Interrupt()
-    signal.signal(signal.SIGINT, interrupt)  # before init, whose own handler calls this one
+    node, stop = None, _Stop()  # before init, whose handlers call those that are there
     try:
         rclpy.init(args=args)
         node = make_node()
         if hasattr(node, "autostart"):
             node.autostart()
-        interrupt.spinning = True
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+        if not stop.came():
+            rclpy.spin(node)
+    except ExternalShutdownException:
         pass
     except Exception as error:
-        if node is None:
+        # A signal ends the context at once: whatever was being done with it then fails.
+        if not stop.came():
+            if node is not None:
+                raise
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             return 1
-        if rclpy.ok():
-            raise
-        # A signal ends the context at once: whatever rclpy or a callback was doing with it has failed.
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
         if node is not None:
