@@ -50,7 +50,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from std_msgs.msg import Float32
 
-from diffupose_ros.skeleton import H36M17
+from diffupose_ros.skeleton import H36M17, unit
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def extents(offsets: np.ndarray, covariances: np.ndarray, probability: float) ->
     more careful than the 95 % of a single joint's distance (1.6 instead of 2.8 deviations), as it should be: the
     nearest of 17 joints decides, and ellipsoids are what the covariances were calibrated for.
     """
-    u = offsets / np.maximum(np.linalg.norm(offsets, axis=1, keepdims=True), 1e-9)
+    u = unit(offsets)
     return np.sqrt(chi2.ppf(probability, 3) * np.einsum("ni,nij,nj->n", u, covariances, u))
 
 

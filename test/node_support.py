@@ -24,7 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import rclpy
@@ -44,6 +44,7 @@ from diffupose_ros.nodes.conversions import camera_to_info
 from diffupose_ros.resources import resource_path
 from diffupose_ros.simulation import Scene, SimulatedDetector
 
+Made = TypeVar("Made")
 PATIENCE = 30.0  # s until something that should happen counts as missing
 SCENE = Scene(resource_path("resource/clips/people.npz"), 3)
 TRUTH = SCENE.poses(0)
@@ -67,6 +68,18 @@ def node_process(module: str, *ros_args: str) -> Iterator[subprocess.Popen[str]]
     finally:
         process.kill()
         process.communicate()
+
+
+@contextlib.contextmanager
+def connected(make: Callable[[], Made]) -> Iterator[Made]:
+    """Run rclpy, and somebody with a ``node`` on it, for the length of a with block."""
+    rclpy.init(args=[])
+    made = make()
+    try:
+        yield made
+    finally:
+        made.node.destroy_node()
+        rclpy.try_shutdown()
 
 
 class Planner:

@@ -28,10 +28,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rclpy
 from diffupose_ros.msg import Joint3D, Skeleton3D, Skeleton3DArray
 from geometry_msgs.msg import Point
-from node_support import PATIENCE, SCENE, Planner, node_process
+from node_support import PATIENCE, SCENE, Planner, connected, node_process
 from std_msgs.msg import Float32
 
 from diffupose_ros.lifting import Lifter
@@ -199,11 +198,8 @@ def example_process(log: Path, *parameters: str) -> Iterator[None]:
 
 @pytest.fixture
 def planner() -> Iterator[Planner]:
-    rclpy.init(args=[])
-    planner = Planner(outputs=())
-    yield planner
-    planner.node.destroy_node()
-    rclpy.try_shutdown()
+    with connected(lambda: Planner(outputs=())) as planner:
+        yield planner
 
 
 def test_on_real_topics_it_slows_down_for_people_and_stops_when_they_fall_silent(

@@ -28,7 +28,7 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from diffupose_ros.msg import Skeleton2DArray
-from node_support import PATIENCE, SCENE, TRUTH, node_process
+from node_support import PATIENCE, SCENE, TRUTH, connected, node_process
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -203,13 +203,9 @@ def tracker() -> Iterator[BodyTracker]:
     """Return a tracker that an hri_node hears: in a namespace, its topics remapped."""
     pytest.importorskip("hri_msgs", reason="needs a ROS 2 with hri_msgs")
     remapped = ("-r", "__ns:=/robot", "-r", "skeletons_2d:=people", "-r", "camera_info:=/camera/camera_info")
-    with node_process("hri_node", *remapped):
-        rclpy.init(args=[])
-        tracker = BodyTracker()
+    with node_process("hri_node", *remapped), connected(BodyTracker) as tracker:
         tracker.spin_until(lambda: tracker.node.count_subscribers("/humans/bodies/tracked"))
         yield tracker
-        tracker.node.destroy_node()
-        rclpy.try_shutdown()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 import rclpy
 from diffupose_ros.msg import Joint3D, Keypoint2D, Skeleton2DArray, Skeleton3DArray
-from node_support import PATIENCE, SCENE, TRUTH, Planner, mpjpe, node_process, positions
+from node_support import PATIENCE, SCENE, TRUTH, Planner, connected, mpjpe, node_process, positions
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -35,14 +35,12 @@ from diffupose_ros.nodes.conversions import camera_to_info
 @pytest.fixture(scope="module")
 def planner() -> Iterator[Planner]:
     """Return a planner that a lift node with two input topics answers."""
-    with node_process("lift_node", "-p", "input_topics:=[skeletons_2d, other_skeletons]", "-p", "device:=cpu"):
-        rclpy.init(args=[])
-        planner = Planner(("skeletons_3d", "hypotheses", "markers"))
+    options = ("-p", "input_topics:=[skeletons_2d, other_skeletons]", "-p", "device:=cpu")
+    outputs = ("skeletons_3d", "hypotheses", "markers")
+    with node_process("lift_node", *options), connected(lambda: Planner(outputs)) as planner:
         planner.spin_until(lambda: planner.node.count_subscribers("other_skeletons"))
         planner.spin_until(lambda: planner.node.count_subscribers("camera_info"))
         yield planner
-        planner.node.destroy_node()
-        rclpy.try_shutdown()
 
 
 @pytest.fixture

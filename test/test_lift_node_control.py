@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 import rclpy
 from lifecycle_msgs.msg import Transition
-from node_support import Operator, Planner, node_process
+from node_support import Operator, Planner, connected, node_process
 from rcl_interfaces.srv import DescribeParameters
 from rclpy.lifecycle import TransitionCallbackReturn
 
@@ -38,11 +38,8 @@ from diffupose_ros.resources import resource_path
 
 @pytest.fixture
 def operator() -> Iterator[Operator]:
-    rclpy.init(args=[])
-    operator = Operator(("skeletons_3d", "hypotheses"))
-    yield operator
-    operator.node.destroy_node()
-    rclpy.try_shutdown()
+    with connected(lambda: Operator(("skeletons_3d", "hypotheses"))) as operator:
+        yield operator
 
 
 @pytest.fixture
@@ -200,11 +197,8 @@ def test_the_same_seed_gives_the_same_pose_and_nothing_is_lifted_for_nobody(oper
         assert first == second
     operator.node.destroy_node()
     rclpy.try_shutdown()
-    rclpy.init(args=[])
-    alone = Planner(outputs=())
-    with node_process("lift_node"):
+    with connected(lambda: Planner(outputs=())) as alone, node_process("lift_node"):
         alone.see()
         idle = "not lifted (nobody subscribes)"
         alone.spin_until(lambda: alone.values().get(idle) or alone.publish(alone.good()))
         assert "messages out" not in alone.values()
-    alone.node.destroy_node()

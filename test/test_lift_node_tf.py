@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rclpy
-from node_support import Operator, node_process, positions
+from node_support import Operator, connected, node_process, positions
 from rclpy.qos import QoSProfile
 from tf2_msgs.msg import TFMessage
 
@@ -46,11 +45,8 @@ class Listener(Operator):
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    rclpy.init(args=[])
-    listener = Listener()
-    yield listener
-    listener.node.destroy_node()
-    rclpy.try_shutdown()
+    with connected(Listener) as listener:
+        yield listener
 
 
 def test_frames_are_off_until_asked_for_and_live(listener: Listener) -> None:

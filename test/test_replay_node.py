@@ -27,7 +27,7 @@ import numpy as np
 import pytest
 import rclpy
 from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
-from node_support import node_process, positions
+from node_support import connected, node_process, positions
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
@@ -61,11 +61,8 @@ class Listener:
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    rclpy.init(args=[])
-    listener = Listener()
-    yield listener
-    listener.node.destroy_node()
-    rclpy.try_shutdown()
+    with connected(Listener) as listener:
+        yield listener
 
 
 def test_without_noise_the_2d_is_the_projection_of_the_truth(listener: Listener) -> None:

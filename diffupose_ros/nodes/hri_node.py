@@ -144,8 +144,8 @@ class HriNode(Node):
     def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
         if not self._size_known():
             return DiagnosticStatus.WARN, "no camera_info received yet, or one without width and height"
-        if problems(recent):
-            return DiagnosticStatus.WARN, problems(recent)
+        if found := problems(recent):
+            return DiagnosticStatus.WARN, found
         if recent["messages out"]:
             return DiagnosticStatus.OK, "publishing"
         return DiagnosticStatus.OK, "no skeletons" if recent["tracked lists in"] else "nobody tells who is tracked"

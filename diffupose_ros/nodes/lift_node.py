@@ -200,8 +200,8 @@ class LiftNode(ManagedNode):
             return DiagnosticStatus.OK, "not active"
         if self.view.problem:
             return DiagnosticStatus.WARN if self.view is NO_VIEW else DiagnosticStatus.ERROR, self.view.problem
-        if problems(recent):
-            return DiagnosticStatus.WARN, problems(recent)
+        if found := problems(recent):
+            return DiagnosticStatus.WARN, found
         if recent["dropped (newest wins)"]:
             return DiagnosticStatus.OK, "lifting; some messages dropped for newer ones"
         if recent["messages in"]:
