@@ -26,9 +26,11 @@ from diffupose_ros.lifting.condition import Condition, person_centred
 from diffupose_ros.simulation import detector_joints, detector_noise
 from diffupose_ros.skeleton import (
     H36M17,
+    HEAD,
     LEFT_HIP,
     LEFT_SHOULDER,
     MIRROR,
+    NECK,
     PARENTS,
     PELVIS,
     RIGHT_HIP,
@@ -44,6 +46,7 @@ from diffupose_ros.skeleton import (
 FloatArray = npt.NDArray[np.float64]
 _LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
 _ARMS = ([11, 12, 13], [14, 15, 16])
+_LEGS = ([4, 5, 6], [1, 2, 3])
 
 
 @dataclass(frozen=True)
@@ -89,38 +92,41 @@ TRAINING = Conditions(noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m1
 
 
 def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the poses (B, 17, 3) on other bodies: size, bone lengths, hip width, mirrored.
+    """Return the poses (B, 17, 3) on other bodies: size, bone lengths, mirrored; some near H36M's proportions.
 
-    Some have the arms of another pose of the batch.
+    Some have the arms or legs of another pose of the batch.
     """
-    batch = len(poses)
-    poses = _recombine_arms(poses, rng)
+    batch, ground = len(poses), poses[..., 2].min(1)
+    poses = _recombine(poses, rng, _ARMS, share=0.3)
+    poses = _recombine(poses, rng, _LEGS, share=0.1)
     factor = np.exp(rng.normal(0, 0.05, (batch, 17)) * (rng.random((batch, 1)) < 0.7))
     factor = (factor + factor[:, MIRROR]) / 2  # left and right alike
-    wide = rng.uniform(1, 1.7, batch) * (rng.random(batch) < 0.2)
-    factor[:, [LEFT_HIP, RIGHT_HIP]] *= np.maximum(wide, 1)[:, None]
+    # From the mocap's skeleton towards Human3.6M's: hips up to 1.7 times as wide, neck and head down to 2/3.
+    towards = (rng.random(batch) < 0.25) * rng.random(batch)
+    factor[:, [LEFT_HIP, RIGHT_HIP]] *= (1 + 0.7 * towards)[:, None]
+    factor[:, [NECK, HEAD]] *= (1 - towards / 3)[:, None]
     factor *= np.exp(rng.normal(0, 0.05, (batch, 1)))
     varied = poses.copy()
     for child, parent in enumerate(PARENTS):
         if parent >= 0:
             bone = poses[:, child] - poses[:, parent]
             varied[:, child] = varied[:, parent] + bone * factor[:, child, None]
-    varied[..., 2] += (poses[..., 2].min(1) - varied[..., 2].min(1))[:, None]  # feet stay on the ground
+    varied[..., 2] += (ground - varied[..., 2].min(1))[:, None]  # feet stay on the ground
     mirror = rng.random(batch) < 0.5
     varied[mirror] = varied[mirror][:, MIRROR] * (-1, 1, 1)
     return varied
 
 
-def _recombine_arms(poses: FloatArray, rng: np.random.Generator, share: float = 0.3) -> FloatArray:
+def _recombine(poses: FloatArray, rng: np.random.Generator, limbs: tuple[list[int], ...], share: float) -> FloatArray:
+    """The poses, each limb replaced by that of another pose of the batch with probability ``share``."""
     donor = rng.permutation(len(poses))
     torso = _torso_frames(poses)
     turn = np.einsum("bij,bkj->bik", torso, torso[donor])
     mixed = poses.copy()
-    for arm in _ARMS:
+    for first, *rest in limbs:
         taken = rng.random(len(poses)) < share
-        shoulder, *rest = arm
-        offsets = poses[donor][:, rest] - poses[donor][:, [shoulder]]
-        moved = poses[:, [shoulder]] + np.einsum("bij,bkj->bki", turn, offsets)
+        offsets = poses[donor][:, rest] - poses[donor][:, [first]]
+        moved = poses[:, [first]] + np.einsum("bij,bkj->bki", turn, offsets)
         mixed[:, rest] = np.where(taken[:, None, None], moved, poses[:, rest])
     return mixed
 

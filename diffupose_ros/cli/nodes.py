@@ -1,0 +1,52 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Commands that run nodes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffupose_ros.cli.app import app
+
+ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command(context_settings=ROS_ARGUMENTS)
+def lift(context: typer.Context) -> None:
+    """Run the lift node; takes what a ROS 2 node takes: --ros-args -p NAME:=VALUE -r FROM:=TO ..."""
+    from diffupose_ros.nodes.lift_node import main
+
+    raise typer.Exit(main(context.args))
+
+
+@app.command(context_settings=ROS_ARGUMENTS)
+def replay(context: typer.Context) -> None:
+    """Run the replay node: recorded people as 2D skeletons; takes what a ROS 2 node takes."""
+    from diffupose_ros.nodes.replay_node import main
+
+    raise typer.Exit(main(context.args))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for the bag, the pictures and the logs.")] = Path("demo_output"),
+    seconds: Annotated[float, typer.Option(min=2, help="How long to watch.")] = 20.0,
+    people: Annotated[int, typer.Option(min=1, max=50, help="People in the scene.")] = 3,
+) -> None:
+    """Watch recorded people being lifted: a live table, a bag and pictures."""
+    from diffupose_ros.demo.run import run_demo
+
+    raise typer.Exit(run_demo(output, seconds, people))
