@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.lifting.condition import image_centred, look_at, person_centred
+from diffupose_ros.lifting.condition import image_centred, image_coordinates, look_at, person_centred
 from diffupose_ros.resources import resource_path
 from diffupose_ros.simulation import Scene
-from diffupose_ros.skeleton import Skeletons2D, Status, to_h36m
+from diffupose_ros.skeleton import Status, to_h36m
 
 ALL_MEASURED = np.zeros((5, 17), np.int8)
 ONES = np.ones((5, 17))
@@ -163,33 +163,26 @@ def test_no_people() -> None:
 # The paper's condition.
 
 
-def skeletons_at(pixels: np.ndarray) -> Skeletons2D:
-    return Skeletons2D(pixels, np.ones(pixels.shape[:2]), np.zeros(pixels.shape[:2], np.int8))
+def test_image_coordinates_are_the_papers_formula() -> None:
+    pixels = np.array([(500, 501), (0, 0), (1000, 1002), (250, 1002)])
+    expected = [[0, 0], [-1, -1.002], [1, 1.002], [-0.5, 1.002]]
+    np.testing.assert_allclose(image_coordinates(pixels, 1000, 1002), expected, atol=1e-6)
 
 
-def test_image_centred_is_the_papers_formula() -> None:
-    camera = Camera([1145, 0, 512, 0, 1143, 515, 0, 0, 1], width=1000, height=1002)
-    pixels = np.zeros((1, 17, 2))
-    pixels[0, :4] = (500, 501), (0, 0), (1000, 1002), (250, 1002)
-    features = image_centred(skeletons_at(pixels), camera).features
-    assert features.shape == (1, 17, 2) and features.dtype == np.float32
-    np.testing.assert_allclose(features[0, :4], [[0, 0], [-1, -1.002], [1, 1.002], [-0.5, 1.002]], atol=1e-6)
+def test_image_coordinates_need_the_size_of_the_image() -> None:
+    with pytest.raises(ValueError, match="image's size: give Camera width and height"):
+        image_coordinates(np.zeros((1, 17, 2)), 0, 0)
 
 
 def test_image_centred_puts_missing_joints_at_the_centre_of_the_others() -> None:
-    camera = Camera.from_fov(1.2, 640, 480)
-    pixels = np.random.default_rng(0).uniform(0, 480, (1, 17, 2))
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 17, 2))
     status = np.zeros((1, 17), np.int8)
     status[0, 13] = Status.MISSING
-    expected = image_centred(skeletons_at(np.delete(pixels, 13, 1)), camera).features[0].mean(0)
-    pixels[0, 13] = 1e9
-    condition = image_centred(Skeletons2D(pixels, np.ones((1, 17)), status), camera)
-    np.testing.assert_allclose(condition.features[0, 13], expected, atol=1e-6)
-    assert condition.valid.all()
-    nobody = Skeletons2D(pixels, np.ones((1, 17)), np.full((1, 17), Status.MISSING, np.int8))
-    assert not image_centred(nobody, camera).valid[0] and np.isfinite(image_centred(nobody, camera).features).all()
-
-
-def test_image_centred_needs_the_size_of_the_image() -> None:
-    with pytest.raises(ValueError, match="image's size: give Camera width and height"):
-        image_centred(skeletons_at(np.zeros((1, 17, 2))), Camera([500, 0, 320, 0, 500, 240, 0, 0, 1]))
+    expected = np.delete(image, 13, 1)[0]
+    image[0, 13] = 1e9
+    condition = image_centred(image, status)
+    np.testing.assert_allclose(np.delete(condition.features[0], 13, 0), expected, atol=1e-6)
+    np.testing.assert_allclose(condition.features[0, 13], expected.mean(0), atol=1e-6)
+    assert condition.valid.all() and condition.features.dtype == np.float32
+    nobody = image_centred(image, np.full((1, 17), Status.MISSING, np.int8))
+    assert not nobody.valid[0] and np.isfinite(nobody.features).all()

@@ -84,7 +84,7 @@ def test_every_transition_and_another_checkpoint_at_the_next_configure(operator:
 def test_cleanup_frees_the_model(operator: Operator) -> None:
     node = LiftNode()
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    model = weakref.ref(node._lifter._denoiser)
+    model = weakref.ref(node._lifter.sampler._network)
     assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert model() is not None

@@ -202,7 +202,7 @@ def test_raised_hands_are_not_clipped_at_a_metre(lifter: Lifter, people: np.ndar
     lifted = see(lifter, pose[None] + (0, 0, 3), WIDE)
     assert -pose[wrists, 1].max() > 1.1
     assert -(lifted.mean - lifted.root[:, None])[0, wrists, 1].max() > 1.0
-    assert lifter.diffusion.clamp is None
+    assert lifter.sampler.diffusion.clamp is None
 
 
 @pytest.mark.parametrize("place", [(0.5, 0.0, 1), (-0.9, 0, 1), (0.3, -0.6, 1), (-0.5, 0.7, 1)])

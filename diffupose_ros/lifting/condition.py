@@ -25,8 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.camera import Camera
-from diffupose_ros.skeleton import Skeletons2D, Status, unit
+from diffupose_ros.skeleton import Status, unit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -98,23 +97,31 @@ def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.
     return _condition(features, np.where(seen, status, Status.MISSING), rotation)
 
 
-def image_centred(skeletons: Skeletons2D, camera: Camera) -> Condition:
-    """Return the network input of the ``paper`` variant: X / w * 2 - (1, h / w) over the full image.
+def image_centred(image: FloatArray, status: npt.NDArray[np.integer]) -> Condition:
+    """Return the network input of the ``paper`` variant, which sees the image as its authors' code does.
 
     It knows nothing of missing joints: they are put at the centre of the others.
 
-    Raises:
-        ValueError: the camera's image size is not known.
+    Args:
+        image: (P, 17, 2) joints in units of half the image's width, from its centre (``image_coordinates``).
+        status: (P, 17) values of ``Status``.
     """
-    if camera.width <= 0 or camera.height <= 0:
-        raise ValueError("a model of the paper's variant needs the image's size: give Camera width and height")
-    seen = skeletons.status != Status.MISSING
+    seen = status != Status.MISSING
     count = np.maximum(seen.sum(1), 1)
-    centre = np.where(seen[..., None], skeletons.keypoints, 0).sum(1) / count[:, None]
-    pixels = np.where(seen[..., None], skeletons.keypoints, centre[:, None])
-    features = pixels / camera.width * 2 - (1, camera.height / camera.width)
-    rotation = np.broadcast_to(np.eye(3), (len(features), 3, 3))
-    return _condition(features, skeletons.status, rotation)
+    centre = np.where(seen[..., None], image, 0).sum(1) / count[:, None]
+    features = np.where(seen[..., None], image, centre[:, None])
+    return _condition(features, status, np.broadcast_to(np.eye(3), (len(features), 3, 3)))
+
+
+def image_coordinates(pixels: FloatArray, width: float, height: float) -> FloatArray:
+    """Return pixels (..., 2) as X / w * 2 - (1, h / w), the released code's coordinates.
+
+    Raises:
+        ValueError: the image's size is not known.
+    """
+    if width <= 0 or height <= 0:
+        raise ValueError("a model of the paper's variant needs the image's size: give Camera width and height")
+    return np.asarray(pixels / width * 2 - (1, height / width))
 
 
 def _condition(features: FloatArray, status: npt.NDArray[np.integer], rotation: FloatArray) -> Condition:

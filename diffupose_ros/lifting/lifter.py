@@ -21,25 +21,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from diffupose_ros.camera import HEIGHT_SPREAD, Camera, solve_root
-from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint, one_line
-from diffupose_ros.lifting.condition import Condition, image_centred, person_centred
-from diffupose_ros.lifting.diffusion import Denoise
-from diffupose_ros.lifting.folded import FoldedDenoiser
+from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
+from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred
+from diffupose_ros.lifting.sampler import Sampler
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
-from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX, Skeletons2D, Status, pelvis_axes, to_h36m
+from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
-NO_NECK = [j for j in range(17) if j != NECK]
-"""The joints of a 16-joint network."""
-MAX_BATCH = 2048
-"""Rows of one evaluation of the network: bounds the memory, and how long an interruption takes."""
-
-
-class Interrupted(Exception):
-    """The caller asked to give up."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +82,7 @@ class Lifter:
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         self.checkpoint = checkpoint
-        self.device = _device(device)
-        self.diffusion = checkpoint.diffusion.process()
-        self._denoiser = FoldedDenoiser(checkpoint.build(), self.diffusion.steps).to(self.device)
-        joints = checkpoint.denoiser.joints
-        self._mirror = torch.tensor(MIRROR if joints == 17 else _mirror_without_neck(), device=self.device)
+        self.sampler = Sampler.of(checkpoint, device)
 
     @classmethod
     def load(cls, name_or_path: str | Path = "default", device: str = "auto") -> "Lifter":
@@ -108,11 +94,14 @@ class Lifter:
         """
         return cls(load_checkpoint(name_or_path), device)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.sampler.device
+
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the lifter cannot be used any more."""
-        del self._denoiser
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        self.sampler.close()
 
     def lift(
         self,
@@ -166,82 +155,17 @@ class Lifter:
         """
         if hypotheses < 1:
             raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
-        self.diffusion.timesteps(steps)  # raises
+        self.sampler.diffusion.timesteps(steps)  # raises
         rays, skeletons = _viewing_rays(skeletons, camera)
         if self.checkpoint.denoiser.variant == "robust":
             condition = person_centred(rays, skeletons.scores, skeletons.status)
         else:
-            condition = image_centred(skeletons, camera)
+            image = image_coordinates(skeletons.keypoints, camera.width, camera.height)
+            condition = image_centred(image, skeletons.status)
         seen = condition.status != Status.MISSING
         skeletons = Skeletons2D(skeletons.keypoints, np.where(seen, skeletons.scores, 0), condition.status)
-        poses = self.sample(condition, hypotheses, steps, flip, seed, interrupted)
+        poses = self.sampler.draw(condition.features, hypotheses, steps, flip, seed, interrupted)
         return self._place(poses, condition, rays, skeletons, camera)
-
-    @torch.inference_mode()
-    def sample(
-        self,
-        condition: Condition,
-        hypotheses: int,
-        steps: int,
-        flip: bool = True,
-        seed: int | None = None,
-        interrupted: Callable[[], bool] = bool,
-    ) -> FloatArray:
-        """Draw root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
-
-        All people, hypotheses and mirror images are one batch, up to ``MAX_BATCH``. The noise of the
-        hypotheses is drawn once, centred over them (their mean is then that of many more), and shared by
-        all people.
-        """
-        config = self.checkpoint.denoiser
-        features = condition.features if config.joints == 17 else condition.features[:, NO_NECK]
-        people = len(features)
-        if people == 0:
-            return np.zeros((0, hypotheses, 17, 3))
-        generator = torch.Generator()
-        generator.manual_seed(seed) if seed is not None else generator.seed()
-        noise = torch.randn(hypotheses, config.joints, 3, generator=generator)
-        if hypotheses > 1:
-            noise = (noise - noise.mean(0)) * (hypotheses / (hypotheses - 1)) ** 0.5
-        noise = noise.to(self.device)
-        at_once = max(1, MAX_BATCH // (hypotheses * (1 + flip)))
-        parts = []
-        for part in torch.split(torch.from_numpy(features).to(self.device), at_once):
-            y = part.repeat_interleave(hypotheses, 0)
-            denoise = self._symmetric(y, interrupted) if flip else self._plain(y, interrupted)
-            parts.append(self.diffusion.ddim(denoise, noise.repeat(len(part), 1, 1), steps))
-        poses = torch.cat(parts).view(people, hypotheses, config.joints, 3).double().cpu().numpy()
-        poses = poses * self.checkpoint.diffusion.pose_scale
-        if config.joints == 16:
-            # The released 16-joint networks know no neck: halfway from thorax to head.
-            head = NO_NECK.index(HEAD)
-            poses = np.insert(poses, NECK, (poses[:, :, THORAX] + poses[:, :, head]) / 2, axis=2)
-        return np.asarray(poses - poses[:, :, :1])
-
-    def _plain(self, y: Tensor, interrupted: Callable[[], bool]) -> Denoise:
-        def denoise(x: Tensor, t: int) -> Tensor:
-            if interrupted():
-                raise Interrupted
-            output: Tensor = self._denoiser(x, y, t)
-            return output[..., :3]
-
-        return denoise
-
-    def _symmetric(self, y: Tensor, interrupted: Callable[[], bool]) -> Denoise:
-        """The denoiser made equivariant to mirroring: the average over the pose and its mirror image."""
-        both = torch.cat((y, self._mirrored(y)))
-        plain = self._plain(both, interrupted)
-
-        def denoise(x: Tensor, t: int) -> Tensor:
-            straight, mirrored = plain(torch.cat((x, self._mirrored(x))), t).chunk(2)
-            return (straight + self._mirrored(mirrored)) / 2
-
-        return denoise
-
-    def _mirrored(self, x: Tensor) -> Tensor:
-        mirrored = x[:, self._mirror]
-        mirrored[..., 0].neg_()
-        return mirrored
 
     def _place(
         self, poses: FloatArray, condition: Condition, rays: FloatArray, skeletons: Skeletons2D, camera: Camera
@@ -315,18 +239,3 @@ def _reprojection_error(mean: FloatArray, skeletons: Skeletons2D, camera: Camera
     total = np.where(counted, squared, 0).sum(-1)
     count = counted.sum(-1)
     return np.where(count > 0, np.sqrt(total / np.maximum(count, 1)), np.nan)
-
-
-def _mirror_without_neck() -> list[int]:
-    return [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except Exception as error:  # noqa: BLE001 - torch raises different kinds for each backend
-        raise ValueError(f"device {name!r} cannot be used: {one_line(error)}") from None
-    return device

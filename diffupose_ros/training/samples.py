@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.condition import Condition
 from diffupose_ros.lifting.uncertainty import CHI2_3, Calibration, calibrated_covariance, mahalanobis2
 from diffupose_ros.training.synthesis import Conditions, make_pairs
 
@@ -56,17 +55,13 @@ def draw_samples(
 ) -> Samples:
     """Lift every ``every``-th frame of the clips, seen by random cameras; always the same ones."""
     poses = np.concatenate([clip[::every] for clip in clips])
-    pairs = make_pairs(poses, np.random.default_rng(1), conditions)
-    rotation = np.broadcast_to(np.eye(3), (len(pairs.poses), 3, 3))
-    drawn = []
-    for first in range(0, len(pairs.poses), _BATCH):
-        part = slice(first, first + _BATCH)
-        condition = Condition(
-            pairs.features[part], pairs.status[part], rotation[part], np.ones(len(rotation[part]), bool)
-        )
-        drawn.append(lifter.sample(condition, hypotheses, steps, seed=first))
-    scores = pairs.features[..., 2].astype(np.float64)
-    return Samples(np.concatenate(drawn), pairs.poses.astype(np.float64), pairs.status, scores)
+    made = make_pairs(poses, np.random.default_rng(1), conditions)
+    drawn = [
+        lifter.sampler.draw(made.features[first : first + _BATCH], hypotheses, steps, seed=first)
+        for first in range(0, len(made.features), _BATCH)
+    ]
+    scores = made.features[..., 2].astype(np.float64)
+    return Samples(np.concatenate(drawn), made.poses.astype(np.float64), made.status, scores)
 
 
 def join(samples: list[Samples]) -> Samples:

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.lifting.condition import Condition, person_centred
 from diffupose_ros.simulation import detector_joints, detector_noise
 from diffupose_ros.skeleton import (
     H36M17,
@@ -36,36 +35,19 @@ from diffupose_ros.skeleton import (
     RIGHT_HIP,
     RIGHT_SHOULDER,
     THORAX,
-    Status,
+    Skeletons2D,
     across,
     layout_joints,
     to_h36m,
     unit,
 )
+from diffupose_ros.training.observations import Observations, Pairs, pairs
 
 FloatArray = npt.NDArray[np.float64]
 _LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
 _ARMS = ([11, 12, 13], [14, 15, 16])
 _LEGS = ([4, 5, 6], [1, 2, 3])
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """A batch of training pairs.
-
-    Attributes:
-        features: (B, 17, 5) network input, see ``lifting.condition``.
-        poses: (B, 17, 3) metres, root-relative, in the virtual camera frame.
-    """
-
-    features: npt.NDArray[np.float32]
-    poses: npt.NDArray[np.float32]
-
-    @property
-    def status(self) -> npt.NDArray[np.int8]:
-        """Where each joint's 2D comes from, (B, 17) values of ``Status``."""
-        seen, derived = self.features[..., 2] > 0, self.features[..., 3] > 0
-        return np.where(seen, np.where(derived, Status.DERIVED, Status.MEASURED), Status.MISSING).astype(np.int8)
+_SEEN = ("keypoints", "scores", "status")  # of Skeletons2D
 
 
 @dataclass(frozen=True)
@@ -191,28 +173,45 @@ def make_pairs(
     poses: FloatArray, rng: np.random.Generator, conditions: Conditions = CLEAN, vary: bool = False
 ) -> Pairs:
     """Make one pair of each pose (B, 17, 3) that is far enough from its camera to be seen."""
+    return pairs(observe(poses, rng, conditions, vary))
+
+
+def observe(
+    poses: FloatArray,
+    rng: np.random.Generator,
+    conditions: Conditions = CLEAN,
+    vary: bool = False,
+    activity: npt.NDArray[np.str_] | None = None,
+) -> Observations:
+    """Look at poses with random cameras and detectors; people too near to their camera are left out.
+
+    Args:
+        poses: (B, 17, 3) metres, world frame, z up.
+        rng: source of everything random.
+        conditions: what happens to the 2D joints.
+        vary: put the poses on other bodies.
+        activity: (B,) of each pose.
+    """
+    activity = np.full(len(poses), "", dtype=np.str_) if activity is None else activity
     poses = vary_bodies(poses, rng) if vary else poses
     joints, half = random_views(poses, rng)
     shown = (joints[..., 2] > 0.1).all(1)
-    joints, half = joints[shown], half[shown]
+    joints, half, activity = joints[shown], half[shown], activity[shown]
     parts = np.array_split(rng.permutation(len(joints)), len(conditions.layouts))
-    features, rotations, order = [], [], []
-    for part, layout in zip(parts, conditions.layouts, strict=True):
-        condition = _observe(joints[part], half[part], layout, conditions, rng)
-        keep = condition.valid
-        features.append(condition.features[keep])
-        rotations.append(condition.rotation[keep])
-        order.append(part[keep])
-    relative = joints[np.concatenate(order)]
-    relative = relative - relative[:, :1]
-    virtual = np.einsum("bij,bkj->bki", np.concatenate(rotations), relative)
-    return Pairs(np.concatenate(features), virtual.astype(np.float32))
+    seen = [
+        _detect(joints[part], half[part], layout, conditions, rng)
+        for part, layout in zip(parts, conditions.layouts, strict=True)
+    ]
+    order = np.concatenate(parts)
+    xy, scores, status = (np.concatenate([getattr(s, name) for s in seen]) for name in _SEEN)
+    rays = np.concatenate([xy, np.ones((*xy.shape[:2], 1))], -1)
+    return Observations(rays, xy / half[order][:, None, :1], scores, status, joints[order], activity[order])
 
 
-def _observe(
+def _detect(
     joints: FloatArray, half: FloatArray, layout: str, conditions: Conditions, rng: np.random.Generator
-) -> Condition:
-    """The condition of people whose joints (B, 17, 3) a detector of ``layout`` sees."""
+) -> Skeletons2D:
+    """What a detector of ``layout`` sees of joints (B, 17, 3), in the plane z = 1."""
     batch, names = len(joints), layout_joints(layout)
     seen = detector_joints(joints, layout, head_yaw=rng.normal(0, 0.4, batch))
     xy = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
@@ -225,9 +224,7 @@ def _observe(
     scores = np.where(_of_layout(hidden, names), 0, scores)
     outside = (np.abs(xy) > half[:, None]).any(-1)
     scores = np.where(outside & (rng.random((batch, 1)) < conditions.truncation), 0, scores)
-    skeletons = to_h36m(xy, scores, layout)
-    rays = np.concatenate([skeletons.keypoints, np.ones((batch, 17, 1))], -1)
-    return person_centred(rays, skeletons.scores, skeletons.status)
+    return to_h36m(xy, scores, layout)
 
 
 def _of_layout(hidden: npt.NDArray[np.bool_], names: tuple[str, ...]) -> npt.NDArray[np.bool_]:

@@ -32,8 +32,9 @@ from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.uncertainty import Calibration
+from diffupose_ros.training.observations import Pairs
 from diffupose_ros.training.samples import draw_samples, measure
-from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, Pairs, make_pairs
+from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, make_pairs
 
 
 @dataclass(frozen=True)
