@@ -14,7 +14,8 @@
 
 """Checkpoints: our safetensors files with all that is needed to use them, and the official ones.
 
-A file holds the denoiser's weights (``denoiser.*``), its calibration (``calibration.*``) and, in the
+A file holds the denoiser's weights (``denoiser.*``), those of a proposal network if it has one
+(``proposal.*``), its calibration (``calibration.*``) and, in the
 metadata key ``diffupose``, JSON: the denoiser's configuration, the diffusion process, and a free
 ``card`` that says how the model was trained and what it measured.
 """
@@ -23,21 +24,23 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.diffusion import Diffusion, Prediction, Schedule
+from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import PARENTS
 
 _FORMAT = 1
+Network = TypeVar("Network", bound=nn.Module)
 PARENTS_16 = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14)
 """H36M without neck/nose, as the authors use with HRNet input; the head then hangs on the thorax."""
 
@@ -76,6 +79,8 @@ class Checkpoint:
         weights: its state dict, float32.
         calibration: of its covariances.
         card: training data, metrics, licence: anything JSON can hold.
+        proposal: configuration of the network whose estimate the denoiser starts from; None for none.
+        proposal_weights: its state dict.
     """
 
     denoiser: DenoiserConfig
@@ -83,6 +88,8 @@ class Checkpoint:
     weights: dict[str, Tensor]
     calibration: Calibration = field(default_factory=Calibration.none)
     card: dict[str, Any] = field(default_factory=dict)
+    proposal: ProposalConfig | None = None
+    proposal_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def build(self) -> Denoiser:
         """Return the denoiser with these weights, in evaluation mode.
@@ -90,18 +97,31 @@ class Checkpoint:
         Raises:
             ValueError: the weights are of another architecture than the configuration, or not finite.
         """
-        broken = [name for name, value in self.weights.items() if not value.isfinite().all()]
-        if broken:
-            raise ValueError(f"the weights hold NaN or infinite numbers: {', '.join(broken[:3])}")
-        model = Denoiser(self.denoiser)
-        try:
-            model.load_state_dict(self.weights)
-        except RuntimeError as error:
-            raise ValueError(
-                f"the weights do not fit a {self.denoiser.variant} denoiser with {self.denoiser.joints} joints and "
-                f"d = {self.denoiser.channels}: {one_line(error)}"
-            ) from None
-        return model.eval().requires_grad_(False)
+        config = self.denoiser
+        kind = f"{config.variant} denoiser with {config.joints} joints and d = {config.channels}"
+        return _filled(Denoiser(config), self.weights, kind)
+
+    def build_proposal(self) -> Proposal | None:
+        """Return the proposal network with its weights, in evaluation mode; None for a model without.
+
+        Raises:
+            ValueError: as ``build``.
+        """
+        if self.proposal is None:
+            return None
+        kind = f"proposal network of {self.proposal.blocks} blocks, {self.proposal.width} wide"
+        return _filled(Proposal(self.proposal), self.proposal_weights, kind)
+
+
+def _filled(model: Network, weights: dict[str, Tensor], kind: str) -> Network:
+    broken = [name for name, value in weights.items() if not value.isfinite().all()]
+    if broken:
+        raise ValueError(f"the weights hold NaN or infinite numbers: {', '.join(broken[:3])}")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"the weights do not fit a {kind}: {one_line(error)}") from None
+    return model.eval().requires_grad_(False)
 
 
 def weights_path(name_or_path: str | Path) -> Path:
@@ -125,8 +145,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         OSError: the file cannot be written.
     """
     tensors = {
-        f"denoiser.{name}": value.to(torch.float16 if value.ndim > 1 else torch.float32).contiguous()
-        for name, value in checkpoint.weights.items()
+        f"{network}.{name}": value.to(torch.float16 if value.ndim > 1 else torch.float32).contiguous()
+        for network, weights in (("denoiser", checkpoint.weights), ("proposal", checkpoint.proposal_weights))
+        for name, value in weights.items()
         if value.is_floating_point()
     }
     for name, array in asdict(checkpoint.calibration).items():
@@ -135,6 +156,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "format": _FORMAT,
         "denoiser": asdict(checkpoint.denoiser),
         "diffusion": asdict(checkpoint.diffusion),
+        "proposal": asdict(checkpoint.proposal) if checkpoint.proposal else None,
         "card": checkpoint.card,
     }
     partial = path.with_suffix(".partial")
@@ -176,12 +198,7 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
 
 def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     config = meta["denoiser"] | {"parents": tuple(meta["denoiser"]["parents"])}
-    weights = {name.removeprefix("denoiser."): v for name, v in tensors.items() if name.startswith("denoiser.")}
-    weights |= {
-        name.replace("running_mean", "num_batches_tracked"): torch.tensor(0)
-        for name in weights
-        if name.endswith("running_mean")
-    }
+    proposal = meta.get("proposal")
     calibration = {n: tensors[f"calibration.{n}"].numpy().astype(np.float64) for n in ("prior", "strength", "scale")}
     for name, expected in asdict(Calibration.none()).items():
         if calibration[name].shape != expected.shape:
@@ -191,10 +208,19 @@ def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     return Checkpoint(
         DenoiserConfig(**config),
         diffusion,
-        weights,
+        _network_weights(tensors, "denoiser."),
         Calibration(**calibration),
         meta["card"],
+        ProposalConfig(**proposal) if proposal else None,
+        _network_weights(tensors, "proposal."),
     )
+
+
+def _network_weights(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The state dict of one network of a file, with the counters of batch normalisation that files leave out."""
+    weights = {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
+    means = [name for name in weights if name.endswith("running_mean")]
+    return weights | {name.replace("running_mean", "num_batches_tracked"): torch.tensor(0) for name in means}
 
 
 _OFFICIAL_NAMES = {

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, one_line
 from diffupose_ros.lifting.diffusion import Denoise
 from diffupose_ros.lifting.folded import FoldedDenoiser
+from diffupose_ros.lifting.proposal import Proposal, mirrored
 from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX
 
 FloatArray = npt.NDArray[np.float64]
@@ -46,16 +47,25 @@ class Sampler:
         network: (noisy poses (B, J, 3), condition (B, J, C), time step) -> (B, J, 3 or more), in evaluation mode.
         diffusion: the process.
         joints: J, 17, or 16 (all but the neck).
+        proposal: a network whose estimate is part of the condition, in evaluation mode; None for none.
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
 
     Raises:
         ValueError: a device that is not there.
     """
 
-    def __init__(self, network: nn.Module, diffusion: DiffusionConfig, joints: int = 17, device: str = "auto") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        diffusion: DiffusionConfig,
+        joints: int = 17,
+        device: str = "auto",
+        proposal: Proposal | None = None,
+    ) -> None:
         self.device = _device(device)
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network.to(self.device)
+        self._proposal = proposal.to(self.device) if proposal is not None else None
         mirror = list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
         self._mirror = torch.tensor(mirror, device=self.device)
 
@@ -63,11 +73,12 @@ class Sampler:
     def of(cls, checkpoint: Checkpoint, device: str = "auto") -> "Sampler":
         """Return the sampler of a checkpoint's denoiser, its constants folded."""
         network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps)
-        return cls(network, checkpoint.diffusion, checkpoint.denoiser.joints, device)
+        proposal = checkpoint.build_proposal()
+        return cls(network, checkpoint.diffusion, checkpoint.denoiser.joints, device, proposal)
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""
-        del self._network
+        del self._network, self._proposal
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -107,6 +118,8 @@ class Sampler:
         generator.manual_seed(seed) if seed is not None else generator.seed()
         at_once = max(1, MAX_BATCH // (hypotheses * (1 + flip)))
         seen = torch.from_numpy(features if joints == 17 else features[:, NO_NECK]).to(self.device)
+        if self._proposal is not None:
+            seen = torch.cat((seen, self._proposal.estimate(seen)[0]), -1)
         noise = self._noise(hypotheses, generator)
         parts = []
         for part in torch.split(seen, at_once):
@@ -126,6 +139,17 @@ class Sampler:
             poses = np.insert(poses, NECK, (poses[:, :, THORAX] + poses[:, :, head]) / 2, axis=2)
         return np.asarray(poses - poses[:, :, :1])
 
+    @torch.inference_mode()
+    def prior(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
+        """Return the covariances (P, 17, 3, 3) in m^2 that the model expects before any pose is drawn.
+
+        In the virtual cameras' frames. None for a model without a proposal network.
+        """
+        if self._proposal is None:
+            return None
+        covariance = self._proposal.estimate(torch.from_numpy(features).to(self.device))[1]
+        return np.asarray(covariance.double().cpu().numpy() * self.pose_scale**2)
+
     def _noise(self, hypotheses: int, generator: torch.Generator) -> Tensor:
         """Standard normal noise (N, J, 3), centred over the hypotheses."""
         noise = torch.randn(hypotheses, self.joints, 3, generator=generator)
@@ -144,19 +168,15 @@ class Sampler:
 
     def _symmetric(self, y: Tensor, interrupted: Callable[[], bool]) -> Denoise:
         """The denoiser made equivariant to mirroring: the average over the pose and its mirror image."""
-        both = torch.cat((y, self._mirrored(y)))
+        estimated = (0,) if self._proposal is None else (0, y.shape[-1] - 3)
+        both = torch.cat((y, mirrored(y, self._mirror, estimated)))
         plain = self._plain(both, interrupted)
 
         def denoise(x: Tensor, t: int) -> Tensor:
-            straight, mirrored = plain(torch.cat((x, self._mirrored(x))), t).chunk(2)
-            return (straight + self._mirrored(mirrored)) / 2
+            straight, reversed_ = plain(torch.cat((x, mirrored(x, self._mirror))), t).chunk(2)
+            return (straight + mirrored(reversed_, self._mirror)) / 2
 
         return denoise
-
-    def _mirrored(self, x: Tensor) -> Tensor:
-        mirrored = x[:, self._mirror]
-        mirrored[..., 0].neg_()
-        return mirrored
 
 
 def _device(name: str) -> torch.device:

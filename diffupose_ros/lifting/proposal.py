@@ -1,0 +1,135 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A first estimate of pose and covariance in one pass, which the denoiser then starts from.
+
+A residual network over all joints at once (Martinez et al., "A simple yet effective baseline for 3D human
+pose estimation", ICCV 2017) that also says how far off it is: per joint a normal distribution, as in Kendall
+and Gal, "What uncertainties do we need ...", NeurIPS 2017. It runs once a person; the denoiser, which sees the
+estimate as part of its condition, runs once for each hypothesis and step.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from diffupose_ros.skeleton import MIRROR
+
+_MIRROR = torch.from_numpy(MIRROR)
+_UPPER = torch.triu_indices(3, 3, 1)
+_LOG_BOUND = 8.0  # of the precision's factor: e^-8 to e^8 per unit of pose_scale
+
+
+@dataclass(frozen=True)
+class ProposalConfig:
+    """What a proposal network is built from.
+
+    Attributes:
+        width: of the hidden layers.
+        blocks: number of residual blocks.
+        condition_channels: channels of the 2D condition of each joint.
+    """
+
+    width: int = 1024
+    blocks: int = 2
+    condition_channels: int = 5
+
+
+class _ResidualBlock(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        layers = [(nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU()) for _ in range(2)]
+        self.layers = nn.Sequential(*(module for layer in layers for module in layer))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)  # type: ignore[no-any-return]
+
+
+class Proposal(nn.Module):
+    """Estimates root-relative poses and their uncertainty from conditions (B, 17, C)."""
+
+    def __init__(self, config: ProposalConfig) -> None:
+        super().__init__()
+        self.config = config
+        joints, width = len(MIRROR), config.width
+        self.trunk = nn.Sequential(
+            nn.Linear(joints * config.condition_channels, width),
+            nn.BatchNorm1d(width),
+            nn.ReLU(),
+            *(_ResidualBlock(width) for _ in range(config.blocks)),
+        )
+        self.pose = nn.Linear(width, joints * 3)
+        self.precision = nn.Sequential(nn.Linear(width, width // 2), nn.ReLU(), nn.Linear(width // 2, joints * 6))
+
+    def forward(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Return poses (B, 17, 3) and factors (B, 17, 3, 3), in units of ``pose_scale``.
+
+        A factor U is upper triangular with U^T U the inverse of the joint's covariance. It learns from the trunk
+        but does not teach it: the pose is that of the squared error alone.
+        """
+        hidden = self.trunk(condition.flatten(1))
+        pose = self.pose(hidden).unflatten(1, (-1, 3))
+        return pose, _triangular(self.precision(hidden.detach()).unflatten(1, (-1, 6)))
+
+    def loss(self, condition: Tensor, truth: Tensor) -> Tensor:
+        """Squared error of the pose plus, weakly, the negative log likelihood of its errors.
+
+        Args:
+            condition: (B, 17, C).
+            truth: (B, 17, 3) root-relative, in units of ``pose_scale``.
+        """
+        pose, factor = self(condition)
+        error = (truth - (pose - pose[:, :1])).detach()[:, 1:, :, None]
+        factor = factor[:, 1:]
+        log_det = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        likelihood = 0.5 * (factor @ error).square().sum((-2, -1)) - log_det
+        total: Tensor = (pose - truth).square().mean() + 0.05 * likelihood.mean()
+        return total
+
+    @torch.no_grad()
+    def estimate(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Return root-relative poses (B, 17, 3) and covariances (B, 17, 3, 3), averaged with the mirror image's.
+
+        In units of ``pose_scale``, and its square.
+        """
+        pose, factor = self(condition)
+        joints = _MIRROR.to(condition.device)
+        mirrored_pose, mirrored_factor = self(mirrored(condition, joints))
+        pose = (pose + mirrored(mirrored_pose, joints)) / 2
+        flip = torch.tensor([-1.0, 1, 1], device=pose.device)
+        covariance = (_inverse(factor) + _inverse(mirrored_factor)[:, joints] * flip[:, None] * flip) / 2
+        return pose - pose[:, :1], covariance
+
+
+def mirrored(x: Tensor, joints: Tensor, horizontal: tuple[int, ...] = (0,)) -> Tensor:
+    """Return (B, J, C) with left and right ``joints`` exchanged and the ``horizontal`` channels negated."""
+    mirror = x[:, joints]
+    for channel in horizontal:
+        mirror[..., channel].neg_()
+    return mirror
+
+
+def _triangular(numbers: Tensor) -> Tensor:
+    """Upper triangular matrices (..., 3, 3) of positive diagonal from any numbers (..., 6)."""
+    factor = torch.diag_embed(numbers[..., :3].float().clamp(-_LOG_BOUND, _LOG_BOUND).exp())
+    factor[..., _UPPER[0], _UPPER[1]] = numbers[..., 3:].float()
+    return factor
+
+
+def _inverse(factor: Tensor) -> Tensor:
+    """Covariances (..., 3, 3) = (U^T U)^-1."""
+    root = torch.linalg.solve_triangular(factor, torch.eye(3, device=factor.device).expand_as(factor), upper=True)
+    covariance: Tensor = root @ root.mT
+    return covariance
