@@ -128,9 +128,10 @@ def test_files_of_16_joints_have_no_neck(folder: Path) -> None:
 
 def test_the_hourglass_order_is_recognised_by_its_pairs(folder: Path, truth: dict, tmp_path: Path) -> None:
     names = (
-        "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis spine thorax head "
-        "right_wrist right_elbow right_shoulder left_shoulder left_elbow left_wrist"
-    ).split()
+        "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
+        "pelvis", "spine", "thorax", "head",
+        "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
+    )  # fmt: skip
     columns = [H36M17.index(name) for name in names]
     sh = {
         s: {t: [v[:, columns] for v in support.seen(w, POSES[s], as_seen_in_images)] for t, w in takes.items()}
@@ -201,7 +202,10 @@ def changed(folder: Path, to: Path, name: str, key: str, change) -> None:
     [
         (lambda d: d.update(S12=d["S9"]), "unknown subjects S12: expected of S1"),
         (lambda d: d["S9"].update({"Dancing 1": d["S9"]["Photo 1"]}), "S9, Dancing 1: unknown action: expected one of"),
-        (lambda d: d["S9"].update(Photo=d["S9"]["Photo 1"][:, :17]), r"expected numbers \(T, 32, 3\), got \(12, 17, 3\)"),
+        (
+            lambda d: d["S9"].update(Photo=d["S9"]["Photo 1"][:, :17]),
+            r"expected numbers \(T, 32, 3\), got \(12, 17, 3\)",
+        ),
         (lambda d: d["S9"].update(Photo=1000 * d["S9"]["Photo 1"]), "S9, Photo: expected metres, got"),
         (lambda d: d["S9"].update(Photo=None), r"expected numbers \(T, 32, 3\), got NoneType"),
         (lambda d: d.update(S9=[1]), "S9: expected a dictionary of actions, got list"),
@@ -234,11 +238,11 @@ def test_a_wrong_2d_file_is_refused_with_the_reason(folder: Path, tmp_path: Path
 
 
 def test_missing_and_truncated_files_and_unknown_arguments_are_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no data_3d_h36m.npz in .*there is no data_"):
+    with pytest.raises(FileNotFoundError, match=r"no data_3d_h36m\.npz in .*there is no data_"):
         load_human36m(tmp_path, "gt", "test")
     whole = (folder / "data_3d_h36m.npz").read_bytes()
     (tmp_path / "data_3d_h36m.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="data_3d_h36m.npz: truncated, or not an .npz file.*DATASETS.md"):
+    with pytest.raises(ValueError, match=r"data_3d_h36m\.npz: truncated, or not an \.npz file.*DATASETS.md"):
         load_human36m(tmp_path, "gt", "test")
     (tmp_path / "data_3d_h36m.npz").write_bytes(whole)
     with pytest.raises(FileNotFoundError, match=r"no data_2d_h36m_gt.npz in .* \(there is data_3d_h36m.npz\)"):

@@ -25,6 +25,7 @@ where thousands of known points are in the images.
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
@@ -73,7 +74,7 @@ _S2 = (
 )
 POSES = {"S1": _S1, "S2": _S2, "S3": _S1}
 SIZE = (640, 480)
-_POINTS = 2000  # that a lens is fitted to
+_POINTS = 800  # that a lens is fitted to
 _MAX_RESIDUAL = 3.0  # px
 
 
@@ -168,27 +169,36 @@ def fit_lens(points: FloatArray, pixels: FloatArray) -> Camera:
     every = max(1, len(points) // _POINTS)
     points, pixels = points[::every], pixels[::every]
 
+    prior = 1e-3 * np.eye(8)[4:]  # keeps distortion that the points do not tell at 0
+
     def residual(parameters: FloatArray) -> FloatArray:
-        # The last part keeps distortion that the points do not tell at 0.
-        away = _lens(parameters).project(points) - pixels
-        return np.concatenate([away.ravel(), 1e-3 * parameters[4:]])
+        return np.concatenate([(_project(points, parameters)[0] - pixels).ravel(), prior @ parameters])
+
+    def jacobian(parameters: FloatArray) -> FloatArray:
+        return np.concatenate([_project(points, parameters)[1], prior])
 
     start = np.concatenate([[750, 750, SIZE[0] / 2, SIZE[1] / 2], np.zeros(4)])
     lower, upper = [50, 50, -SIZE[0], -SIZE[1], *[-1] * 4], [10_000, 10_000, 2 * SIZE[0], 2 * SIZE[1], *[1] * 4]
     scale = [100, 100, 100, 100, 0.1, 0.1, 0.01, 0.01]
-    fit = least_squares(residual, start, bounds=(lower, upper), x_scale=scale, loss="soft_l1")
-    away = np.linalg.norm(_lens(fit.x).project(points) - pixels, axis=-1)
+    fit = least_squares(residual, start, jacobian, bounds=(lower, upper), x_scale=scale, loss="soft_l1")
+    away = np.linalg.norm(_project(points, fit.x)[0] - pixels, axis=-1)
     if not np.median(away) < _MAX_RESIDUAL:
         raise ValueError(
             f"no lens projects the 3D joints onto the 2D joints (half are {np.median(away):.0f} px or more away): "
             "cameras or joints in another order, or files that do not belong together"
         )
-    return _lens(fit.x)
+    return Camera(_matrix(fit.x), fit.x[4:], "plumb_bob", *SIZE)
 
 
-def _lens(parameters: FloatArray) -> Camera:
-    fx, fy, cx, cy, *distortion = parameters
-    return Camera([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], distortion, "plumb_bob", *SIZE)
+def _matrix(parameters: FloatArray) -> FloatArray:
+    fx, fy, cx, cy = parameters[:4]
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+
+
+def _project(points: FloatArray, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Pixels (N, 2), and their derivatives by the parameters, (2 N, 8)."""
+    pixels, jacobian = cv2.projectPoints(points[:, None], np.zeros(3), np.zeros(3), _matrix(parameters), parameters[4:])
+    return np.asarray(pixels[:, 0], np.float64), np.asarray(jacobian[:, 6:14], np.float64)
 
 
 def _read(folder: str | Path, keypoints: str, split: Split) -> list[Sequence]:
