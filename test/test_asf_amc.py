@@ -167,9 +167,9 @@ def test_what_is_no_skeleton_is_refused_with_the_reason(tmp_path: Path, text: st
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "expected 2 bones a frame, got less"),
-        ("1\nroot 0 0 0 0 0 0\n", "expected 2 bones a frame, got less"),
-        ("1\nroot 0 0 0 0 0 0\na 1\n2\nroot 0 0 0 0 0 0\n", "expected 2 bones a frame, and 2 lines are too many"),
+        ("", "expected frames of a number and 2 bones, got 0 of them and 0 lines more"),
+        ("1\nroot 0 0 0 0 0 0\n", "got 0 of them and 2 lines more"),
+        ("1\nroot 0 0 0 0 0 0\na 1\n2\nroot 0 0 0 0 0 0\n", "got 1 of them and 2 lines more"),
         ("1\nroot 0 0 0 0 0 0\na 1\n2\nroot 0 0 0 0 0 0\na", "frame 2: a: expected 1 numbers, got 'a'"),
         ("1\nroot 0 0 0 0 0 0\na 1\n2\nroot 0 0\na 1\n", "frame 2: root: expected 6 numbers, got 'root 0 0'"),
         ("1\nroot 0 0 0 0 0 0\nb 1\n", "frame 1: 'b' is twice there, or no moving bone"),

@@ -138,6 +138,9 @@ def download(tmp_path: Path) -> Path:
     (folder / "01" / "01_03.amc").write_text(motion[: len(motion) // 2])
     (folder / "02" / "02_06.AMC").write_bytes(bytes(range(256)))
     (folder / "04_01.amc").write_text(motion)
+    (folder / "again").mkdir()
+    (folder / "again" / "01.asf").write_text(skeleton_text())
+    (folder / "again" / "01_01.amc").write_text(motion)
     return folder
 
 
@@ -145,12 +148,13 @@ def test_the_command_converts_what_is_good_and_names_what_is_not(download: Path,
     out = tmp_path / "clips.npz"
     result = RUNNER.invoke(app, ["data", "cmu", str(download), str(out)])
     assert result.exit_code == 0, result.output
-    assert "3 clips, 9 frames, 4 files skipped" in result.output and "mocap.cs.cmu.edu" in result.output
+    assert "3 clips, 9 frames, 5 files skipped" in result.output and "mocap.cs.cmu.edu" in result.output
     for file, reason in (
         ("01_03.amc", "truncated"),
         ("02_06.AMC", "truncated"),
         ("03.asf", "not an .asf skeleton"),
         ("04_01.amc", "no 04.asf beside it"),
+        ("again/01_01.amc", "a second clip of the name cmu/01/01_01"),
     ):
         line = next(line for line in result.output.splitlines() if line.startswith("skipped") and file in line)
         assert reason in line

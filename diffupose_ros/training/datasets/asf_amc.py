@@ -93,8 +93,8 @@ def read_amc(path: Path, skeleton: Skeleton, every: int = 1) -> dict[str, FloatA
     frames, rest = divmod(len(lines), step)
     if not frames or rest:
         raise ValueError(
-            f"{path}: truncated, or of another skeleton: expected {len(moving)} bones a frame, "
-            f"{f'and {rest} lines are too many' if frames else 'got less'}"
+            f"{path}: truncated, or of another skeleton: expected frames of a number and {len(moving)} bones, "
+            f"got {frames} of them and {rest} lines more"
         )
     motion = {name: np.zeros((len(range(0, frames, every)), count)) for name, count in moving.items()}
     for frame in range(frames):
