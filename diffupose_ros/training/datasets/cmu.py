@@ -23,6 +23,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +111,7 @@ def convert(motions: list[Path], out: Path, done: Callable[[Path], None]) -> Rep
         OSError: the file cannot be written.
         ValueError: no motion was good.
     """
-    clips: dict[str, npt.NDArray[np.int16]] = {}
+    clips: dict[str, Any] = {}  # numpy 2 would take other values for its options
     skeletons: dict[Path, Skeleton] = {}
     skipped = []
     for motion in motions:
@@ -130,7 +131,7 @@ def convert(motions: list[Path], out: Path, done: Callable[[Path], None]) -> Rep
     partial = out.with_name(out.name + ".partial")
     try:
         with partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **clips)
+            np.savez_compressed(file, **clips)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(out)
