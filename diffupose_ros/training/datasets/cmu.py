@@ -111,7 +111,7 @@ def convert(motions: list[Path], out: Path, done: Callable[[Path], None]) -> Rep
         OSError: the file cannot be written.
         ValueError: no motion was good.
     """
-    clips: dict[str, Any] = {}  # numpy 2 would take other values for its options
+    clips: dict[str, Any] = {}  # int16 arrays; a type checker takes ** for options of savez too
     skeletons: dict[Path, Skeleton] = {}
     skipped = []
     for motion in motions:
