@@ -17,7 +17,6 @@
 import platform
 from collections.abc import Sequence
 from typing import Any
-from typing import Protocol as Interface
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +26,13 @@ from rich.progress import track
 
 import diffupose_ros
 from diffupose_ros.lifting.condition import Condition
-from diffupose_ros.lifting.denoiser import Variant
 from diffupose_ros.lifting.sampler import NO_NECK, Method
 from diffupose_ros.lifting.uncertainty import Calibration, calibrated_covariance, mahalanobis2
 from diffupose_ros.skeleton import BONES, H36M17, PELVIS, Status
 from diffupose_ros.training import metrics
 from diffupose_ros.training.activities import activity_of
 from diffupose_ros.training.observations import Observations
+from diffupose_ros.training.predictors import Predictor
 from diffupose_ros.training.protocols import PROTOCOLS, Protocol, overwritten, solved_root
 from diffupose_ros.training.synthesis import Conditions, observe
 
@@ -41,9 +40,10 @@ FloatArray = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]
 
 SEED = 1
-"""Of the cameras and the 2D noise that mocap is seen with: two runs see the same."""
+"""Of the cameras and the 2D noise that mocap is seen with: two runs see the same. (That of the hypotheses' noise is
+the number of the batch's first person.)"""
 BATCH = 64
-"""People who share their noise; its seed is the first one's number."""
+"""People who share their noise."""
 
 METRICS = {
     "mpjpe_mm": "mean joint error of the mean of the hypotheses",
@@ -67,25 +67,6 @@ METRICS = {
     "absolute_mpjpe_mm": "mean joint error in the camera's frame (gt_free)",
 }
 """What a report says, and what that is. Definitions and sources: ``training.metrics``."""
-
-
-class Predictor(Interface):
-    """Who turns network inputs into poses."""
-
-    joints: int
-    variant: Variant
-
-    def draw(
-        self,
-        features: npt.NDArray[np.float32],
-        hypotheses: int,
-        steps: int,
-        flip: bool = True,
-        seed: int | None = None,
-        *,
-        method: Method = "ddim",
-    ) -> FloatArray:
-        """Return root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames."""
 
 
 def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every: int = 1) -> Observations:
@@ -141,7 +122,9 @@ def evaluate(
     measured = []
     rows = range(0, len(people), BATCH)
     console = Console(stderr=True)
-    for first in track(rows, "lifting", console=console, transient=True, disable=not progress):
+    for first in track(
+        rows, "lifting", console=console, transient=True, disable=not (progress and console.is_terminal)
+    ):
         batch = people[first : first + BATCH]
         condition = batch.condition(predictor.variant)
         poses = predictor.draw(condition.features, hypotheses, steps, seed=first, method=method)
@@ -160,6 +143,7 @@ def evaluate(
             "hypotheses": hypotheses,
             "sampler": method,
             "steps": steps if method == "ddim" else None,
+            "seed": SEED,
             "joints": [H36M17[j] for j in counted],
             "versions": {
                 "diffupose_ros": diffupose_ros.__version__,
