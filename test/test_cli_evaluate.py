@@ -80,7 +80,7 @@ def test_ddpm_takes_its_own_steps(tmp_path: Path) -> None:
         (["--data", "nowhere.npz"], "no clips at nowhere.npz"),
         (["--checkpoint", "best_ever"], "no weights 'best_ever'"),
         (["--keypoints", "cpn"], "--keypoints cpn: cmu has gt, clean, noisy, occluded, all"),
-        (["--dataset", "h36m", "--keypoints", "noisy"], "--keypoints noisy: h36m has gt, hr, cpn"),
+        (["--dataset", "h36m", "--keypoints", "noisy"], "--keypoints noisy: h36m has gt, hr, cpn, sh"),
         (["--steps", "101"], "steps: expected 1 to 100, got 101"),
         (["--json", "no/such/folder/a.json"], "there is no folder"),
         (["--plot", "a.doc"], "a.doc: expected a name that ends in .png, .pdf, .svg"),

@@ -14,6 +14,7 @@
 
 """The command that measures a model."""
 
+import hashlib
 import json
 import os
 from enum import Enum
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 KEYPOINTS = {
     "cmu": ("gt", "clean", "noisy", "occluded", "all"),
-    "h36m": ("gt", "hr", "cpn"),
-    "humaneva": ("gt", "hr", "cpn"),
+    "h36m": ("gt", "hr", "cpn", "sh"),
+    "humaneva": ("gt", "detectron"),
 }
 """2D inputs of each data set; those of cmu are made: gt and clean are the same."""
 PICTURES = (".png", ".pdf", ".svg")
@@ -64,7 +65,7 @@ def evaluate(
         ),
     ] = Protocol.raw,
     keypoints: Annotated[
-        Keypoints, typer.Option(help="2D input; cmu: gt (= clean), noisy, occluded or all three; else gt, hr, cpn.")
+        Keypoints, typer.Option(help="2D input. cmu: gt (= clean), noisy, occluded, or all of these.")
     ] = Keypoints.gt,
     every: Annotated[int, typer.Option(min=1, help="Take every K-th frame.")] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.")] = None,
@@ -72,41 +73,34 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
 ) -> None:
     """Measure a model: errors, and whether its uncertainty is true. Two runs give the same numbers."""
+    from diffupose_ros.lifting.checkpoint import weights_path
     from diffupose_ros.training.evaluate import evaluate as run
     from diffupose_ros.training.predictors import load_predictor
 
     try:
         _check(dataset.value, keypoints.value, json_file, plot)
-        inputs, joints = _observations(dataset.value, data, keypoints.value, every)
         predictor, calibration, _ = load_predictor(checkpoint, device)
+        inputs, joints = _observations(dataset.value, data, keypoints.value, every, predictor.joints)
+        settings = {
+            "dataset": dataset.value,
+            "data": data.name,
+            "every": every,
+            "checkpoint": Path(checkpoint).name,
+            "checkpoint_sha256": hashlib.sha256(weights_path(checkpoint).read_bytes()).hexdigest()[:16],
+        }
         reports = {}
-        for name, observations in inputs.items():
-            report = run(
-                predictor,
-                observations,
-                calibration,
-                hypotheses,
-                steps,
-                sampler.value,
-                protocol.value,
-                joints,
-                progress=True,
-            )
-            report["settings"] |= {
-                "dataset": dataset.value,
-                "data": data.name,
-                "keypoints": name,
-                "every": every,
-                "checkpoint": Path(checkpoint).name,
-            }
+        for name, people in inputs.items():
+            method, taken = sampler.value, protocol.value
+            report = run(predictor, people, calibration, hypotheses, steps, method, taken, joints, progress=True)
+            report["settings"] |= settings | {"keypoints": name}
             reports[name] = report
-        _show(reports)
         if json_file:
             _write(reports if len(reports) > 1 else next(iter(reports.values())), json_file)
         if plot:
             from diffupose_ros.training.reliability import draw_reliability
 
             draw_reliability(reports, plot)
+        _show(reports)
     except (OSError, ValueError) as error:
         fail(error)
 
@@ -123,9 +117,9 @@ def _check(dataset: str, keypoints: str, json_file: Path | None, plot: Path | No
 
 
 def _observations(
-    dataset: str, data: Path, keypoints: str, every: int
-) -> tuple[dict[str, "Observations"], list[int] | None]:
-    """Return the observations by name of their 2D input, and the joints that count (None: all)."""
+    dataset: str, data: Path, keypoints: str, every: int, known: int
+) -> tuple[dict[str, "Observations"], tuple[int, ...] | None]:
+    """Return the observations by name of their 2D input, and the joints that count (None: all that are known)."""
     if dataset == "cmu":
         from diffupose_ros.clips import load_clips
         from diffupose_ros.training.calibrate import CONDITIONS
@@ -134,14 +128,10 @@ def _observations(
         clips = load_clips(data)
         names = list(CONDITIONS) if keypoints == "all" else ["clean" if keypoints == "gt" else keypoints]
         return {name: cmu_observations(clips, CONDITIONS[name], every) for name in names}, None
-    from diffupose_ros.skeleton import H36M17
-    from diffupose_ros.training.datasets.human36m import load_human36m
-    from diffupose_ros.training.datasets.humaneva import HUMANEVA_JOINTS, load_humaneva
+    from diffupose_ros.training.datasets import HUMANEVA_JOINTS, load_observations
 
-    if dataset == "h36m":
-        return {keypoints: load_human36m(data, keypoints, "test", every=every)}, None
-    joints = [H36M17.index(name) for name in HUMANEVA_JOINTS]
-    return {keypoints: load_humaneva(data, keypoints, "test", every=every)}, joints
+    observations = load_observations(dataset, data, "test", keypoints, every, known)
+    return {keypoints: observations}, HUMANEVA_JOINTS if dataset == "humaneva" else None
 
 
 def _show(reports: dict[str, dict[str, Any]]) -> None:

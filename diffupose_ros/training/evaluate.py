@@ -176,7 +176,8 @@ def _measure(
     truth = people.truth(condition)
     scores = np.where(condition.status == Status.MISSING, 0, people.scores)
     covariance = calibrated_covariance(poses, condition.status, scores, calibration)
-    own = poses.mean(1) - truth
+    mean = poses.mean(1)  # what the lifter publishes
+    own = mean - truth
     limbs = counted[1:]  # without the root
     bones = [i for i, bone in enumerate(BONES) if set(bone) <= set(counted)]
     arrays = {
@@ -188,18 +189,18 @@ def _measure(
         "energy": metrics.energy_score(poses[:, :, limbs], truth[:, limbs]),
         "status": condition.status[:, limbs],
         "bone_std": metrics.bone_deviation(poses)[:, bones],
-        "asymmetry": metrics.bone_asymmetry(poses.mean(1)),
+        "asymmetry": metrics.bone_asymmetry(mean),
     }
     if protocol == "gt_free":
         true_root = np.einsum("pij,pj->pi", condition.rotation, people.joints[:, 0])
-        root = solved_root(poses.mean(1), people, condition) - true_root
+        root = solved_root(mean, people, condition) - true_root
         arrays["root"] = np.linalg.norm(root, axis=-1)
         arrays["root_relative"] = arrays["root"] / np.linalg.norm(true_root, axis=-1)
         arrays["absolute"] = np.linalg.norm(own + root[:, None], axis=-1)[:, counted]
     if protocol == "paper":
-        poses = overwritten(poses, people, condition)
-    poses, truth = poses[:, :, counted], truth[:, counted]
-    mean = poses.mean(1)
+        poses, mean = (overwritten(p, people, condition) for p in (poses, mean[:, None]))
+        mean = mean[:, 0]
+    poses, mean, truth = poses[:, :, counted], mean[:, counted], truth[:, counted]
     return arrays | {
         "error": metrics.joint_errors(mean, truth),
         "p": metrics.p_mpjpe(mean, truth),

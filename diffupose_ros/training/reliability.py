@@ -60,7 +60,8 @@ def _reliability(axes: Axes, reports: dict[str, dict[str, Any]]) -> None:
 
 def _sharpness(axes: Axes, reports: dict[str, dict[str, Any]]) -> None:
     """Mean radii of the 50 and 90 % ellipsoids; the mean error beside them."""
-    kinds = ("50 %\nellipsoid", "90 %\nellipsoid", "MPJPE")
+    protocol = next(iter(reports.values()))["settings"]["protocol"]
+    kinds = ("50 %\nellipsoid", "90 %\nellipsoid", f"MPJPE\n({protocol})")
     width = 0.8 / len(reports)
     for row, ((name, report), colour) in enumerate(zip(reports.items(), _COLOURS, strict=False)):
         heights = [report["sharpness_50_mm"], report["sharpness_90_mm"], report["mpjpe_mm"]]
