@@ -126,6 +126,16 @@ def test_the_root_is_where_the_lifter_puts_it(lifter: Lifter) -> None:
     np.testing.assert_allclose(np.einsum("pji,pj->pi", condition.rotation, root), lifted.root, atol=1e-4)
 
 
+def test_a_person_taken_for_larger_is_put_further_away(people: Observations) -> None:
+    found = report(people, 1.2 * exact(people), "gt_free")
+    # One camera cannot tell: all of the person is 1.2 times as far from it.
+    root, joints = (np.linalg.norm(x, axis=-1).mean() for x in (people.joints[:, 0], people.joints))
+    assert found["root_error_relative"] == pytest.approx(0.2, abs=1e-3)
+    assert found["root_error_mm"] == pytest.approx(200 * root, rel=1e-3)
+    assert found["absolute_mpjpe_mm"] == pytest.approx(200 * joints, rel=1e-3)
+    assert found["n_mpjpe_mm"] < 0.01 < found["mpjpe_mm"]
+
+
 # What the numbers are of.
 
 
@@ -156,18 +166,25 @@ def test_only_the_joints_that_count_do(people: Observations) -> None:
 
 
 def test_an_honest_model_is_found_calibrated(people: Observations) -> None:
-    sigma, rng = 0.04, np.random.default_rng(5)
-    poses = exact(people, 2) + rng.normal(0, sigma, (len(people), 1, 17, 3))
+    sigma, rng = np.full(17, 0.04), np.random.default_rng(5)
+    sigma[0], sigma[WRIST] = 0, 0.2
+    poses = exact(people, 2) + rng.normal(0, 1, (len(people), 1, 17, 3)) * sigma[:, None]
     none = Calibration.none()
-    prior = np.broadcast_to(np.eye(3) * sigma**2, none.prior.shape)
+    prior = np.broadcast_to(np.eye(3) * sigma[:, None, None] ** 2, none.prior.shape)
     honest = replace(none, prior=prior, strength=np.full(none.strength.shape, 1e6))
     found = report(people, poses, calibration=honest)
     for percent in (50, 90, 95):
         assert found[f"coverage_{percent}"] == pytest.approx(percent / 100, abs=0.025)
     assert found["ece"] < 0.02
-    assert found["sharpness_90_mm"] == pytest.approx(1000 * sigma * np.sqrt(chi2.ppf(0.9, 3)), rel=1e-3)
     curve = found["reliability"]
     np.testing.assert_allclose(curve["empirical"], curve["nominal"], atol=0.03)
+    for probability in (0.5, 0.9):
+        radii = 1000 * sigma[1:] * np.sqrt(chi2.ppf(probability, 3))
+        assert found[f"sharpness_{100 * probability:.0f}_mm"] == pytest.approx(radii.mean(), rel=1e-3)
+    by_joint = {name: joint["sharpness_90_mm"] for name, joint in found["per_joint"].items() if name != "pelvis"}
+    np.testing.assert_allclose(list(by_joint.values()), radii, rtol=1e-3)
+    assert found["per_status"]["measured"]["mpjpe_mm"] == pytest.approx(17 / 16 * found["mpjpe_mm"], rel=1e-3)
+    assert found["spearman"] > 0.3
     boastful = replace(honest, prior=prior / 9)
     assert report(people, poses, calibration=boastful)["coverage_90"] < 0.5
 
