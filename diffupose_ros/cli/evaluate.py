@@ -1,0 +1,167 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The command that measures a model."""
+
+import hashlib
+import json
+import os
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from diffupose_ros.cli.app import app, fail
+
+if TYPE_CHECKING:
+    from diffupose_ros.training.observations import Observations
+
+KEYPOINTS = {
+    "cmu": ("gt", "clean", "noisy", "occluded", "all"),
+    "h36m": ("gt", "hr", "cpn", "sh"),
+    "humaneva": ("gt", "detectron"),
+}
+"""2D inputs of each data set; those of cmu are made: gt and clean are the same."""
+PICTURES = (".png", ".pdf", ".svg")
+
+
+def _choice(name: str, *values: str) -> type[Enum]:
+    return Enum(name, {value: value for value in values}, type=str)
+
+
+Dataset = _choice("Dataset", *KEYPOINTS)
+Method = _choice("Method", "ddim", "ddpm")
+Protocol = _choice("Protocol", "raw", "paper", "gt_free")
+Keypoints = _choice("Keypoints", *dict.fromkeys(k for kinds in KEYPOINTS.values() for k in kinds))
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(help="cmu: .npz of clips; h36m, humaneva: folder of VideoPose3D's files.")],
+    dataset: Annotated[Dataset, typer.Option(help="Whose data.")] = Dataset.cmu,
+    checkpoint: Annotated[str, typer.Option(help="Name of a shipped model, or a file.")] = "default",
+    hypotheses: Annotated[int, typer.Option(min=1, help="N: poses drawn for each person.")] = 10,
+    steps: Annotated[int, typer.Option(min=1, help="DDIM steps.")] = 5,
+    sampler: Annotated[Method, typer.Option(help="ddpm takes all 100 steps.")] = Method.ddim,
+    protocol: Annotated[
+        Protocol,
+        typer.Option(
+            help="raw: the network's root-relative pose. paper: x, y overwritten from the input and the true depth; "
+            "for comparison with the paper only. gt_free: raw, and the root solved without ground truth."
+        ),
+    ] = Protocol.raw,
+    keypoints: Annotated[
+        Keypoints, typer.Option(help="2D input. cmu: gt (= clean), noisy, occluded, or all of these.")
+    ] = Keypoints.gt,
+    every: Annotated[int, typer.Option(min=1, help="Take every K-th frame.")] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the reliability diagram there (.png, .pdf, .svg).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+) -> None:
+    """Measure a model: errors, and whether its uncertainty is true. Two runs give the same numbers."""
+    from diffupose_ros.lifting.checkpoint import weights_path
+    from diffupose_ros.training.evaluate import evaluate as run
+    from diffupose_ros.training.predictors import load_predictor
+
+    try:
+        _check(dataset.value, keypoints.value, json_file, plot)
+        predictor, calibration, _ = load_predictor(checkpoint, device)
+        inputs, joints = _observations(dataset.value, data, keypoints.value, every, predictor.joints)
+        settings = {
+            "dataset": dataset.value,
+            "data": data.name,
+            "every": every,
+            "checkpoint": Path(checkpoint).name,
+            "checkpoint_sha256": hashlib.sha256(weights_path(checkpoint).read_bytes()).hexdigest()[:16],
+        }
+        reports = {}
+        for name, people in inputs.items():
+            method, taken = sampler.value, protocol.value
+            report = run(predictor, people, calibration, hypotheses, steps, method, taken, joints, progress=True)
+            report["settings"] |= settings | {"keypoints": name}
+            reports[name] = report
+        if json_file:
+            _write(reports if len(reports) > 1 else next(iter(reports.values())), json_file)
+        if plot:
+            from diffupose_ros.training.reliability import draw_reliability
+
+            draw_reliability(reports, plot)
+        _show(reports)
+    except (OSError, ValueError) as error:
+        fail(error)
+
+
+def _check(dataset: str, keypoints: str, json_file: Path | None, plot: Path | None) -> None:
+    """Find out what cannot work before the long run, not after it."""
+    if keypoints not in KEYPOINTS[dataset]:
+        raise ValueError(f"--keypoints {keypoints}: {dataset} has {', '.join(KEYPOINTS[dataset])}")
+    if plot and plot.suffix not in PICTURES:
+        raise ValueError(f"{plot}: expected a name that ends in {', '.join(PICTURES)}")
+    for file in (json_file, plot):
+        if file and not file.absolute().parent.is_dir():
+            raise FileNotFoundError(f"{file}: there is no folder {file.absolute().parent} to write to")
+
+
+def _observations(
+    dataset: str, data: Path, keypoints: str, every: int, known: int
+) -> tuple[dict[str, "Observations"], tuple[int, ...] | None]:
+    """Return the observations by name of their 2D input, and the joints that count (None: all that are known)."""
+    if dataset == "cmu":
+        from diffupose_ros.clips import load_clips
+        from diffupose_ros.training.calibrate import CONDITIONS
+        from diffupose_ros.training.evaluate import cmu_observations
+
+        clips = load_clips(data)
+        names = list(CONDITIONS) if keypoints == "all" else ["clean" if keypoints == "gt" else keypoints]
+        return {name: cmu_observations(clips, CONDITIONS[name], every) for name in names}, None
+    from diffupose_ros.training.datasets import HUMANEVA_JOINTS, load_observations
+
+    observations = load_observations(dataset, data, "test", keypoints, every, known)
+    return {keypoints: observations}, HUMANEVA_JOINTS if dataset == "humaneva" else None
+
+
+def _show(reports: dict[str, dict[str, Any]]) -> None:
+    from diffupose_ros.training.evaluate import METRICS
+
+    console = Console()
+    table = Table("metric", *reports)
+    for key in ("people", "left_out", *METRICS):
+        if any(key in report for report in reports.values()):
+            table.add_row(key, *(_text(report[key]) for report in reports.values()))
+    console.print(table)
+    table = Table("activity", "people", *(f"{name} MPJPE [mm]" for name in reports))
+    for activity in sorted({a for report in reports.values() for a in report["per_activity"]}):
+        groups = [report["per_activity"].get(activity, {}) for report in reports.values()]
+        people = max(group.get("people", 0) for group in groups)
+        table.add_row(activity, str(people), *(_text(group.get("mpjpe_mm")) for group in groups))
+    console.print(table)
+
+
+def _text(value: float | None) -> str:
+    if value is None or isinstance(value, int):
+        return "-" if value is None else str(value)
+    return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
+
+
+def _write(report: dict[str, Any], path: Path) -> None:
+    """Write JSON whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Whatever lifts 2D to 3D, behind one call: what is evaluated side by side."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.lifting.checkpoint import load_checkpoint
+from diffupose_ros.lifting.denoiser import Variant
+from diffupose_ros.lifting.sampler import Method, Sampler
+from diffupose_ros.lifting.uncertainty import Calibration
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Predictor(Protocol):
+    """Lifts 2D conditions.
+
+    Attributes:
+        joints: 17, or 16, all but the neck; poses have 17 all the same.
+        variant: which view of the 2D skeleton it takes.
+    """
+
+    @property
+    def joints(self) -> int: ...  # noqa: D102
+
+    @property
+    def variant(self) -> Variant: ...  # noqa: D102
+
+    def draw(
+        self,
+        features: npt.NDArray[np.float32],
+        hypotheses: int,
+        steps: int,
+        flip: bool = True,
+        seed: int | None = None,
+        *,
+        method: Method = "ddim",
+    ) -> FloatArray:
+        """Return root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
+
+        Args:
+            features: (P, 17, C) of a ``Condition`` of this variant.
+            hypotheses: N.
+            steps: DDIM steps.
+            flip: average with the mirror image.
+            seed: of the noise; None for a fresh one.
+            method: ``ddim`` or ``ddpm``.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """A denoiser as a predictor."""
+
+    sampler: Sampler
+    variant: Variant
+
+    @property
+    def joints(self) -> int:
+        """Number of joints of its network."""
+        return self.sampler.joints
+
+    def draw(
+        self,
+        features: npt.NDArray[np.float32],
+        hypotheses: int,
+        steps: int,
+        flip: bool = True,
+        seed: int | None = None,
+        *,
+        method: Method = "ddim",
+    ) -> FloatArray:
+        """Draw poses (P, N, 17, 3), see ``Sampler.draw``."""
+        return self.sampler.draw(features, hypotheses, steps, flip, seed, method=method)
+
+
+def load_predictor(name_or_path: str | Path, device: str = "auto") -> tuple[Predictor, Calibration, dict[str, Any]]:
+    """Load a predictor, the calibration of its covariances, and its card.
+
+    Args:
+        name_or_path: a shipped checkpoint's name, or a file, see ``lifting.checkpoint.load_checkpoint``.
+        device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ...
+
+    Raises:
+        FileNotFoundError: no such file; says which names there are.
+        ValueError: not such a file, or a device that is not there.
+    """
+    checkpoint = load_checkpoint(name_or_path)
+    return (
+        Denoising(Sampler.of(checkpoint, device), checkpoint.denoiser.variant),
+        checkpoint.calibration,
+        checkpoint.card,
+    )
