@@ -24,11 +24,12 @@ import torch
 from torch import Tensor
 
 from diffupose_ros.camera import HEIGHT_SPREAD, Camera, solve_root
-from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint, one_line
+from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, person_centred
 from diffupose_ros.lifting.diffusion import Denoise
 from diffupose_ros.lifting.folded import FoldedDenoiser
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
+from diffupose_ros.pytorch import select_device
 from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX, Skeletons2D, Status, pelvis_axes, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
@@ -92,7 +93,7 @@ class Lifter:
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         self.checkpoint = checkpoint
-        self.device = _device(device)
+        self.device = select_device(device)
         self.diffusion = checkpoint.diffusion.process()
         self._denoiser = FoldedDenoiser(checkpoint.build(), self.diffusion.steps).to(self.device)
         joints = checkpoint.denoiser.joints
@@ -319,14 +320,3 @@ def _reprojection_error(mean: FloatArray, skeletons: Skeletons2D, camera: Camera
 
 def _mirror_without_neck() -> list[int]:
     return [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except Exception as error:  # noqa: BLE001 - torch raises different kinds for each backend
-        raise ValueError(f"device {name!r} cannot be used: {one_line(error)}") from None
-    return device
