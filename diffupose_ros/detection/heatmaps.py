@@ -35,6 +35,7 @@ STRIDE = 4
 """Pixels of the crop for each pixel of a heat map."""
 PADDING = 1.25
 """Of the crop's size over the box's."""
+_FARTHEST = 3.0  # pixels of a heat map from its highest pixel to the fitted centre; further is no fit
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet, RGB
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
 _SWAPPED = {"left": "right", "right": "left"}
@@ -148,7 +149,7 @@ def _quarter(around: FloatArray) -> FloatArray:
 
 def _dark(around: FloatArray, deviation: float) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Offset (N, 2) of the Gaussian's centre, by one Newton step on the smoothed map's logarithm, and whether
-    there is a maximum within a pixel."""
+    there is a maximum near the pixel."""
     reach = around.shape[-1] // 2 - 2
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     smooth = np.stack([np.pad(kernel, (k, 4 - k)) for k in range(5)])
@@ -162,7 +163,7 @@ def _dark(around: FloatArray, deviation: float) -> tuple[FloatArray, npt.NDArray
     maximum = (determinant > 1e-9) & (dxx < 0)
     step = np.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], -1)
     step = step / np.where(maximum, determinant, 1)[:, None]
-    return step, maximum & (np.abs(step) <= 1).all(-1)
+    return step, maximum & (np.abs(step) <= _FARTHEST).all(-1)
 
 
 def _moments(around: FloatArray, offset: FloatArray) -> FloatArray:
