@@ -117,6 +117,9 @@ class HRNet(nn.Module):
                 f"incomplete: {len(missing)} of the {len(own)} parameters of HRNet {self.width.upper()} are missing: "
                 + ", ".join(missing[:3])
             )
+        unknown = [name for name in state_dict if name not in own]
+        if strict and unknown:
+            raise ValueError(f"{len(unknown)} parameters that HRNet does not have: {', '.join(unknown[:3])}")
         for name in own.keys() & state_dict.keys():
             if own[name].shape != state_dict[name].shape:
                 expected, got = tuple(own[name].shape), tuple(state_dict[name].shape)

@@ -27,8 +27,8 @@ from torch import Tensor
 
 from diffupose_ros.pytorch import load_pickled
 
-# What training frameworks put before the official names; the head's own names are MMPose's, old and new.
-_PREFIXES = re.compile(r"^(module\.)?(backbone\.|(keypoint_head|head)\.(?=final_layer\.))?")
+# MMPose's names, old and new, for what the official network calls the same without the first word.
+_MMPOSE = re.compile(r"^(backbone|(keypoint_head|head)(?=\.final_layer\.))\.")
 _SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 
 
@@ -52,13 +52,15 @@ def read_hrnet(path: Path) -> tuple[dict[str, Tensor], tuple[int, int]]:
         loaded = load_pickled(path)
         state = loaded.get("state_dict", loaded)
     weights = {
-        _PREFIXES.sub("", str(name)): value.float() if value.is_floating_point() else value
+        str(name).removeprefix("module."): value.float() if value.is_floating_point() else value
         for name, value in (state.items() if isinstance(state, dict) else ())
         if torch.is_tensor(value)
     }
+    if any(_MMPOSE.match(name) for name in weights):  # and leave out what is not of the network
+        weights = {_MMPOSE.sub("", name): value for name, value in weights.items() if _MMPOSE.match(name)}
     if not any(name.startswith("stage2.") for name in weights):
         raise ValueError(f"{path}: not an HRNet: no parameter named stage2... or backbone.stage2...")
-    broken = [name for name, value in weights.items() if not value.isfinite().all()]
+    broken = [name for name, value in weights.items() if not value.sum().isfinite()]
     if broken:
         raise ValueError(f"{path}: the weights hold NaN or infinite numbers: {', '.join(broken[:3])}")
     for name in [name for name in weights if name.endswith("running_mean")]:  # which files may leave out
