@@ -233,7 +233,7 @@ def test_unknown_width_device_and_name_are_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(ValueError, match=r"'w33'.*expected one of w32, w48"):
         HRNet("w33")
-    with pytest.raises(FileNotFoundError, match=r"'best'.*expected a file, or one of w32, w48"):
+    with pytest.raises(FileNotFoundError, match=r"'best': not a file, and the names are w32, w48"):
         HRNet.load("best")
     with pytest.raises(FileNotFoundError, match=r"diffupose weights fetch w32.*by hand: get https://"):
         HRNet.load("w32")

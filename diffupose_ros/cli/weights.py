@@ -59,10 +59,9 @@ def fetch(name: Name) -> None:
 @weights.command()
 def path(name: Name) -> None:
     """Print the file of weights that were fetched before."""
-    from diffupose_ros.detection.weights import find_weights, public_weights
+    from diffupose_ros.detection.weights import find_weights
 
     try:
-        public_weights(name)
         found = find_weights(name)
     except (OSError, ValueError) as error:
         fail(error)

@@ -97,10 +97,9 @@ def public_weights(name: str) -> PublicWeights:
     Raises:
         FileNotFoundError: no such name; says which there are.
     """
-    name = ALIASES.get(name, name)
-    if name not in WEIGHTS:
-        raise FileNotFoundError(f"no weights called {name!r}: expected one of {', '.join((*ALIASES, *WEIGHTS))}")
-    return WEIGHTS[name]
+    if ALIASES.get(name, name) not in WEIGHTS:
+        raise FileNotFoundError(f"no weights {name!r}: not a file, and the names are {', '.join((*ALIASES, *WEIGHTS))}")
+    return WEIGHTS[ALIASES.get(name, name)]
 
 
 def find_weights(name_or_path: str | Path) -> Path:
@@ -114,9 +113,6 @@ def find_weights(name_or_path: str | Path) -> Path:
     if path.is_file():
         return path
     name = str(name_or_path)
-    if name not in WEIGHTS and name not in ALIASES:
-        names = ", ".join((*ALIASES, *WEIGHTS))
-        raise FileNotFoundError(f"no weights {name!r} of HRNet: expected a file, or one of {names}")
     entry = public_weights(name)
     path = cache_folder() / entry.file
     if not path.is_file():
