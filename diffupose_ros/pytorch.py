@@ -15,6 +15,7 @@
 
 """What everything that runs on PyTorch needs: a device by its name, files of weights, errors on one line."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,17 @@ def load_pickled(path: Path) -> dict[Any, Any]:
     """Return what a ``.pt`` or ``.pth`` holds, on the CPU; no code of the file is run. Empty if it is no dict.
 
     Raises:
-        ValueError: truncated, or not a file of weights.
+        ValueError: truncated, not a file of weights, or with objects that are none.
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
+        foreign = re.search(r"Unsupported (?:global: GLOBAL|class) (\S+)", str(error))
+        if foreign:
+            raise ValueError(
+                f"{path}: holds a {foreign[1]}, which is no weight, and could run code: not loaded. If you trust the "
+                "file, keep its weights: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW_FILE)"
+            ) from None
         raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {one_line(error)}") from None
     return loaded if isinstance(loaded, dict) else {}
 

@@ -201,6 +201,7 @@ def test_weights_that_do_not_fit_are_refused_with_the_reason(change: Callable[[W
         ({"backbone.stage2.0": torch.zeros(1)}, r"incomplete: 1754 of the 1754"),
         ({"conv1.weight": torch.zeros(64, 3, 7, 7)}, "not an HRNet"),
         (torch.zeros(3), "not an HRNet"),
+        ({"meta": Path("x"), "state_dict": {}}, r"holds a pathlib\S*, which is no weight, and could run code"),
         ({"state_dict": [1, 2]}, "not an HRNet"),
     ],
 )

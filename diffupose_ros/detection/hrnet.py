@@ -38,8 +38,6 @@ from diffupose_ros.pytorch import select_device
 WIDTHS = {"w32": 32, "w48": 48}
 """Channels of the branch of the highest resolution."""
 JOINTS = 17
-STRIDE = 4
-"""Pixels of the input for each pixel of a heat map."""
 
 
 class HRNet(nn.Module):
