@@ -14,7 +14,7 @@
 
 """The command line: ``diffupose --help``. One module for each group of commands."""
 
-from diffupose_ros.cli import data, evaluate, models, nodes, training
+from diffupose_ros.cli import data, evaluate, models, nodes, training, weights
 from diffupose_ros.cli.app import app
 
-__all__ = ["app", "data", "evaluate", "models", "nodes", "training"]
+__all__ = ["app", "data", "evaluate", "models", "nodes", "training", "weights"]

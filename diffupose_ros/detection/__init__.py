@@ -12,4 +12,21 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+
 """From images to 2D skeletons of people: detectors, person boxes, and ids that last."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diffupose_ros.detection.hrnet import HRNet
+
+__all__ = ["HRNet"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the network when it is asked for: other detectors need no PyTorch."""
+    if name == "HRNet":
+        from diffupose_ros.detection.hrnet import HRNet
+
+        return HRNet
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -36,6 +36,7 @@ from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.diffusion import Diffusion, Prediction, Schedule
 from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.uncertainty import Calibration
+from diffupose_ros.pytorch import load_pickled, one_line
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import PARENTS
 
@@ -247,11 +248,7 @@ def import_official(path: Path) -> Checkpoint:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
-        raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {one_line(error)}") from None
-    loaded = loaded if isinstance(loaded, dict) else {}
+    loaded = load_pickled(path)
     state = loaded.get("ema") or loaded.get("model") or loaded
     state = {str(n): v for n, v in state.items() if torch.is_tensor(v)} if isinstance(state, dict) else {}
     anchors = [name for name in state if str(name).endswith(_OFFICIAL_ANCHOR)]
@@ -276,8 +273,3 @@ def import_official(path: Path) -> Checkpoint:
     checkpoint = Checkpoint(config, DiffusionConfig.paper(), weights, card=card)
     checkpoint.build()
     return checkpoint
-
-
-def one_line(error: Exception) -> str:
-    """Return the beginning of an error's text on one line: torch's go over many."""
-    return " ".join(str(error).split())[:300]

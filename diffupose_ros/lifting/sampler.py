@@ -22,10 +22,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, one_line
+from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.diffusion import Denoise
 from diffupose_ros.lifting.folded import FoldedDenoiser
 from diffupose_ros.lifting.proposal import Proposal, mirrored
+from diffupose_ros.pytorch import select_device
 from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX
 
 FloatArray = npt.NDArray[np.float64]
@@ -62,7 +63,7 @@ class Sampler:
         device: str = "auto",
         proposal: Proposal | None = None,
     ) -> None:
-        self.device = _device(device)
+        self.device = select_device(device)
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network.to(self.device)
         self._proposal = proposal.to(self.device) if proposal is not None else None
@@ -177,14 +178,3 @@ class Sampler:
             return (straight + mirrored(reversed_, self._mirror)) / 2
 
         return denoise
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except Exception as error:  # noqa: BLE001 - torch raises different kinds for each backend
-        raise ValueError(f"device {name!r} cannot be used: {one_line(error)}") from None
-    return device

@@ -23,9 +23,10 @@ import torch
 
 from diffupose_ros.clips import load_clips
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, one_line, save_checkpoint
+from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, save_checkpoint
 from diffupose_ros.lifting.denoiser import DenoiserConfig
 from diffupose_ros.lifting.uncertainty import Calibration, fit_calibration
+from diffupose_ros.pytorch import one_line
 from diffupose_ros.training.samples import Samples, draw_samples, join, measure
 from diffupose_ros.training.synthesis import CLEAN, NOISY, OCCLUDED
 

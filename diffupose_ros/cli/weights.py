@@ -1,0 +1,68 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Commands on the detector's weights."""
+
+from typing import Annotated
+
+import typer
+
+from diffupose_ros.cli.app import app, fail
+
+weights = typer.Typer(help="Weights of the detector HRNet: public ones, downloaded once.", no_args_is_help=True)
+app.add_typer(weights, name="weights")
+Name = Annotated[str, typer.Argument(help="As `diffupose weights list` shows it; w32 is the quickest, w48 the best.")]
+
+
+@weights.command("list")
+def list_() -> None:
+    """Show which weights there are: name, COCO AP in percent, licence, whether it is here, address."""
+    from diffupose_ros.detection.weights import ALIASES, WEIGHTS, cache_folder
+
+    short = {name: alias for alias, name in ALIASES.items()}
+    for name, entry in WEIGHTS.items():
+        called = f"{name} ({short[name]})" if name in short else name
+        here = "here" if (cache_folder() / entry.file).is_file() else "not here"
+        typer.echo(f"{called:<23} AP {entry.average_precision}  {entry.licence}  {here:<8}  {entry.address}")
+
+
+@weights.command()
+def fetch(name: Name) -> None:
+    """Download weights into the user's cache, verify them, and print the file; goes on with what was interrupted."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from diffupose_ros.detection.weights import fetch_weights
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task(name, total=None)
+            path = fetch_weights(name, lambda done, total: progress.update(task, completed=done, total=total))
+    except (OSError, ValueError) as error:
+        fail(error)
+    typer.echo(path)
+
+
+@weights.command()
+def path(name: Name) -> None:
+    """Print the file of weights that were fetched before."""
+    from diffupose_ros.detection.weights import find_weights
+
+    try:
+        found = find_weights(name)
+    except (OSError, ValueError) as error:
+        fail(error)
+    typer.echo(found)

@@ -1,0 +1,62 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""What everything that runs on PyTorch needs: a device by its name, files of weights, errors on one line."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def select_device(name: str) -> torch.device:
+    """Return the device called ``name``: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
+
+    Raises:
+        ValueError: a device that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except Exception as error:  # noqa: BLE001 - torch raises different kinds for each backend
+        raise ValueError(f"device {name!r} cannot be used: {one_line(error)}") from None
+    return device
+
+
+def load_pickled(path: Path) -> dict[Any, Any]:
+    """Return what a ``.pt`` or ``.pth`` holds, on the CPU; no code of the file is run. Empty if it is no dict.
+
+    Raises:
+        ValueError: truncated, not a file of weights, or with objects that are none.
+    """
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
+        foreign = re.search(r"Unsupported (?:global: GLOBAL|class) (\S+)", str(error))
+        if foreign:
+            raise ValueError(
+                f"{path}: holds a {foreign[1]}, which is no weight, and could run code: not loaded. If you trust the "
+                "file, keep its weights: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW_FILE)"
+            ) from None
+        raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {one_line(error)}") from None
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def one_line(error: Exception) -> str:
+    """Return the beginning of an error's text on one line: torch's go over many."""
+    return " ".join(str(error).split())[:300]
