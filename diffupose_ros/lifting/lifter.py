@@ -165,12 +165,25 @@ class Lifter:
         seen = condition.status != Status.MISSING
         skeletons = Skeletons2D(skeletons.keypoints, np.where(seen, skeletons.scores, 0), condition.status)
         poses = self.sampler.draw(condition.features, hypotheses, steps, flip, seed, interrupted)
-        return self._place(poses, condition, rays, skeletons, camera)
+        covariance = calibrated_covariance(
+            poses,
+            skeletons.status,
+            skeletons.scores,
+            self.checkpoint.calibration,
+            self.sampler.expected_covariance(condition.features),
+        )
+        return self._place(poses, covariance, condition, rays, skeletons, camera)
 
     def _place(
-        self, poses: FloatArray, condition: Condition, rays: FloatArray, skeletons: Skeletons2D, camera: Camera
+        self,
+        poses: FloatArray,
+        covariance: FloatArray,
+        condition: Condition,
+        rays: FloatArray,
+        skeletons: Skeletons2D,
+        camera: Camera,
     ) -> Lifted:
-        """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame."""
+        """Put root-relative poses (P, N, 17, 3) and covariances of the virtual cameras into the camera frame."""
         seen = skeletons.status != Status.MISSING
         virtual_rays = np.einsum("pij,pkj->pki", condition.rotation, np.where(seen[..., None], rays, 0))
         seen &= virtual_rays[..., 2] > 0.1
@@ -180,7 +193,6 @@ class Lifter:
         mean = poses.mean(1)
         fit = solve_root(np.concatenate([poses, mean[:, None]], 1), virtual_rays[:, None], weights[:, None])
         roots, mean_root = fit.root[:, :-1], fit.root[:, -1]
-        covariance = calibrated_covariance(poses, skeletons.status, skeletons.scores, self.checkpoint.calibration)
         root_covariance = _root_covariance(roots, mean_root, fit.covariance[:, :-1])
 
         back = np.swapaxes(condition.rotation, 1, 2)

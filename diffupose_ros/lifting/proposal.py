@@ -71,7 +71,14 @@ class Proposal(nn.Module):
             *(_ResidualBlock(width) for _ in range(config.blocks)),
         )
         self.pose = nn.Linear(width, joints * 3)
-        self.precision = nn.Sequential(nn.Linear(width, width // 2), nn.ReLU(), nn.Linear(width // 2, joints * 6))
+        inputs = width + joints * config.condition_channels
+        self.precision = nn.Sequential(
+            nn.Linear(inputs, width // 2),
+            nn.ReLU(),
+            nn.Linear(width // 2, width // 4),
+            nn.ReLU(),
+            nn.Linear(width // 4, joints * 6),
+        )
 
     def forward(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Return poses (B, 17, 3) and factors (B, 17, 3, 3), in units of ``pose_scale``.
@@ -79,9 +86,10 @@ class Proposal(nn.Module):
         A factor U is upper triangular with U^T U the inverse of the joint's covariance. It learns from the trunk
         but does not teach it: the pose is that of the squared error alone.
         """
-        hidden = self.trunk(condition.flatten(1))
-        pose = self.pose(hidden).unflatten(1, (-1, 3))
-        return pose, _triangular(self.precision(hidden.detach()).unflatten(1, (-1, 6)))
+        flat = condition.flatten(1)
+        hidden = self.trunk(flat)
+        numbers = self.precision(torch.cat((hidden.detach(), flat), 1))
+        return self.pose(hidden).unflatten(1, (-1, 3)), _triangular(numbers.unflatten(1, (-1, 6)))
 
     def loss(self, condition: Tensor, truth: Tensor) -> Tensor:
         """Squared error of the pose plus, weakly, the negative log likelihood of its errors.

@@ -141,7 +141,7 @@ class Sampler:
         return np.asarray(poses - poses[:, :, :1])
 
     @torch.inference_mode()
-    def prior(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
+    def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
         """Return the covariances (P, 17, 3, 3) in m^2 that the model expects before any pose is drawn.
 
         In the virtual cameras' frames. None for a model without a proposal network.

@@ -44,12 +44,13 @@ class Calibration:
     """How the spread of the hypotheses becomes a covariance: by ``Status``, person's quality, and joint.
 
     An inverse-Wishart estimate: a prior covariance, worth ``strength`` hypotheses, is mixed with the
-    sample covariance; so few hypotheses, even one, give a sensible answer. All of it in the virtual
-    camera's frame, whose z axis is the unseen direction. Fitted on validation subjects
-    (``diffupose_ros.training.calibrate``) and stored in the checkpoint.
+    sample covariance; so few hypotheses, even one, give a sensible answer. The prior is what the model's
+    proposal network expects of this very skeleton, or, of a model without one, the same for a whole
+    class. All of it in the virtual camera's frame, whose z axis is the unseen direction. Fitted on
+    validation subjects (``diffupose_ros.training.calibrate``) and stored in the checkpoint.
 
     Attributes:
-        prior: (3, 3, 17, 3, 3) m^2.
+        prior: (3, 3, 17, 3, 3) m^2; of models without a proposal network.
         strength: (3, 3, 17) number of hypotheses that the prior counts for.
         scale: (3, 3, 17) factor on the mixture.
     """
@@ -78,7 +79,11 @@ def sample_covariance(hypotheses: FloatArray) -> FloatArray:
 
 
 def calibrated_covariance(
-    hypotheses: FloatArray, status: npt.NDArray[np.integer], scores: FloatArray, calibration: Calibration
+    hypotheses: FloatArray,
+    status: npt.NDArray[np.integer],
+    scores: FloatArray,
+    calibration: Calibration,
+    expected: FloatArray | None = None,
 ) -> FloatArray:
     """Return the covariances (P, 17, 3, 3) in m^2 of root-relative hypotheses.
 
@@ -87,10 +92,12 @@ def calibrated_covariance(
         status: (P, 17) values of ``Status``.
         scores: (P, 17) of the 2D joints, 0 where missing.
         calibration: of the model that drew the hypotheses.
+        expected: (P, 17, 3, 3) m^2, what its proposal network expects; None for a model without.
     """
     freedom = hypotheses.shape[1] - 1
     classes = status, quality(scores)[:, None], np.arange(status.shape[1])
-    prior, strength = calibration.prior[classes], calibration.strength[classes]
+    prior = calibration.prior[classes] if expected is None else expected
+    strength = calibration.strength[classes]
     scale = (calibration.scale[classes] / (strength + freedom))[..., None, None]
     mixture = strength[..., None, None] * prior + freedom * sample_covariance(hypotheses)
     return np.asarray(scale * mixture + MIN_VARIANCE * np.eye(3))
@@ -144,7 +151,11 @@ def ellipsoids(covariance: FloatArray, probability: float) -> tuple[FloatArray, 
 
 
 def fit_calibration(
-    hypotheses: FloatArray, error: FloatArray, status: npt.NDArray[np.integer], scores: FloatArray
+    hypotheses: FloatArray,
+    error: FloatArray,
+    status: npt.NDArray[np.integer],
+    scores: FloatArray,
+    expected: FloatArray | None = None,
 ) -> Calibration:
     """Fit the calibration on poses whose truth is known.
 
@@ -157,6 +168,7 @@ def fit_calibration(
         error: (P, 17, 3) metres, mean of the hypotheses minus truth, same frame.
         status: (P, 17) values of ``Status``.
         scores: (P, 17) of the 2D joints, 0 where missing.
+        expected: (P, 17, 3, 3) m^2, what the model's proposal network expects; None for a model without.
     """
     fitted = Calibration.none()
     prior, strength, scale = fitted.prior.copy(), fitted.strength.copy(), fitted.scale.copy()
@@ -172,9 +184,8 @@ def fit_calibration(
             here = np.ones(len(here), bool)
         e, s = error[here, j], spread[here, j]
         prior[c, q, j] = np.einsum("ni,nk->ik", e, e) / len(e)
-        candidates = [
-            (*_ellipsoid_fit(e, (nu * prior[c, q, j] + freedom * s) / (nu + freedom)), nu) for nu in _STRENGTHS
-        ]
+        mixed = prior[c, q, j] if expected is None else expected[here, j]
+        candidates = [(*_ellipsoid_fit(e, (nu * mixed + freedom * s) / (nu + freedom)), nu) for nu in _STRENGTHS]
         _, scale[c, q, j], strength[c, q, j] = min(candidates)
     return Calibration(prior, strength, scale)
 
