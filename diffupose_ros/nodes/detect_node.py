@@ -77,13 +77,13 @@ class DetectNode(ManagedNode):
         load: makes what finds people, of the parameters in ``load_pipeline``'s signature.
 
     Attributes:
-        boxes: the latest of ``boxes_topic``.
+        boxes: the latest of ``boxes_topic``; None where that is empty.
     """
 
     def __init__(self, load: Callable[..., "Pipeline"] = load_pipeline, **kwargs: Any) -> None:
         super().__init__("detect_node", **kwargs)
         self.parameters = Parameters(self, PARAMETERS)
-        self.boxes = BoxBuffer()
+        self.boxes: BoxBuffer | None = None
         self._load_pipeline = load
         self._pipeline: Pipeline | None = None
         self.diagnostics = Diagnostics(self, ("images in", "images out", "people out"), self._status)
@@ -97,9 +97,10 @@ class DetectNode(ManagedNode):
 
     def _start(self) -> None:
         assert self._pipeline is not None
+        topic = self.parameters["boxes_topic"]
+        self.boxes = BoxBuffer() if topic else None
         self._worker = DetectWorker(self, self._pipeline, self._outputs)
-        self.boxes = BoxBuffer()
-        if topic := self.parameters["boxes_topic"]:
+        if topic:
             self._inputs.append(self.create_subscription(boxes_message_type(), topic, self._receive_boxes, NEWEST))
         kind = CompressedImage if self.parameters["compressed"] else Image
         self._inputs.append(self.create_subscription(kind, self._image_topic(), self._receive_image, NEWEST))
@@ -123,7 +124,8 @@ class DetectNode(ManagedNode):
         self.diagnostics.count("boxes in")
         if stamp_ns(message.header) == 0:
             self.diagnostics.problem("zero stamp", "of boxes: the image that they belong to is not known")
-        self.boxes.put(message)
+        if self.boxes is not None:
+            self.boxes.put(message)
 
     # Diagnostics
 

@@ -103,7 +103,7 @@ class DetectWorker(Worker):
         return self._time
 
     def _boxes_of(self, header: Header) -> FloatArray | None:
-        if not self._parameters["boxes_topic"]:
+        if self._boxes is None:
             return None
         message = self._boxes.of(stamp_ns(header), self._parameters["boxes_max_age"])
         if message is None:
