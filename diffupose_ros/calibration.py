@@ -49,11 +49,11 @@ def read_calibration(path: str | Path) -> Calibration:
         ValueError: there is no such file, it is not in that format, or its numbers are of no camera.
     """
     try:
-        content = _load_yaml(Path(path).read_text())
+        text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"calibration {path} cannot be read: {error}") from error
     try:
-        return _calibration(content)
+        return _calibration(_load_yaml(text))
     except (TypeError, ValueError) as error:
         hint = "expected the YAML that camera_calibration writes"
         raise ValueError(f"calibration {path}: {error} ({hint})") from error

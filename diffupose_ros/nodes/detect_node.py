@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -44,7 +45,7 @@ PARAMETERS = (
               choices=("hog", "whole_image")),
     Parameter("find_every", 1.0, "Seconds between two searches for new people while some are tracked", 0.0, 60.0),
     Parameter("max_people", 10, "People who are looked at, at most", 1, 200),
-    Parameter("forget_after", 1.0, "Seconds after which somebody who is not seen any more gets a new id", 0.0, 60.0),
+    Parameter("forget_after", 1.0, "Seconds after which somebody who is not seen any more gets a new id", 0.05, 60.0),
     Parameter("min_score", 0.2, "People whose joints score less, on average, are left out", 0.0, 1.0, effect="live"),
     Parameter("compressed", False, "Take the topic <image>/compressed, sensor_msgs/CompressedImage, in place of image",
               effect="activate"),
@@ -57,6 +58,7 @@ PARAMETERS = (
 
 _PIPELINE = ("detector", "weights", "device", "finder", "find_every", "max_people", "forget_after")
 _OUTPUTS = {Skeleton2DArray: ("skeletons_2d", OUTPUT), Image: ("debug_image", OUTPUT)}
+_BLANK, _SOMEBODY = np.zeros((480, 640, 3), np.uint8), [(200.0, 40.0, 200.0, 400.0)]
 _ALONE = 5.0  # s without people that are worth a word
 
 
@@ -92,6 +94,7 @@ class DetectNode(ManagedNode):
 
     def _load(self) -> None:
         self._pipeline = self._load_pipeline(**{name: self.parameters[name] for name in _PIPELINE})
+        self._pipeline.detector.detect(_BLANK, _SOMEBODY)  # so that the first image is not the slowest
         self._create_outputs(_OUTPUTS)
         self.get_logger().info(f"detector {self.parameters['detector']} {self.parameters['weights']}".rstrip())
 

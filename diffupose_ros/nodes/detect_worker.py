@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _BLACK = 8  # of 255; the brightest pixel of an image in which nobody can be seen
 _SPARSE = 16  # pixels between two that are looked at for that
-_SAME_STREAM = 1.0  # s that a stamp may be older than the one before, before the stream counts as started again
+_SAME_STREAM = 1.0  # s that a stamp may be older than that of the image before; more: a bag starts again, say
 
 
 class DetectWorker(Worker):
@@ -54,7 +54,7 @@ class DetectWorker(Worker):
 
     def __init__(self, node: "DetectNode", pipeline: "Pipeline", outputs: dict[type, Any]) -> None:
         self._pipeline, self._outputs, self._parameters, self._boxes = pipeline, outputs, node.parameters, node.boxes
-        self._stamp, self._time = 0, 0.0
+        self._stamp = 0
         self.size, self.seen = "", time.monotonic()
         super().__init__(node)  # at the end: the thread starts
 
@@ -90,17 +90,17 @@ class DetectWorker(Worker):
             self._diagnostics.problem("black image", "is the camera covered, or the exposure far too short?")
 
     def _moment(self, header: Header) -> float:
-        """Return the image's time in seconds, which never goes back: a bag may start again."""
+        """Return the image's time in seconds."""
         stamp = stamp_ns(header)
         if stamp == 0:
             detail = "header.stamp is zero: the time of arrival is taken, and boxes cannot be matched"
             self._diagnostics.problem("zero stamp", detail)
             stamp = self._node.get_clock().now().nanoseconds
-        elapsed = (stamp - self._stamp) / 1e9 if self._stamp else 0.0
-        if elapsed < -_SAME_STREAM:
-            self._diagnostics.problem("time went back", f"by {-elapsed:.1f} s, from one image to the next")
-        self._stamp, self._time = stamp, self._time + max(elapsed, 0.0)
-        return self._time
+        back = (self._stamp - stamp) / 1e9
+        if back > _SAME_STREAM:
+            self._diagnostics.problem("time went back", f"by {back:.1f} s: people get new ids")
+        self._stamp = stamp
+        return stamp / 1e9
 
     def _boxes_of(self, header: Header) -> FloatArray | None:
         if self._boxes is None:

@@ -73,7 +73,7 @@ def open_source(source: str, start_at: float = 0.0, rate: float = 0.0) -> Source
     path = Path(source).expanduser()
     if source.isdecimal() or path.is_char_device():
         return Camera(source)
-    if path.is_dir():
+    if source and path.is_dir():
         return Folder(path, start_at, rate or FOLDER_RATE)
     if path.is_file():
         return VideoFile(path, start_at)

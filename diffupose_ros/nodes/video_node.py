@@ -62,6 +62,7 @@ class VideoNode(Node):
     A file or folder starts when somebody subscribes to the images, so that a detector that still loads misses nothing.
 
     Attributes:
+        parameters: by name.
         diagnostics: what has happened so far, published.
 
     Raises:
@@ -70,7 +71,7 @@ class VideoNode(Node):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("video_node", **kwargs)
-        self._parameters = parameters = Parameters(self, PARAMETERS)
+        self.parameters = parameters = Parameters(self, PARAMETERS)
         path = parameters["calibration"]
         self._calibration: Calibration | None = read_calibration(path) if path else None
         self._source = open_source(parameters["source"], parameters["start_at"], parameters["rate"])
@@ -110,7 +111,7 @@ class VideoNode(Node):
             while not self._images.get_subscription_count() and not self._stopping.wait(_GLANCE):
                 pass
             self._state = "publishing"
-            while self._play_through(self._source.rate) and self._parameters["loop"]:
+            while self._play_through(self._source.rate) and self.parameters["loop"]:
                 self._source.rewind()
             if not self._stopping.is_set():
                 self._state = "the video has ended"
@@ -118,7 +119,7 @@ class VideoNode(Node):
 
     def _play_through(self, own_rate: float) -> int:
         """Play a file or folder from where it begins to its end, in real time; return how many images it gave."""
-        rate = min(self._parameters["rate"] or own_rate, own_rate)
+        rate = min(self.parameters["rate"] or own_rate, own_rate)
         start, played, tick, position = time.monotonic(), 0, 0, 0
         while not self._stopping.wait(max(0.0, start + tick / rate - time.monotonic())):
             start = max(start, time.monotonic() - (tick + 1) / rate)  # what was too slow is not caught up with
@@ -134,12 +135,12 @@ class VideoNode(Node):
                 played += 1
             tick, position = tick + 1, wanted + 1
         if not played and not self._stopping.is_set():
-            self.diagnostics.problem("no images", f"none could be read from {self._parameters['source']}")
+            self.diagnostics.problem("no images", f"none could be read from {self.parameters['source']}")
         return 0 if self._stopping.is_set() else played
 
     def _play_camera(self) -> None:
         """Publish what a camera gives, no more often than ``rate``."""
-        rate, due = self._parameters["rate"], 0.0
+        rate, due = self.parameters["rate"], 0.0
         while not self._stopping.is_set():
             try:
                 image = self._source.read()
@@ -158,7 +159,7 @@ class VideoNode(Node):
         if not self.context.ok():
             self._stopping.set()
             return
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._parameters["frame_id"])
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self.parameters["frame_id"])
         size = (image.shape[1], image.shape[0])
         if size != self._size:
             self._size, self._camera = size, self._camera_of(*size)
@@ -168,14 +169,14 @@ class VideoNode(Node):
         else:
             self.diagnostics.problem("calibration", self._misfit())
         if self._images.get_subscription_count():
-            make = compressed_message if self._parameters["compressed"] else image_message
+            make = compressed_message if self.parameters["compressed"] else image_message
             self._images.publish(make(image, header))
             self.diagnostics.count("images out")
 
     def _camera_of(self, width: int, height: int) -> CameraInfo:
         """Return the CameraInfo of images of that size; one without a size where the calibration is of another."""
         if self._calibration is None:
-            hfov = self._parameters["hfov"]
+            hfov = self.parameters["hfov"]
             guess = f"no calibration: a field of view of {hfov:g} degrees is a guess, and distances are no better"
             self.get_logger().warning(f"{guess}. Set calibration, or hfov", once=True)
             return camera_to_info(Camera.from_fov(np.deg2rad(hfov), width, height), Header())
@@ -197,11 +198,11 @@ class VideoNode(Node):
     # Diagnostics
 
     def _status(self, recent: Counter[str]) -> Status:
-        calibration = self._parameters["calibration"] or f"guess: hfov {self._parameters['hfov']:g} degrees"
+        calibration = self.parameters["calibration"] or f"guess: hfov {self.parameters['hfov']:g} degrees"
         size = "x".join(map(str, self._size)) if self._size[0] else "none yet"
         found = problems(recent)
         level = DiagnosticStatus.WARN if found else DiagnosticStatus.OK
-        values = {"source": self._parameters["source"], "calibration": calibration, "image": size}
+        values = {"source": self.parameters["source"], "calibration": calibration, "image": size}
         return Status(level, found or self._state, values)
 
 
