@@ -78,9 +78,9 @@ class DiscPipeline:
         time.sleep(int(image[0, 0, 0]) if (image[0, 0] == image[0, 0, 0]).all() and image[0, 0, 0] < 5 else 0)
         found = {}
         for name, colour in COLOURS.items():
-            mask = np.abs(image.astype(int) - colour).max(-1) < 60
-            if mask.sum() > 500:
-                y, x = np.argwhere(mask).mean(0)
+            moments = cv2.moments(cv2.inRange(image, np.subtract(colour, 60), np.add(colour, 60)), binaryImage=True)
+            if moments["m00"] > 500:
+                x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
                 if boxes is None or any(bx <= x <= bx + w and by <= y <= by + h for bx, by, w, h in boxes):
                     found[name] = (x, y)
         names = tuple(found)[: self._max_people]

@@ -90,6 +90,7 @@ class Observer:
         self.node = rclpy.create_node(name)
         self.watched = watched
         self.diagnostics: list[Any] = []
+        self._clients: dict[str, Any] = {}  # of services, by name
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self.diagnostics.append, QoSProfile(depth=5))
         self._stamp = 1000
 
@@ -127,12 +128,12 @@ class Client(Observer):
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         """Call a service of the node and return the response."""
-        client = self.node.create_client(kind, f"/{self.watched}/{name}")
-        assert client.wait_for_service(timeout_sec=30.0)
-        future = client.call_async(request)
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, f"/{self.watched}/{name}")
+        assert self._clients[name].wait_for_service(timeout_sec=30.0)
+        future = self._clients[name].call_async(request)
         rclpy.spin_until_future_complete(self.node, future, timeout_sec=30.0)
         assert future.done()
-        self.node.destroy_client(client)
         return future.result()
 
     def state(self) -> str:

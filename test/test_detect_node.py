@@ -35,7 +35,7 @@ from lifecycle_msgs.msg import Transition
 from node_support import PATIENCE, Client, connected, node_process
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -200,8 +200,16 @@ def test_nobody_is_an_empty_array_and_who_is_not_sure_enough_is_left_out(camera:
     camera.spin_until(lambda: camera.seen("people left out (min_score)"))
 
 
+def test_a_camera_that_is_best_effort_is_seen_too(camera: Camera) -> None:
+    publisher = camera.node.create_publisher(Image, "image", qos_profile_sensor_data)
+    message = camera.image(ONE)
+    camera.spin_until(lambda: any(m.header == message.header for m in camera.skeletons) or publisher.publish(message))
+    camera.node.destroy_publisher(publisher)
+    assert camera.ids(camera.image(ONE)) == ["red"]
+
+
 def test_bad_images_are_counted_by_kind_and_the_next_good_one_is_answered(camera: Camera) -> None:
-    bad = [camera.image(ONE) for _ in range(6)]
+    bad = [camera.image(ONE) for _ in range(6)]  # inputs may be best effort, and the newest wins: each thrice
     bad[0].encoding = "16UC1"
     bad[1].width = 0
     bad[2].step = 10
@@ -210,7 +218,7 @@ def test_bad_images_are_counted_by_kind_and_the_next_good_one_is_answered(camera
     bad[5].height = 100_000
     before = camera.count("bad image")
     for message in bad:
-        for _ in range(3):  # best effort, and the newest wins
+        for _ in range(3):
             camera.publish(message)
             rclpy.spin_once(camera.node, timeout_sec=0.05)
     assert camera.ids(camera.image(ONE)) == ["red"]

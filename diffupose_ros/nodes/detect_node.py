@@ -106,7 +106,7 @@ class DetectNode(ManagedNode):
         if topic:
             self._inputs.append(self.create_subscription(boxes_message_type(), topic, self._receive_boxes, NEWEST))
         kind = CompressedImage if self.parameters["compressed"] else Image
-        self._inputs.append(self.create_subscription(kind, self._image_topic(), self._receive_image, NEWEST))
+        self._subscribe_large(kind, self._image_topic(), self._receive_image)
 
     def _release(self) -> None:
         super()._release()
