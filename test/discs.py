@@ -42,7 +42,7 @@ def picture(people: dict[str, tuple[int, int]], width: int = 320, height: int = 
     image = np.full((height, width, 3), 60, np.uint8)
     for name, centre in people.items():
         cv2.circle(image, centre, RADIUS, COLOURS[name], -1)
-    image[0, 0] = seconds
+    image[:8, :8] = 50 * seconds  # a block, which survives JPEG
     return image
 
 
@@ -73,9 +73,9 @@ class DiscPipeline:
 
     def process(self, image: np.ndarray, moment: float, boxes: np.ndarray | None = None) -> Any:
         """Return the people whose centre is in one of the boxes, all where there are none."""
-        if (image[5, 5] == DEADLY).all():
+        if (image[4, 4] == DEADLY).all():
             raise RuntimeError("the graphics card is on fire")
-        time.sleep(int(image[0, 0, 0]) if (image[0, 0] == image[0, 0, 0]).all() and image[0, 0, 0] < 5 else 0)
+        time.sleep(round(float(image[4, 4].mean()) / 50))
         found = {}
         for name, colour in COLOURS.items():
             moments = cv2.moments(cv2.inRange(image, np.subtract(colour, 60), np.add(colour, 60)), binaryImage=True)

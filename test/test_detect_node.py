@@ -165,6 +165,10 @@ class Camera(Client):
         """Return the ids in the answer to an image."""
         return [s.id for s in self.answer(message).skeletons]
 
+    def says(self, text: str) -> bool:
+        """Return whether the latest diagnostics say that of the node."""
+        return self.status() is not None and text in self.status().message
+
     def seen(self, event: str, number: int = 1) -> bool:
         """Return whether something has been counted so often."""
         return int(self.values().get(event, 0)) >= number
@@ -231,7 +235,7 @@ def test_a_crash_of_the_detector_black_images_and_other_sizes_do_not_stop_it(cam
     before = camera.count("detector failed")
     camera.publish(deadly)
     camera.spin_until(lambda: camera.count("detector failed") > before or camera.publish(deadly))
-    assert "detector failed" in camera.status().message
+    assert camera.says("detector failed")
     black = image_message(np.zeros((240, 320, 3), np.uint8), camera.next_header())
     assert camera.answer(black).skeletons == []
     large = camera.answer(camera.image(ONE, width=1920, height=1080))
@@ -292,9 +296,9 @@ def test_the_newest_image_wins_and_diagnostics_tell(camera: Camera) -> None:
     assert {"images in", "images out", "people out", "images out/s", "detection p50 ms", "latency p99 ms"} <= set(
         values
     )
-    assert float(values["detection p99 ms"]) >= 900
+    assert 0 < float(values["detection p50 ms"]) <= float(values["detection p99 ms"])
     assert (values["image"], values["detector"]) == ("320x240", "hrnet")
-    camera.spin_until(lambda: "no input" in camera.status().message)
+    camera.spin_until(lambda: camera.says("no input"))
 
 
 def test_transitions_compressed_images_and_weights_that_are_not_there(camera: Camera) -> None:
@@ -307,7 +311,7 @@ def test_transitions_compressed_images_and_weights_that_are_not_there(camera: Ca
     assert camera.set("weights", "nowhere.pth").successful
     assert not camera.change(Transition.TRANSITION_CONFIGURE)
     assert camera.state() == "unconfigured"
-    camera.spin_until(lambda: camera.status().message == "cannot configure: no weights at nowhere.pth")
+    camera.spin_until(lambda: camera.says("cannot configure: no weights at nowhere.pth"))
     assert camera.set("weights", "").successful
     assert camera.set("max_people", 1).successful
     assert camera.change(Transition.TRANSITION_CONFIGURE)

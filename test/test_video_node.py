@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 import pytest
 from node_support import Observer, connected, node_process
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from test_calibration import WRITTEN
@@ -34,6 +35,7 @@ from test_frames import folder, level, video  # noqa: F401 - fixtures
 
 from diffupose_ros.nodes.conversions import camera_from_info
 from diffupose_ros.nodes.images import read_image
+from diffupose_ros.nodes.video_node import VideoNode
 
 
 class Viewer(Observer):
@@ -111,18 +113,25 @@ def test_a_broken_image_in_a_folder_and_another_size_than_calibrated_are_said(
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"),
+    ("parameters", "reason"),
     [
-        (("source:=missing.mp4",), "nothing at source 'missing.mp4'"),
-        (("source:=62",), "camera 62 cannot be opened"),
-        (("source:=true",), "source: expected text or a whole number"),
-        (("source:=.", "calibration:=missing.yaml"), "calibration missing.yaml cannot be read"),
+        ({"source": ""}, "nothing at source ''"),
+        ({"source": 62}, "camera 62 cannot be opened"),
+        ({"source": True}, "source: expected text or a whole number"),
+        ({"source": ".", "calibration": "missing.yaml"}, "calibration missing.yaml cannot be read"),
     ],
 )
-def test_what_cannot_be_played_ends_the_node_with_the_reason(options: tuple[str, ...], reason: str) -> None:
-    arguments = [part for option in options for part in ("-p", option)]
-    command = [sys.executable, "-m", "diffupose_ros.nodes.video_node", "--ros-args", *arguments]
+def test_what_cannot_be_played_is_refused_with_the_reason(
+    viewer: Viewer, parameters: dict[str, Any], reason: str
+) -> None:
+    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+    with pytest.raises(ValueError, match=reason):
+        VideoNode(parameter_overrides=overrides)
+
+
+def test_a_file_that_is_not_there_ends_the_node_with_the_reason() -> None:
+    command = [sys.executable, "-m", "diffupose_ros.nodes.video_node", "--ros-args", "-p", "source:=missing.mp4"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
-    assert reason in ended.stderr
+    assert "nothing at source 'missing.mp4'" in ended.stderr
     assert "Traceback" not in ended.stderr
