@@ -55,6 +55,11 @@ class DiscDetector:
     """Finds no joints in a blank image, which is all that it is asked for."""
 
     layout = "coco17"
+    closed = False
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self.closed = True
 
     def detect(self, image: np.ndarray, boxes: Any) -> Detections:
         """Return a skeleton without joints for each box."""
@@ -64,12 +69,11 @@ class DiscDetector:
 class DiscPipeline:
     """Has the calls of ``detection.pipeline.Pipeline``; a person's id is the colour."""
 
-    detector = DiscDetector()
-
     def __init__(self, weights: str = "", max_people: int = 10, **_: Any) -> None:
         if weights:
             raise FileNotFoundError(f"no weights at {weights}")
         self._max_people = max_people
+        self.detector = DiscDetector()
 
     def process(self, image: np.ndarray, moment: float, boxes: np.ndarray | None = None) -> Any:
         """Return the people whose centre is in one of the boxes, all where there are none."""

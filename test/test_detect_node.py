@@ -81,7 +81,7 @@ def test_cleanup_frees_the_detector_and_nothing_is_done_for_nobody() -> None:
     with node_here(Watched) as node:
         assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
         assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-        pipeline = weakref.ref(node._pipeline)
+        pipeline, detector = weakref.ref(node._pipeline), node._pipeline.detector
         node._receive_image(image_message(picture(ONE), Header()))
         end = time.monotonic() + PATIENCE
         while not node.diagnostics.total("not looked at (nobody subscribes)"):
@@ -92,6 +92,7 @@ def test_cleanup_frees_the_detector_and_nothing_is_done_for_nobody() -> None:
         assert pipeline() is not None
         assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
         gc.collect()
+        assert detector.closed
         assert pipeline() is None
 
 

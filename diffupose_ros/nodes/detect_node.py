@@ -110,6 +110,8 @@ class DetectNode(ManagedNode):
 
     def _release(self) -> None:
         super()._release()
+        if self._pipeline is not None and hasattr(self._pipeline.detector, "close"):
+            self._pipeline.detector.close()  # what is on a GPU goes now, not at garbage collection
         self._pipeline = None
 
     # Input
