@@ -22,6 +22,7 @@ import gc
 import sys
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,16 @@ def test_cleanup_frees_the_detector_and_nothing_is_done_for_nobody() -> None:
         gc.collect()
         assert detector.closed
         assert pipeline() is None
+
+
+def test_after_a_minute_without_people_diagnostics_say_so() -> None:
+    with node_here(DiscPipeline) as node:
+        assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        recent = Counter({"images in": 10, "images out": 10})
+        assert node._health(recent)[1] == "detecting"
+        node._worker.seen -= 61
+        assert node._health(recent)[1].startswith("detecting; nobody seen for 6")
 
 
 def test_without_vision_msgs_boxes_are_refused_and_all_else_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

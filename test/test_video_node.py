@@ -17,8 +17,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +52,11 @@ class Viewer(Observer):
     def levels(self) -> list[int]:
         """Return which images have come."""
         return [level(read_image(m)) for m in self.images]
+
+
+def made(**parameters: Any) -> VideoNode:
+    """Return a video node in this process."""
+    return VideoNode(parameter_overrides=[Parameter(name, value=value) for name, value in parameters.items()])
 
 
 @pytest.fixture
@@ -104,12 +108,12 @@ def test_a_broken_image_in_a_folder_and_another_size_than_calibrated_are_said(
 ) -> None:
     cv2.imwrite(str(folder / "4.png"), np.full((24, 32, 3), 40, np.uint8))
     (tmp_path / "camera.yaml").write_text(WRITTEN.replace("640", "64").replace("480", "48", 1))
-    calibration = ("-p", f"calibration:={tmp_path / 'camera.yaml'}")
-    with node_process("video_node", "-p", f"source:={folder}", *calibration):
-        viewer.spin_until(lambda: viewer.count("calibration") and viewer.count("unreadable image"))
-        viewer.spin_until(lambda: viewer.status().message == "the video has ended")
+    node = made(source=str(folder), calibration=str(tmp_path / "camera.yaml"), rate=20.0)
+    viewer.spin_until(lambda: len(viewer.images) == 5 and len(viewer.info) == 4)
     assert viewer.levels() == [0, 1, 3, 4, 5]
-    assert len(viewer.info) == 4
+    for kind in ("calibration", "unreadable image"):
+        assert node.diagnostics.total(f"problem: {kind}") == 1
+    node.destroy_node()
 
 
 @pytest.mark.parametrize(
@@ -124,14 +128,28 @@ def test_a_broken_image_in_a_folder_and_another_size_than_calibrated_are_said(
 def test_what_cannot_be_played_is_refused_with_the_reason(
     viewer: Viewer, parameters: dict[str, Any], reason: str
 ) -> None:
-    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
     with pytest.raises(ValueError, match=reason):
-        VideoNode(parameter_overrides=overrides)
+        made(**parameters)
 
 
-def test_a_file_that_is_not_there_ends_the_node_with_the_reason() -> None:
-    command = [sys.executable, "-m", "diffupose_ros.nodes.video_node", "--ros-args", "-p", "source:=missing.mp4"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 1
-    assert "nothing at source 'missing.mp4'" in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_a_camera_that_gives_nothing_is_said_and_asked_again(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sleepy:
+        rate = None
+        asked = 0
+
+        def read(self, skip: int = 0) -> np.ndarray:
+            self.asked += 1
+            if self.asked < 3:
+                raise ValueError("camera 0 gives no images")
+            time.sleep(0.05)
+            return np.full((48, 64, 3), 70, np.uint8)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("diffupose_ros.nodes.video_node.open_source", lambda *_: Sleepy())
+    node = made(source="0", rate=5.0)
+    viewer.spin_until(lambda: viewer.images)
+    assert viewer.levels()[0] == 7
+    assert node.diagnostics.total("problem: no images") == 2
+    node.destroy_node()

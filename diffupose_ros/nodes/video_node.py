@@ -40,7 +40,7 @@ from diffupose_ros.nodes.qos import OUTPUT
 PARAMETERS = (
     Parameter("source", "", "Path of a video, path of a folder of images, or number (or device) of a camera",
               effect="start", or_number=True),
-    Parameter("rate", 0.0, "Images per second; 0: the video's own, 10 of a folder. Less than a video's leaves some out",
+    Parameter("rate", 0.0, "Images per second; 0: the video's own, which is also the most (of a folder: 10)",
               0.0, 240.0, effect="start"),
     Parameter("loop", False, "Start again at the end; otherwise fall silent", effect="start"),
     Parameter("start_at", 0.0, "Seconds of a file or folder to leave out", 0.0, 1e6, effect="start"),
