@@ -105,7 +105,8 @@ def test_a_confidence_above_1_counts_as_1_and_is_said(confidence: float) -> None
 
 def test_without_hri_msgs_the_node_ends_with_what_to_install() -> None:
     program = (
-        "import sys; sys.modules['hri_msgs'] = None\nfrom diffupose_ros.nodes.hri_node import main; sys.exit(main([]))"
+        "import sys; sys.modules['hri_msgs'] = None\n"
+        "from diffupose_ros.nodes.hri_node import main; sys.exit(main([]))"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
@@ -135,7 +136,9 @@ class BodyTracker:
         self._stamp = 1000
         self._tracked = self.node.create_publisher(msg.IdsList, "/humans/bodies/tracked", 1)
         self._info = self.node.create_publisher(CameraInfo, "/camera/camera_info", 1)
-        self.node.create_subscription(Skeleton2DArray, "/robot/people", self.received.append, qos_profile_sensor_data)
+        self.node.create_subscription(
+            Skeleton2DArray, "/robot/people", self.received.append, qos_profile_sensor_data
+        )
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self.diagnostics.append, QoSProfile(depth=5))
 
     def publish_camera(self) -> None:
