@@ -12,28 +12,39 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ros2 launch diffupose_ros lift.launch.py: the lift node, and on demand people to lift and RViz."""
+"""ros2 launch diffupose_ros lift.launch.py: the lift node, and on demand a detector, a video, people to lift, RViz."""
 
-from typing import Any, List
+from typing import Any, Dict, List
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, PythonExpression
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 SHARE = FindPackageShare("diffupose_ros")
 BOOLEAN = ["true", "false"]
+DETECTORS = ["none", "hrnet", "mediapipe", "onnx"]
 ARGUMENTS = (
     # name, default, choices (None: any), description
     ("namespace", "", None, "Namespace of all nodes"),
     ("input_topics", "[skeletons_2d]", None, "Topics of diffupose_ros/msg/Skeleton2DArray, as a YAML list"),
-    ("camera_info_topic", "camera_info", None, "The CameraInfo of the image that the skeletons were found in"),
+    (
+        "camera_info_topic",
+        "",
+        None,
+        "The CameraInfo of the image that the skeletons were found in; empty: camera_info beside image_topic",
+    ),
+    ("detector", "none", DETECTORS, "Find people in image_topic by this; none: input_topics have their 2D skeletons"),
+    ("detector_weights", "", None, "Name of known weights, or path of a file; empty: the detector's own default"),
+    ("image_topic", "image", None, "Image to find people in, such as /camera/image_raw"),
+    ("compressed", "false", BOOLEAN, "Take (and of a video: publish) <image_topic>/compressed in place of image_topic"),
+    ("video", "", None, "Publish this file, folder of images, or camera (a number) as image_topic"),
     ("hri", "false", BOOLEAN, "Take 2D skeletons from ROS4HRI bodies (REP-155); needs the package hri_msgs"),
     ("weights", "default", None, "Name of a shipped checkpoint, or path of a file"),
-    ("device", "auto", None, "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
+    ("device", "auto", None, "Where the models run: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
     ("hypotheses", "10", None, "Poses sampled for each person, 1 to 200"),
     ("steps", "5", None, "DDIM steps, 1 to 100"),
     ("publish_tf", "false", BOOLEAN, "Broadcast the frames body_<id> and those of the joints (REP-155)"),
@@ -41,14 +52,20 @@ ARGUMENTS = (
         "params_file",
         PathJoinSubstitution([SHARE, "config", "lift.yaml"]),
         None,
-        "Parameters of the lift node; what stands there overrides the arguments",
+        "Parameters of the nodes, by their names; what stands there overrides the arguments",
     ),
     ("use_sim_time", "false", BOOLEAN, "Take the time from /clock, as with ros2 bag play --clock"),
-    ("log_level", "info", ["debug", "info", "warn", "error", "fatal"], "Of the lift node"),
+    ("log_level", "info", ["debug", "info", "warn", "error", "fatal"], "Of the lift node and the detect node"),
     ("demo", "false", BOOLEAN, "Start the replay node: recorded people, no camera needed"),
     ("rviz", "false", BOOLEAN, "Start RViz"),
     ("fixed_frame", "map", None, "What RViz stands still in; without demo:=true: a frame of your robot"),
 )
+
+
+def camera_info_topic(argument: Dict[str, LaunchConfiguration]) -> PythonExpression:
+    """Return the topic that is told, or else the one beside the image, as cameras publish it."""
+    told, image = (["'", argument[name], "'"] for name in ("camera_info_topic", "image_topic"))
+    return PythonExpression([*told, " or ", *image, "[:", *image, ".rfind('/') + 1] + 'camera_info'"])
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -58,7 +75,8 @@ def generate_launch_description() -> LaunchDescription:
         for name, default, choices, description in ARGUMENTS
     ]
     argument = {name: LaunchConfiguration(name) for name, *_ in ARGUMENTS}
-    sim_time = {"use_sim_time": ParameterValue(argument["use_sim_time"], value_type=bool)}
+    file, log_level = argument["params_file"], ["--log-level", argument["log_level"]]
+    remappings = [("image", argument["image_topic"]), ("camera_info", camera_info_topic(argument))]
 
     def our_node(executable: str, **options: Any) -> Node:
         return Node(
@@ -66,22 +84,41 @@ def generate_launch_description() -> LaunchDescription:
             executable=executable,
             name=executable,
             namespace=argument["namespace"],
-            remappings=[("camera_info", argument["camera_info_topic"])],
+            remappings=remappings,
             output="screen",
             **options,
         )
 
-    types = {
-        "input_topics": List[str],
-        "weights": str,
-        "device": str,
-        "hypotheses": int,
-        "steps": int,
-        "publish_tf": bool,
+    def value(name: str, kind: Any = str) -> ParameterValue:
+        return ParameterValue(argument[name], value_type=kind)
+
+    def unless(name: str, nothing: str) -> IfCondition:
+        return IfCondition(PythonExpression(["'", argument[name], f"' != '{nothing}'"]))
+
+    sim_time = {"use_sim_time": value("use_sim_time", bool)}
+    lifting = {
+        "input_topics": value("input_topics", List[str]),
+        "weights": value("weights"),
+        "device": value("device"),
+        "hypotheses": value("hypotheses", int),
+        "steps": value("steps", int),
+        "publish_tf": value("publish_tf", bool),
     }
-    chosen = {name: ParameterValue(argument[name], value_type=kind) for name, kind in types.items()}
-    log_level = ["--log-level", argument["log_level"]]
-    lift = our_node("lift_node", parameters=[sim_time, chosen, argument["params_file"]], ros_arguments=log_level)
+    detecting = {
+        "detector": value("detector"),
+        "weights": value("detector_weights"),
+        "device": value("device"),
+        "compressed": value("compressed", bool),
+    }
+    playing = {"source": value("video"), "compressed": value("compressed", bool)}
+    lift = our_node("lift_node", parameters=[sim_time, lifting, file], ros_arguments=log_level)
+    detect = our_node(
+        "detect_node",
+        parameters=[sim_time, detecting, file],
+        ros_arguments=log_level,
+        condition=unless("detector", "none"),
+    )
+    video = our_node("video_node", parameters=[sim_time, playing, file], condition=unless("video", ""))
     replay = our_node("replay_node", parameters=[sim_time], condition=IfCondition(argument["demo"]))
     hri = our_node("hri_node", parameters=[sim_time], condition=IfCondition(argument["hri"]))
     rviz = Node(
@@ -95,4 +132,4 @@ def generate_launch_description() -> LaunchDescription:
         condition=IfCondition(argument["rviz"]),
     )
     # RViz first: where it is not installed, nothing else is left running.
-    return LaunchDescription([*declared, rviz, lift, replay, hri])
+    return LaunchDescription([*declared, rviz, lift, detect, video, replay, hri])

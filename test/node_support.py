@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the node tests share: a lift node in a process of its own, and somebody who talks to it over topics."""
+"""What the node tests share: a node in a process of its own, and somebody who talks to it over topics."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ OUTPUTS = {"skeletons_3d": Skeleton3DArray, "hypotheses": Hypotheses3DArray, "ma
 
 @contextlib.contextmanager
 def node_process(module: str, *ros_args: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a node of ours; it must end with exit code 0 on SIGINT."""
-    command = [sys.executable, "-m", f"diffupose_ros.nodes.{module}", "--ros-args", *ros_args]
+    """Run a node of ours, or the script of one (.py); it must end with exit code 0 on SIGINT."""
+    start = [module] if module.endswith(".py") else ["-m", f"diffupose_ros.nodes.{module}"]
+    command = [sys.executable, *start, "--ros-args", *ros_args]
     paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "2"}
@@ -82,26 +83,16 @@ def connected(make: Callable[[], Made]) -> Iterator[Made]:
         rclpy.try_shutdown()
 
 
-class Planner:
-    """Publishes 2D skeletons and receives what the lift node makes of them."""
+class Observer:
+    """Somebody on a node of their own, who watches the diagnostics of one of our nodes."""
 
-    def __init__(self, outputs: tuple[str, ...] = ("skeletons_3d",)) -> None:
-        self.node = rclpy.create_node("planner")
-        self.received: dict[str, list[Any]] = {name: [] for name in OUTPUTS}
+    def __init__(self, name: str, watched: str) -> None:
+        self.node = rclpy.create_node(name)
+        self.watched = watched
         self.diagnostics: list[Any] = []
-        self._skeletons: dict[str, Any] = {}
-        for topic in ("skeletons_2d", "other_skeletons"):
-            self._skeletons[topic] = self.node.create_publisher(Skeleton2DArray, topic, qos_profile_sensor_data)
-        self._info = self.node.create_publisher(CameraInfo, "camera_info", QoSProfile(depth=1))
-        for name in outputs:
-            self.node.create_subscription(OUTPUTS[name], name, self.received[name].append, QoSProfile(depth=50))
+        self._clients: dict[str, Any] = {}  # of services, by name
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self.diagnostics.append, QoSProfile(depth=5))
         self._stamp = 1000
-
-    @property
-    def skeletons(self) -> list[Any]:
-        """All Skeleton3DArray received."""
-        return self.received["skeletons_3d"]
 
     def spin_until(self, done: Callable[[], Any], patience: float = PATIENCE) -> None:
         """Receive until the condition holds; fail where it never does."""
@@ -109,6 +100,82 @@ class Planner:
         while not done():
             assert time.monotonic() < end, f"it did not happen; diagnostics: {self.values()}"
             rclpy.spin_once(self.node, timeout_sec=0.05)
+
+    def next_header(self) -> Header:
+        """Return a header with a stamp never used before."""
+        self._stamp += 1
+        header = Header(frame_id="camera")
+        header.stamp.sec = self._stamp
+        return header
+
+    def values(self) -> dict[str, str]:
+        """Return the node's latest diagnostics."""
+        status = self.status()
+        return {v.key: v.value for v in status.values} if status else {}
+
+    def status(self) -> Any:
+        """Return the node's latest status; None before the first."""
+        found = [m.status[0] for m in self.diagnostics if m.status[0].name == self.watched]
+        return found[-1] if found else None
+
+    def count(self, kind: str) -> int:
+        """Return how often the node has met a kind of problem, by its latest diagnostics."""
+        return int(self.values().get(f"problem: {kind}", 0))
+
+
+class Client(Observer):
+    """An observer that also calls the node's services."""
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """Call a service of the node and return the response."""
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, f"/{self.watched}/{name}")
+        assert self._clients[name].wait_for_service(timeout_sec=30.0)
+        future = self._clients[name].call_async(request)
+        rclpy.spin_until_future_complete(self.node, future, timeout_sec=30.0)
+        assert future.done()
+        return future.result()
+
+    def state(self) -> str:
+        """Return the label of the lifecycle state."""
+        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
+
+    def change(self, transition: int) -> bool:
+        """Ask for a transition; return whether it succeeded."""
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return bool(self.call(ChangeState, "change_state", request).success)
+
+    def set(self, name: str, value: Any) -> Any:
+        """Set a parameter; return the result."""
+        kinds = {bool: "bool", int: "integer", float: "double", str: "string", list: "string_array"}
+        kind = kinds[type(value)]
+        message = ParameterValue(type=getattr(ParameterType, f"PARAMETER_{kind.upper()}"))
+        setattr(message, f"{kind}_value", value)
+        request = SetParameters.Request(parameters=[ParameterMessage(name=name, value=message)])
+        return self.call(SetParameters, "set_parameters", request).results[0]
+
+    def get(self, name: str) -> Any:
+        """Return a parameter's value message."""
+        return self.call(GetParameters, "get_parameters", GetParameters.Request(names=[name])).values[0]
+
+
+class Planner(Observer):
+    """Publishes 2D skeletons and receives what the lift node makes of them."""
+
+    def __init__(self, outputs: tuple[str, ...] = ("skeletons_3d",)) -> None:
+        super().__init__("planner", "lift_node")
+        self.received: dict[str, list[Any]] = {name: [] for name in OUTPUTS}
+        self._skeletons: dict[str, Any] = {}
+        for topic in ("skeletons_2d", "other_skeletons"):
+            self._skeletons[topic] = self.node.create_publisher(Skeleton2DArray, topic, qos_profile_sensor_data)
+        self._info = self.node.create_publisher(CameraInfo, "camera_info", QoSProfile(depth=1))
+        for name in outputs:
+            self.node.create_subscription(OUTPUTS[name], name, self.received[name].append, QoSProfile(depth=50))
+
+    @property
+    def skeletons(self) -> list[Any]:
+        """All Skeleton3DArray received."""
+        return self.received["skeletons_3d"]
 
     def publish(self, message: Skeleton2DArray, topic: str = "skeletons_2d") -> None:
         """Publish skeletons."""
@@ -122,13 +189,6 @@ class Planner:
         """Publish the scene's CameraInfo until the node has it."""
         self.publish_camera()
         self.spin_until(lambda: self.values().get("camera") == "calibrated" or self.publish_camera())
-
-    def next_header(self) -> Header:
-        """Return a header with a stamp never used before."""
-        self._stamp += 1
-        header = Header(frame_id="camera")
-        header.stamp.sec = self._stamp
-        return header
 
     def answer(self, message: Skeleton2DArray, topic: str = "skeletons_2d") -> Skeleton3DArray:
         """Publish skeletons until they are answered (inputs are best effort), and return the answer."""
@@ -165,55 +225,9 @@ class Planner:
         ]
         return Skeleton2DArray(header=self.next_header(), image_width=1280, image_height=720, skeletons=people)
 
-    def values(self) -> dict[str, str]:
-        """Return the lift node's latest diagnostics."""
-        status = self.status()
-        return {v.key: v.value for v in status.values} if status else {}
 
-    def status(self) -> Any:
-        """Return the lift node's latest status; None before the first."""
-        found = [m.status[0] for m in self.diagnostics if m.status[0].name == "lift_node"]
-        return found[-1] if found else None
-
-    def count(self, kind: str) -> int:
-        """Return how often the node has met a kind of problem, by its latest diagnostics."""
-        return int(self.values().get(f"problem: {kind}", 0))
-
-
-class Operator(Planner):
+class Operator(Client, Planner):
     """A planner that also calls the lift node's services."""
-
-    def call(self, kind: Any, name: str, request: Any) -> Any:
-        """Call a service of the lift node and return the response."""
-        client = self.node.create_client(kind, f"/lift_node/{name}")
-        assert client.wait_for_service(timeout_sec=30.0)
-        future = client.call_async(request)
-        rclpy.spin_until_future_complete(self.node, future, timeout_sec=30.0)
-        assert future.done()
-        self.node.destroy_client(client)
-        return future.result()
-
-    def state(self) -> str:
-        """Return the label of the lifecycle state."""
-        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
-
-    def change(self, transition: int) -> bool:
-        """Ask for a transition; return whether it succeeded."""
-        request = ChangeState.Request(transition=Transition(id=transition))
-        return bool(self.call(ChangeState, "change_state", request).success)
-
-    def set(self, name: str, value: Any) -> Any:
-        """Set a parameter; return the result."""
-        kinds = {bool: "bool", int: "integer", float: "double", str: "string", list: "string_array"}
-        kind = kinds[type(value)]
-        message = ParameterValue(type=getattr(ParameterType, f"PARAMETER_{kind.upper()}"))
-        setattr(message, f"{kind}_value", value)
-        request = SetParameters.Request(parameters=[ParameterMessage(name=name, value=message)])
-        return self.call(SetParameters, "set_parameters", request).results[0]
-
-    def get(self, name: str) -> Any:
-        """Return a parameter's value message."""
-        return self.call(GetParameters, "get_parameters", GetParameters.Request(names=[name])).values[0]
 
 
 def positions(skeleton: Any) -> np.ndarray:

@@ -107,3 +107,17 @@ def test_what_is_no_trained_model_or_no_clips_of_subjects_is_refused_with_the_re
         result = RUNNER.invoke(app, ["calibrate", str(tmp_path / name), people, str(tmp_path / "out.safetensors")])
         assert result.exit_code == 1
         assert reason in result.output
+
+
+def test_detect_and_video_run_as_nodes_and_say_why_they_end() -> None:
+    reasons = {"video": ("source:=missing.mp4", "nothing at source"), "detect": ("detector:=orb", "one of hrnet")}
+    command = [sys.executable, "-m", "diffupose_ros.cli"]
+    nodes = {
+        name: subprocess.Popen([*command, name, "--ros-args", "-p", option], stderr=subprocess.PIPE, text=True)
+        for name, (option, _) in reasons.items()
+    }
+    for name, process in nodes.items():
+        errors = process.communicate(timeout=60)[1]
+        assert process.returncode == 1
+        assert reasons[name][1] in errors
+        assert "Traceback" not in errors

@@ -34,6 +34,7 @@ from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
+from vision_msgs.msg import BoundingBox2D, Detection2D, Detection2DArray, ObjectHypothesisWithPose
 from visualization_msgs.msg import Marker, MarkerArray
 
 CAMERA = CameraInfo(header=Header(frame_id="camera"), width=640, d=[0.1, 0.2], k=range(9))
@@ -42,6 +43,9 @@ EXAMPLES = [
     Image(height=1, width=3, data=b"abc"),
     DiagnosticArray(status=[DiagnosticStatus(level=DiagnosticStatus.WARN, values=[KeyValue(key="k")])]),
     MarkerArray(markers=[Marker(points=[Point(x=1.0), Point(y=-2.5)], text="é")]),
+    Detection2DArray(
+        detections=[Detection2D(id="1", bbox=BoundingBox2D(size_x=2.5), results=[ObjectHypothesisWithPose()])]
+    ),
     ParameterValue(bool_array_value=[True, False], byte_array_value=[b"a"], string_array_value=["a", ""]),
     Skeleton3DArray(skeletons=[Skeleton3D(joints=[Joint3D(covariance=range(9)) for _ in range(17)])]),
 ]

@@ -40,6 +40,22 @@ def replay(context: typer.Context) -> None:
     raise typer.Exit(main(context.args))
 
 
+@app.command(context_settings=ROS_ARGUMENTS)
+def detect(context: typer.Context) -> None:
+    """Run the detect node: images in, 2D skeletons out; takes what a ROS 2 node takes."""
+    from diffupose_ros.nodes.detect_node import main
+
+    raise typer.Exit(main(context.args))
+
+
+@app.command(context_settings=ROS_ARGUMENTS)
+def video(context: typer.Context) -> None:
+    """Run the video node: a file, a folder of images or a camera as image topic; takes what a ROS 2 node takes."""
+    from diffupose_ros.nodes.video_node import main
+
+    raise typer.Exit(main(context.args))
+
+
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for the bag, the pictures and the logs.")] = Path("demo_output"),

@@ -12,12 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a node takes in: the camera, and the newest people of each topic, checked; what was wrong is said."""
+"""What a node takes in: the camera, and people, checked; what was wrong is said."""
 
-import threading
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo
@@ -26,36 +24,6 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.conversions import camera_from_info, concatenate, skeleton_to_h36m, stamp_ns
 from diffupose_ros.skeleton import Skeletons2D
-
-
-class Mailbox:
-    """Holds the newest message of each topic until a worker takes them all."""
-
-    def __init__(self) -> None:
-        self._pending: dict[str, Any] = {}
-        self._changed = threading.Condition()
-        self.closed = False
-
-    def put(self, topic: str, message: Any) -> bool:
-        """Leave a message; return whether an older one of the topic, not yet taken, was dropped for it."""
-        with self._changed:
-            dropped = topic in self._pending
-            self._pending[topic] = message
-            self._changed.notify()
-            return dropped
-
-    def take(self) -> dict[str, Any]:
-        """Wait for messages and return the newest of each topic; nothing once closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._pending or self.closed)
-            taken, self._pending = self._pending, {}
-            return {} if self.closed else taken
-
-    def close(self) -> None:
-        """Let the worker go."""
-        with self._changed:
-            self.closed = True
-            self._changed.notify_all()
 
 
 @dataclass(frozen=True)

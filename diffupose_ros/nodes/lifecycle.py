@@ -14,21 +14,133 @@
 
 """What all lifecycle nodes of this package share."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
+from rclpy.qos import QoSProfile
+
+from diffupose_ros.nodes.diagnostics import Diagnostics
+from diffupose_ros.nodes.parameters import Parameters
+from diffupose_ros.nodes.qos import NEWEST, NEWEST_RELIABLE, publisher_events, subscription_events
+from diffupose_ros.nodes.worker import Worker
 
 
 class ManagedNode(LifecycleNode):
-    """A lifecycle node that starts by itself, and that no request for a transition can end.
+    """A lifecycle node that starts by itself, that tells why a transition failed, and that no request can end.
 
-    Subclasses have ``parameters`` with ``autostart``.
+    Subclasses make ``parameters`` (with ``autostart``) and ``diagnostics``, and say by ``_load``, ``_start`` and
+    ``_release`` what the transitions do.
+
+    Attributes:
+        parameters: by name, always the latest.
+        diagnostics: what has happened so far, published.
     """
+
+    parameters: Parameters
+    diagnostics: Diagnostics
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self._inputs: list[Any] = []  # subscriptions
+        self._outputs: dict[type, Any] = {}  # publisher of each message type
+        self._worker: Worker | None = None
+        self._failure = ""  # of the last transition
 
     def autostart(self) -> None:
         """Configure and activate if the parameter says so; stays unconfigured where that fails."""
         if self.parameters["autostart"] and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
+
+    # Transitions
+
+    def on_configure(self, state: State) -> TransitionCallbackReturn:
+        """Load the model, and create the publishers."""
+        return self._try("configure", self._load, self._release)
+
+    def on_activate(self, state: State) -> TransitionCallbackReturn:
+        """Start the worker, and subscribe."""
+        tried = self._try("activate", self._start, self._stop)
+        return super().on_activate(state) if tried == TransitionCallbackReturn.SUCCESS else tried
+
+    def on_deactivate(self, state: State) -> TransitionCallbackReturn:
+        """Stop the worker, and unsubscribe."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: State) -> TransitionCallbackReturn:
+        """Free the model and the publishers."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: State) -> TransitionCallbackReturn:
+        """Stop and free everything."""
+        self._stop()
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Stop the worker, then destroy the node."""
+        self._stop()
+        super().destroy_node()
+
+    def _load(self) -> None:
+        raise NotImplementedError
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def _stop(self) -> None:
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        if self._worker is not None:
+            self._worker.close()
+        self._worker = None
+
+    def _release(self) -> None:
+        for publisher in self._outputs.values():
+            self.destroy_lifecycle_publisher(publisher)
+        self._outputs = {}
+
+    def _try(self, transition: str, action: Callable[[], None], undo: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - rclpy would swallow it without a word
+            undo()
+            self._failure = f"cannot {transition}: {error}"
+            self.get_logger().error(self._failure)
+            return TransitionCallbackReturn.FAILURE
+        self._failure = ""
+        return TransitionCallbackReturn.SUCCESS
+
+    def _create_outputs(self, outputs: Mapping[type, tuple[str, QoSProfile]]) -> None:
+        for kind, (topic, qos) in outputs.items():
+            events = publisher_events(topic, self.diagnostics.problem)
+            self._outputs[kind] = self.create_lifecycle_publisher(kind, topic, qos, event_callbacks=events)
+
+    def _subscribe_large(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        """Subscribe to messages of many packets, the newest of them.
+
+        Of those a packet is lost now and then, which only a reliable subscription asks for again; a best-effort one of
+        a reliable publisher may fall silent for ever (Cyclone DDS). It becomes best effort where a publisher is.
+        """
+
+        def fall_back() -> None:
+            if subscription in self._inputs:
+                self._inputs.remove(subscription)
+                self.destroy_subscription(subscription)
+                self._inputs.append(self.create_subscription(kind, topic, callback, NEWEST))
+                self.get_logger().info(f"{topic} is best effort: images of which a part is lost are lost")
+
+        events = subscription_events(fall_back)
+        subscription = self.create_subscription(kind, topic, callback, NEWEST_RELIABLE, event_callbacks=events)
+        self._inputs.append(subscription)
+
+    def _silent(self, topics: list[str]) -> str:
+        """Return whom of the topics nobody publishes, as the end of a sentence; nothing where all have a publisher."""
+        silent = [name for name in map(self.resolve_topic_name, topics) if not self.count_publishers(name)]
+        return f": nobody publishes {', '.join(silent)}" if silent else ""
 
     def _LifecycleNodeMixin__change_state(self, transition_id: int) -> Any:  # noqa: N802
         # rclpy raises where the state has no such transition, and the node ends (ros2/rclpy#1209, mended in 2024).

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.lifecycle import State, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
@@ -33,7 +32,7 @@ from diffupose_ros.nodes.lifecycle import ManagedNode
 from diffupose_ros.nodes.lift_worker import LiftWorker
 from diffupose_ros.nodes.main import run
 from diffupose_ros.nodes.parameters import Parameter, Parameters
-from diffupose_ros.nodes.qos import NEWEST, OUTPUT, TF, publisher_events
+from diffupose_ros.nodes.qos import NEWEST, OUTPUT, TF
 
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
@@ -73,8 +72,6 @@ class LiftNode(ManagedNode):
     cleanup frees the model. Topics, messages and parameters: see README.md.
 
     Attributes:
-        parameters: by name, always the latest.
-        diagnostics: what has happened so far, published.
         view: the camera, or why there is none.
     """
 
@@ -83,83 +80,28 @@ class LiftNode(ManagedNode):
         self.parameters = Parameters(self, PARAMETERS)
         self.view: View = NO_VIEW
         self._lifter: Lifter | None = None
-        self._worker: LiftWorker | None = None
-        self._inputs: list[Any] = []
-        self._outputs: dict[type, Any] = {}
-        self._failure = ""
         self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._status)
 
     # Transitions
 
-    def on_configure(self, state: State) -> TransitionCallbackReturn:
-        """Load the model, run it once, and create the publishers."""
-        try:
-            self._lifter = Lifter.load(self.parameters["weights"], self.parameters["device"])
-            self._warm_up(self._lifter)
-            for kind, (topic, qos) in _OUTPUTS.items():
-                events = publisher_events(topic, self.diagnostics.problem)
-                self._outputs[kind] = self.create_lifecycle_publisher(kind, topic, qos, event_callbacks=events)
-        except Exception as error:  # noqa: BLE001 - rclpy would swallow it without a word
-            self._release()
-            return self._failed("configure", error)
-        config, self._failure = self._lifter.checkpoint.denoiser, ""
+    def _load(self) -> None:
+        self._lifter = Lifter.load(self.parameters["weights"], self.parameters["device"])
+        self._warm_up(self._lifter)
+        self._create_outputs(_OUTPUTS)
+        config = self._lifter.checkpoint.denoiser
         self.get_logger().info(
             f"model {self.parameters['weights']}: {config.variant}, d = {config.channels}, on {self._lifter.device}"
         )
-        return TransitionCallbackReturn.SUCCESS
 
-    def on_activate(self, state: State) -> TransitionCallbackReturn:
-        """Start the worker, and subscribe."""
+    def _start(self) -> None:
         assert self._lifter is not None
-        try:
-            self._worker = LiftWorker(self, self._lifter, self._outputs)
-            self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, NEWEST))
-            for topic in self.parameters["input_topics"]:
-                self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), NEWEST))
-        except Exception as error:  # noqa: BLE001 - as above
-            self._stop()
-            return self._failed("activate", error)
-        self._failure = ""
-        return super().on_activate(state)
-
-    def on_deactivate(self, state: State) -> TransitionCallbackReturn:
-        """Stop the worker, and unsubscribe."""
-        self._stop()
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: State) -> TransitionCallbackReturn:
-        """Free the model and the publishers."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_shutdown(self, state: State) -> TransitionCallbackReturn:
-        """Stop and free everything."""
-        self._stop()
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
-
-    def destroy_node(self) -> None:
-        """Stop the worker, then destroy the node."""
-        self._stop()
-        super().destroy_node()
-
-    def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        self._failure = f"cannot {transition}: {error}"
-        self.get_logger().error(self._failure)
-        return TransitionCallbackReturn.FAILURE
-
-    def _stop(self) -> None:
-        for subscription in self._inputs:
-            self.destroy_subscription(subscription)
-        self._inputs = []
-        if self._worker is not None:
-            self._worker.close()
-        self._worker = None
+        self._worker = LiftWorker(self, self._lifter, self._outputs)
+        self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, NEWEST))
+        for topic in self.parameters["input_topics"]:
+            self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), NEWEST))
 
     def _release(self) -> None:
-        for publisher in self._outputs.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs = {}
+        super()._release()
         if self._lifter is not None:
             self._lifter.close()
         self._lifter = None
@@ -206,9 +148,7 @@ class LiftNode(ManagedNode):
             return DiagnosticStatus.OK, "lifting; some messages dropped for newer ones"
         if recent["messages in"]:
             return DiagnosticStatus.OK, "lifting"
-        topics = [self.resolve_topic_name(topic) for topic in self.parameters["input_topics"]]
-        silent = [topic for topic in topics if not self.count_publishers(topic)]
-        return DiagnosticStatus.OK, "no input" + (f": nobody publishes {', '.join(silent)}" if silent else "")
+        return DiagnosticStatus.OK, "no input" + self._silent(self.parameters["input_topics"])
 
 
 def main(args: list[str] | None = None) -> int:

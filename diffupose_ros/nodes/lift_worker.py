@@ -14,27 +14,26 @@
 
 """The thread on which the lift node lifts: the executor never waits for the model."""
 
-import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from diffupose_ros.lifting import Interrupted, Lifted, Lifter
+from diffupose_ros.lifting import Lifted, Lifter
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.body_frames import body_frames
 from diffupose_ros.nodes.conversions import concatenate, hypotheses_message, skeletons_3d_message, stamp_ns
-from diffupose_ros.nodes.intake import Mailbox, People, read_people
+from diffupose_ros.nodes.intake import People, read_people
 from diffupose_ros.nodes.markers import MarkerBuilder
+from diffupose_ros.nodes.worker import Worker
 
 if TYPE_CHECKING:
     from diffupose_ros.nodes.lift_node import LiftNode
 
 
-class LiftWorker:
+class LiftWorker(Worker):
     """Lifts the newest messages of all topics in one batch, and publishes, until it is closed.
 
     Args:
@@ -44,36 +43,16 @@ class LiftWorker:
     """
 
     def __init__(self, node: "LiftNode", lifter: Lifter, outputs: dict[type, Any]) -> None:
-        self._node, self._lifter, self._outputs = node, lifter, outputs
-        self._parameters, self._diagnostics = node.parameters, node.diagnostics
+        self._lifter, self._outputs, self._parameters = lifter, outputs, node.parameters
         self._markers: dict[str, MarkerBuilder] = {}
-        self._mailbox = Mailbox()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-
-    def put(self, topic: str, message: Skeleton2DArray) -> None:
-        """Leave a message; an older one of the topic that still waits is dropped and counted."""
-        if self._mailbox.put(topic, message):
-            self._diagnostics.count("dropped (newest wins)")
+        super().__init__(node)  # at the end: the thread starts
 
     def close(self) -> None:
         """Stop, within one evaluation of the network, and take the drawn people back."""
-        self._mailbox.close()
-        self._thread.join()
+        super().close()
         if self._node.context.ok():
             for builder in self._markers.values():
                 self._outputs[MarkerArray].publish(builder.clear())
-
-    def _work(self) -> None:
-        while messages := self._mailbox.take():
-            try:
-                self._process(messages)
-            except Interrupted:
-                return
-            except Exception:  # noqa: BLE001 - whatever one message does, the next is answered
-                if not self._node.context.ok():
-                    return
-                self._diagnostics.problem("internal error", traceback.format_exc())
 
     def _process(self, messages: dict[str, Skeleton2DArray]) -> None:
         view = self._node.view

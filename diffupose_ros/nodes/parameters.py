@@ -33,6 +33,7 @@ class Parameter:
         choices: values allowed of a string.
         effect: when a change takes effect: on the next message (live), at the next activate or configure,
             or never (start): it is read-only then.
+        or_number: a whole number counts as the string of it, which is how YAML reads ``0``.
     """
 
     name: str
@@ -42,12 +43,16 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     effect: Literal["live", "activate", "configure", "start"] = "configure"
+    or_number: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
         """Return the descriptor that `ros2 param describe` shows."""
         effect = {"live": "live", "start": "read-only"}.get(self.effect, f"takes effect at {self.effect}")
         descriptor = ParameterDescriptor(
-            name=self.name, description=f"{self.description} ({effect})", read_only=self.effect == "start"
+            name=self.name,
+            description=f"{self.description} ({effect})",
+            read_only=self.effect == "start",
+            dynamic_typing=self.or_number,
         )
         if self.choices:
             descriptor.additional_constraints = "one of: " + ", ".join(self.choices)
@@ -61,6 +66,8 @@ class Parameter:
         """Return why ``value`` is refused, or nothing."""
         if self.low is not None and not self.low <= value <= self.high:
             return f"{self.name}: expected {self.low:g} to {self.high:g}, got {value:g}"
+        if self.or_number and (isinstance(value, bool) or not isinstance(value, str | int)):
+            return f"{self.name}: expected text or a whole number, got {value!r}"
         if self.choices and value not in self.choices:
             return f"{self.name}: expected one of {', '.join(self.choices)}, got {value!r}"
         if isinstance(self.default, list) and (not value or len(set(value)) < len(value)):
@@ -87,7 +94,8 @@ class Parameters:
         node.add_on_set_parameters_callback(self._check)
 
     def __getitem__(self, name: str) -> Any:
-        return self._node.get_parameter(name).value
+        value = self._node.get_parameter(name).value
+        return str(value) if self._table[name].or_number else value
 
     def _check(self, parameters: list[Any]) -> SetParametersResult:
         refusals = [

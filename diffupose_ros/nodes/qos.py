@@ -20,12 +20,13 @@ from typing import Any
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 
 try:
-    from rclpy.event_handler import PublisherEventCallbacks
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Of inputs: suits every publisher, reliable or not, latched or not."""
+NEWEST_RELIABLE = QoSProfile(depth=1)
 OUTPUT = QoSProfile(depth=5)
 TF = QoSProfile(depth=100)  # as tf2_ros' broadcasters
 TF_STATIC = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -40,3 +41,8 @@ def publisher_events(topic: str, problem: Callable[[str, str], None]) -> Publish
         problem("incompatible QoS", f"{detail}: give it durability volatile, no deadline, liveliness automatic")
 
     return PublisherEventCallbacks(incompatible_qos=report)
+
+
+def subscription_events(incompatible: Callable[[], None]) -> SubscriptionEventCallbacks:
+    """Return callbacks that tell of each publisher which cannot serve a subscription."""
+    return SubscriptionEventCallbacks(incompatible_qos=lambda _: incompatible())

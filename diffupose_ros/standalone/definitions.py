@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The message and service definitions: ROS 2 Jazzy's from rosbags, services and our own from text."""
+"""The message and service definitions: ROS 2 Jazzy's from rosbags, services, vision_msgs and our own from text."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from rosbags.typesys.stores import ros2_jazzy
 
 from diffupose_ros.resources import PACKAGE, resource_path
 from diffupose_ros.standalone.services import SERVICES
+from diffupose_ros.standalone.vision import MESSAGES
 
 PARTS = ("_Request", "_Response")  # of a service
 # Field defaults of the standard definitions; rosbags does not keep them.
@@ -60,9 +61,11 @@ class MessageStore(Typestore):
 
 @cache
 def typestore() -> MessageStore:
-    """Return the one typestore of this process, with our own msg/*.msg in it."""
+    """Return the one typestore of this process, with vision_msgs and our own msg/*.msg in it."""
     store = MessageStore(ros2_jazzy)
     types = own_types()
+    for name, text in MESSAGES.items():
+        types.update(get_types_from_msg(text, name))
     for name, text in SERVICES.items():
         types.update(_service_types(name, text))
     store.register(types)

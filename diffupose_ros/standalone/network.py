@@ -26,7 +26,8 @@ from cyclonedds.domain import Domain
 
 # Datagrams as large as loopback carries: an image is 15 packets instead of 700. Each announcement goes to
 # every port that a participant may have, so room for 60 of them, not for all 120. A writer whose reader was
-# killed must not hold up the exit.
+# killed must not hold up the exit. A full-HD image is 6 MB at once: the kernel gives as much of the receive buffer
+# as net.core.rmem_max allows.
 LOOPBACK = """<CycloneDDS><Domain id="any">
   <General>
     <Interfaces><NetworkInterface name="{interface}" multicast="false"/></Interfaces>
@@ -34,7 +35,10 @@ LOOPBACK = """<CycloneDDS><Domain id="any">
     <MaxMessageSize>65500B</MaxMessageSize><FragmentSize>60000B</FragmentSize>
   </General>
   <Discovery>{discovery}</Discovery>
-  <Internal><WriterLingerDuration>100ms</WriterLingerDuration></Internal>
+  <Internal>
+    <WriterLingerDuration>100ms</WriterLingerDuration>
+    <SocketReceiveBufferSize max="16MiB"/>
+  </Internal>
 </Domain></CycloneDDS>"""
 LOCALHOST = (
     "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>60</MaxAutoParticipantIndex>"

@@ -1,0 +1,197 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Where the video node's images come from: a file, a folder, a camera. Knows no messages."""
+
+import math
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+FOLDER_RATE = 10.0
+"""Images per second of a folder, unless the user says another."""
+IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+_FALLBACK_RATE = 30.0  # of a file that does not tell its own
+_MAX_RATE = 1000.0  # what a file says above that is no rate
+
+
+class Source(Protocol):
+    """Images one after the other.
+
+    Attributes:
+        rate: images per second of its own; None of a camera, which has its own clock.
+    """
+
+    rate: float | None
+
+    def read(self, skip: int = 0) -> Pixels | None:
+        """Return the image (H, W, 3) after ``skip`` others, uint8 BGR; None at the end.
+
+        Raises:
+            ValueError: this one cannot be read; the next may be.
+        """
+        ...
+
+    def rewind(self) -> None:
+        """Start again."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file or the camera."""
+        ...
+
+
+def open_source(source: str, start_at: float = 0.0, rate: float = 0.0) -> Source:
+    """Return the images of a video file, a folder of images, or a camera (its number or its device).
+
+    Args:
+        source: path, or number.
+        start_at: seconds of a file or folder that are left out; so are they when it starts again.
+        rate: images per second of a folder; 0: ``FOLDER_RATE``.
+
+    Raises:
+        ValueError: there is nothing there, or nothing that can be read; says what was expected.
+    """
+    path = Path(source).expanduser()
+    if source.isdecimal() or path.is_char_device():
+        return Camera(source)
+    if source and path.is_dir():
+        return Folder(path, start_at, rate or FOLDER_RATE)
+    if path.is_file():
+        return VideoFile(path, start_at)
+    raise ValueError(
+        f"nothing at source {source!r}: expected a video file, a folder of images, or the number of a camera"
+    )
+
+
+class VideoFile:
+    """A video file.
+
+    Attributes:
+        rate: images per second, as the file says.
+    """
+
+    def __init__(self, path: Path, start_at: float) -> None:
+        self._path, self._start = path, start_at
+        self._capture = cv2.VideoCapture(str(path))
+        if not self._capture.isOpened():
+            raise ValueError(f"{path} is no video that OpenCV can read")
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate: float | None = rate if math.isfinite(rate) and 0 < rate < _MAX_RATE else _FALLBACK_RATE
+        seconds = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / self.rate
+        if 0 < seconds <= start_at:
+            raise ValueError(f"start_at is {start_at:g} s, but {path} lasts {seconds:.1f} s")
+        self._seek()
+
+    def read(self, skip: int = 0) -> Pixels | None:
+        """Return the next image; None at the end, which is also where a damaged file breaks off."""
+        for _ in range(skip):
+            self._capture.grab()
+        there, image = self._capture.read()
+        return np.asarray(image, np.uint8) if there else None
+
+    def rewind(self) -> None:
+        """Start again; the file is opened anew, since not every format can go back."""
+        self._capture.open(str(self._path))
+        self._seek()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._capture.release()
+
+    def _seek(self) -> None:
+        if self._start:
+            self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * self._start)
+
+
+class Folder:
+    """The images in a folder, by name.
+
+    Attributes:
+        rate: images per second, as it was told.
+    """
+
+    def __init__(self, path: Path, start_at: float, rate: float) -> None:
+        self._files = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES and file.is_file())
+        if not self._files:
+            raise ValueError(f"no images in {path}: expected files with one of the endings {', '.join(IMAGES)}")
+        self.rate: float | None = rate
+        self._start = round(start_at * rate)
+        if self._start >= len(self._files):
+            raise ValueError(f"start_at is {start_at:g} s, but {path} lasts {len(self._files) / rate:.1f} s")
+        self._next = self._start
+
+    def read(self, skip: int = 0) -> Pixels | None:
+        """Return the next image.
+
+        Raises:
+            ValueError: the file is no image, or broken; says which.
+        """
+        index = self._next + skip
+        self._next = index + 1
+        if index >= len(self._files):
+            return None
+        try:
+            image = cv2.imread(str(self._files[index]), cv2.IMREAD_COLOR)
+        except cv2.error as error:  # too large, for instance
+            raise ValueError(f"{self._files[index]}: {error}") from error
+        if image is None:
+            raise ValueError(f"{self._files[index]} is no image that OpenCV can read")
+        return np.asarray(image, np.uint8)
+
+    def rewind(self) -> None:
+        """Start again."""
+        self._next = self._start
+
+    def close(self) -> None:
+        """Do nothing: no file is held."""
+
+
+class Camera:
+    """A camera of this machine."""
+
+    rate: float | None = None
+
+    def __init__(self, device: str) -> None:
+        self._device: int | str = int(device) if device.isdecimal() else device
+        self._capture = cv2.VideoCapture(self._device)
+        if not self._capture.isOpened():
+            raise ValueError(f"camera {device} cannot be opened: is it there, is it used by another, may you use it?")
+
+    def read(self, skip: int = 0) -> Pixels | None:
+        """Wait for the next image; it is tried to open the camera again when it gives none.
+
+        Raises:
+            ValueError: it gave none.
+        """
+        there, image = self._capture.read()
+        if not there:
+            self._capture.release()
+            self._capture.open(self._device)
+            raise ValueError(f"camera {self._device} gives no images")
+        return np.asarray(image, np.uint8)
+
+    def rewind(self) -> None:
+        """Do nothing: a camera has no beginning."""
+
+    def close(self) -> None:
+        """Let go of the camera."""
+        self._capture.release()
