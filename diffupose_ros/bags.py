@@ -27,7 +27,7 @@ from rosbags.typesys.store import Typestore
 
 from diffupose_ros.standalone.definitions import own_types
 
-BAG_VERSION = 8  # of the metadata; the newest that Humble reads too
+BAG_VERSION: Literal[8] = 8  # of the metadata; the newest that Humble reads too
 Storage = Literal["mcap", "sqlite3"]
 
 
