@@ -43,7 +43,7 @@ class Picture:
     def __init__(self, camera: Camera) -> None:
         height = int(np.clip(camera.height, *HEIGHTS)) & ~1
         self._camera, self._scale = camera, height / camera.height
-        self._image_size = max(2, round(camera.width * self._scale) & ~1), height
+        self._image_size = 2 * max(1, round(camera.width * self._scale / 2)), height
         self.size = self._image_size[0] + height, height
         self._scene = SceneView(height, height, camera)
         self._colours: dict[str, Colour] = {}
