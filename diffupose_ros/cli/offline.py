@@ -42,6 +42,13 @@ class DetectorName(str, Enum):
     onnx = "onnx"
 
 
+class FinderName(str, Enum):
+    """Where detectors look for people, by name."""
+
+    hog = "hog"
+    whole_image = "whole_image"
+
+
 class StorageName(str, Enum):
     """Formats of bags."""
 
@@ -128,6 +135,7 @@ def run(
     video: Annotated[Path, typer.Argument(help="A video file, or a directory of images.")],
     detector: Annotated[DetectorName, typer.Option(help="Finds the 2D skeletons.")] = DetectorName.hrnet,
     weights: Annotated[str, typer.Option(help="Of the detector: name or path; none: its usual ones.")] = "",
+    finder: Annotated[FinderName, typer.Option(help="Finds people; whole_image: one who fills it.")] = FinderName.hog,
     calibration: Annotated[Path | None, typer.Option(help="Of the camera: YAML as camera_calibration writes.")] = None,
     hfov: Annotated[
         float | None, typer.Option(min=5, max=170, help="Horizontal field of view in degrees, where not calibrated.")
@@ -155,7 +163,7 @@ def run(
         from diffupose_ros.detection.pipeline import load_pipeline
 
         with console.status("loading the models"):
-            pipeline = load_pipeline(detector.value, weights, device)
+            pipeline = load_pipeline(detector.value, weights, device, finder.value)
             model = Lifter.load(lifter, device)
         summary = run_video(frames, camera, pipeline, model, folder, Settings(hypotheses, steps), console)
     except BAD_INPUT as error:
@@ -188,7 +196,5 @@ def _camera(calibration: Path | None, hfov: float | None, width: int, height: in
     if hfov is None:
         across_longer = math.tan(math.radians(GUESSED_FIELD_OF_VIEW) / 2) * width / max(width, height)
         hfov = math.degrees(2 * math.atan(across_longer))
-        typer.echo(
-            f"no --calibration: guessed a horizontal field of view of {hfov:.0f} degrees; see --hfov", err=True
-        )
+        typer.echo(f"no --calibration: guessed a horizontal field of view of {hfov:.0f} degrees; see --hfov", err=True)
     return Camera.from_fov(math.radians(hfov), width, height)
