@@ -25,12 +25,13 @@ from diffupose_ros.offline.strokes import Colour, Image, bgr, blend, dot, line, 
 from diffupose_ros.skeleton import BONES, Status
 
 LEGEND = (
-    ("broad: 2D, detected", None),
-    ("thin: 3D, reprojected", None),
-    ("joint measured (filled), derived (white)", None),
-    ("not seen: placed by the model", UNSEEN),
+    ("broad: 2D, detected", PAPER),
+    ("thin: 3D, reprojected", PAPER),
+    ("joint measured (filled), derived (white)", PAPER),
+    ("not seen: placed by the model", "#ff8a50"),  # UNSEEN, brighter for the dark band
 )
 _WHITE, _DARK, _UNSEEN = bgr(PAPER), bgr(TEXT), bgr(UNSEEN)
+_BROAD = 9  # px
 _LABEL_GAP = 14  # px above the highest joint
 
 
@@ -51,13 +52,14 @@ def draw_people(
     for index in people.valid():
         colour, joints, status = colours[people.ids[index]], projected[index], people.lifted.status[index]
         hidden = status == Status.MISSING
+        radius = float(np.clip(np.ptp(joints[:, 1]) / 100, 2, 4))
         for width, dark in ((4, True), (2, False)):
             for parent, child in BONES:
                 ink = _UNSEEN if hidden[child] else _WHITE
                 line(image, joints[[parent, child]], _DARK if dark else ink, width)
         for joint, kind in zip(joints, status, strict=True):
             fill = {Status.MEASURED: colour, Status.DERIVED: _WHITE, Status.MISSING: _UNSEEN}[Status(kind)]
-            dot(image, joint, 3.5, fill, _DARK if kind == Status.DERIVED else _WHITE)
+            dot(image, joint, radius, fill, _DARK if kind == Status.DERIVED else _WHITE)
     _draw_names(image, scale, people, projected, colours)
 
 
@@ -75,7 +77,7 @@ def draw_legend(image: Image) -> None:
     blend(band, np.zeros_like(band), 0.55)
     for text, colour, x, line_number in places:
         y = image.shape[0] - 10 - 20 * (row - line_number)
-        words(image, text, (x, y), _WHITE if colour is None else bgr("#ff8a50"), size)
+        words(image, text, (x, y), bgr(colour), size)
 
 
 def _draw_detections(image: Image, scale: float, people: LiftedPeople, colours: Mapping[str, Colour]) -> None:
@@ -85,9 +87,9 @@ def _draw_detections(image: Image, scale: float, people: LiftedPeople, colours: 
     for name, keypoints, known in zip(people.ids, found.keypoints * scale, seen, strict=True):
         for a, b in bones_2d(found.layout):
             if known[a] and known[b]:
-                line(layer, keypoints[[a, b]], colours[name], 9)
+                line(layer, keypoints[[a, b]], colours[name], _BROAD)
         for joint in keypoints[known]:
-            dot(layer, joint, 6, colours[name])
+            dot(layer, joint, 0.6 * _BROAD, colours[name])
     blend(image, layer, 0.65)
 
 

@@ -29,7 +29,7 @@ from diffupose_ros.skeleton import BONES, Status
 
 FloatArray = npt.NDArray[np.floating]
 
-AZIMUTH, ELEVATION = np.radians(25), np.radians(18)
+AZIMUTH, ELEVATION = np.radians(14), np.radians(18)
 FURTHEST = 15.0  # m; who is placed further away is not drawn
 _MAP_PART = 0.36  # of the height
 _MARGIN = 34  # px
@@ -112,7 +112,7 @@ class SceneView:
         low, high = self._low, self._high
         corners = np.array([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
         height, width = image.shape[:2]
-        plane = Plane.fit(corners @ projection.T, _MARGIN, 2 * _MARGIN, width - 2 * _MARGIN, height - 3 * _MARGIN)
+        plane = Plane.fit(corners @ projection.T, 2 * _MARGIN, 2 * _MARGIN, width - 3 * _MARGIN, height - 3 * _MARGIN)
 
         def flat(points: FloatArray) -> FloatArray:
             return plane(points @ projection.T)
