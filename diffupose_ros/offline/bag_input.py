@@ -83,9 +83,9 @@ class BagInput:
         The camera is what the latest CameraInfo said; before there was one, what the first one says.
 
         Raises:
-            ValueError: skeletons in a frame that is none of several cameras'.
+            ValueError: skeletons in a frame that is none of several cameras', or a damaged bag.
         """
-        for connection, received, data in self._reader.messages([*self._skeletons, *self._cameras]):
+        for connection, received, data in self._messages([*self._skeletons, *self._cameras]):
             topic = connection.topic
             if connection.msgtype == CAMERA:
                 self._views[topic] = self._read(data, self._views[topic])
@@ -102,8 +102,14 @@ class BagInput:
             raise ValueError(f"the bag was recorded with another version of {kind} than this package's")
         return found
 
+    def _messages(self, connections: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
+        try:
+            yield from self._reader.messages(connections)
+        except Exception as error:  # noqa: BLE001 - each storage raises other kinds
+            raise ValueError(f"the bag is damaged; try `mcap recover`. Reading it failed with: {error}") from None
+
     def _first(self, connection: Connection) -> View:
-        _, _, data = next(self._reader.messages([connection]))
+        _, _, data = next(self._messages([connection]))
         return self._read(data, NO_VIEW)
 
     def _read(self, data: bytes, previous: View) -> View:
@@ -138,7 +144,8 @@ def open_bag(path: Path, rectified: bool) -> Iterator[BagInput]:
     try:
         reader.open()
     except Exception as error:  # noqa: BLE001 - each storage raises other kinds
-        raise ValueError(f"{path} cannot be read as a bag: {error}") from None
+        hint = "is it one, and was it finished? Else try `mcap recover`, or `ros2 bag reindex`"
+        raise ValueError(f"{path} cannot be read as a bag: {error} ({hint})") from None
     try:
         yield BagInput(reader, rectified)
     finally:

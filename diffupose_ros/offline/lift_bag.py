@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from diffupose_ros.bags import BagRecorder, Storage
-from diffupose_ros.lifting import Lifted, Lifter
+from diffupose_ros.lifting import Interrupted, Lifted, Lifter
 from diffupose_ros.lifting.lifter import MAX_BATCH
 from diffupose_ros.nodes.conversions import concatenate, hypotheses_message, skeletons_3d_message
 from diffupose_ros.nodes.intake import People, View, read_people
@@ -181,6 +181,8 @@ def lift_bag(
             task = progress.add_task("messages", total=skeletons.count)
             batches = Batches(lifter, settings, bag, topics, interrupted)
             for seen in skeletons:
+                if interrupted():  # the lifter, which asks too, has nothing to do where there are no people
+                    raise Interrupted
                 batches.add(seen)
                 progress.update(task, completed=batches.messages)
             batches.flush()

@@ -53,10 +53,11 @@ class Picture:
         for name in people.ids:
             self._colours.setdefault(name, bgr(PEOPLE[len(self._colours) % len(PEOPLE)]))
         shrinks = self._scale < 1
-        left = cv2.resize(image, self._image_size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        left = np.asarray(cv2.resize(image, self._image_size, interpolation=method), np.uint8)
         draw_people(left, self._scale, people, self._camera, self._colours)
         draw_legend(left)
         band = left[:28, :110]
         blend(band, np.zeros_like(band), 0.55)
         words(left, f"{time:7.2f} s", (10, 20), (255, 255, 255))
-        return np.hstack([left, self._scene.draw(people, self._colours)])
+        return np.asarray(np.hstack([left, self._scene.draw(people, self._colours)]), np.uint8)
