@@ -22,11 +22,11 @@ import pytest
 from PIL import Image
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.demo import view
 from diffupose_ros.demo.arrays import Detection, Estimate
-from diffupose_ros.demo.panels import UNSEEN, bones_2d, person_colours
 from diffupose_ros.demo.pictures import animation, choose_clip, choose_moments, contact_sheet, hidden_limbs
 from diffupose_ros.demo.recording import Frame, Recording
+from diffupose_ros.drawing import view
+from diffupose_ros.drawing.style import UNSEEN, bones_2d, person_colours
 from diffupose_ros.resources import resource_path
 from diffupose_ros.simulation import Scene, SimulatedDetector
 from diffupose_ros.skeleton import LAYOUTS

@@ -24,7 +24,8 @@ from rclpy.serialization import serialize_message
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CameraInfo
 
-from diffupose_ros.demo.recording import BagRecorder, read_recording
+from diffupose_ros.bags import BagRecorder
+from diffupose_ros.demo.recording import read_recording
 
 NAN = float("nan")
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Commands that run nodes."""
+"""Commands that run nodes; `lift`, which lifts bags too, is in offline.py."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,14 +22,6 @@ import typer
 from diffupose_ros.cli.app import app
 
 ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-
-@app.command(context_settings=ROS_ARGUMENTS)
-def lift(context: typer.Context) -> None:
-    """Run the lift node; takes what a ROS 2 node takes: --ros-args -p NAME:=VALUE -r FROM:=TO ..."""
-    from diffupose_ros.nodes.lift_node import main
-
-    raise typer.Exit(main(context.args))
 
 
 @app.command(context_settings=ROS_ARGUMENTS)

@@ -30,9 +30,9 @@ from rich.live import Live
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
+from diffupose_ros.bags import BagRecorder
 from diffupose_ros.demo.arrays import estimates
 from diffupose_ros.demo.display import line, table
-from diffupose_ros.demo.recording import BagRecorder
 from diffupose_ros.demo.statistics import Statistics, Summary
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.conversions import stamp_ns

@@ -23,40 +23,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
-from diffupose_ros.demo import view
 from diffupose_ros.demo.arrays import Estimate
 from diffupose_ros.demo.recording import Frame, Recording
+from diffupose_ros.drawing import view
+from diffupose_ros.drawing.style import FAINT, PAPER, RULE, TEXT, TRUTH, UNSEEN, bones_2d, person_colours
 from diffupose_ros.skeleton import BONES, LAYOUTS, Status
 
 FloatArray = npt.NDArray[np.floating]
 
-PEOPLE = ("#2563eb", "#0f9d76", "#9333ea", "#0891b2", "#a16207", "#475569", "#4d7c0f", "#7e22ce")
-UNSEEN = "#f0540c"
-TRUTH = "#16181d"
-PAPER, RULE, TEXT, FAINT = "#ffffff", "#dfe3ea", "#20242c", "#687080"
 _ANKLES, _SOLE = (3, 6), 0.09  # an ankle joint's height above the floor, m
-
-_BONES_2D = (
-    ("right_hip", "right_knee"), ("right_knee", "right_ankle"), ("left_hip", "left_knee"),
-    ("left_knee", "left_ankle"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
-    ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
-    ("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"),
-    ("left_shoulder", "left_hip"), ("right_shoulder", "right_hip"),
-    ("left_ankle", "left_big_toe"), ("right_ankle", "right_big_toe"),
-    ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear"),
-    ("thorax", "neck"), ("neck", "head"), ("thorax", "nose"),
-)  # fmt: skip
-
-
-def person_colours(people: list[str]) -> dict[str, str]:
-    """Return a colour for each id."""
-    return {person: PEOPLE[index % len(PEOPLE)] for index, person in enumerate(people)}
-
-
-def bones_2d(layout: str) -> list[tuple[int, int]]:
-    """Return pairs of joint indices to draw lines between."""
-    names = LAYOUTS[layout]
-    return [(names.index(a), names.index(b)) for a, b in _BONES_2D if a in names and b in names]
 
 
 @dataclass(frozen=True)

@@ -24,19 +24,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
-from diffupose_ros.demo.panels import (
-    FAINT,
-    PAPER,
-    TEXT,
-    TRUTH,
-    UNSEEN,
-    ImagePanel,
-    LineUpPanel,
-    MapPanel,
-    ObliquePanel,
-    Scene,
-)
+from diffupose_ros.demo.panels import ImagePanel, LineUpPanel, MapPanel, ObliquePanel, Scene
 from diffupose_ros.demo.recording import Frame, Recording
+from diffupose_ros.drawing.style import FAINT, PAPER, TEXT, TRUTH, UNSEEN
 from diffupose_ros.skeleton import H36M17, Status
 
 Progress = Callable[[int, int], None]

@@ -12,99 +12,29 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A run on disk: an MCAP bag that ``ros2 bag`` plays, and its reader for the pictures."""
+"""A run on disk, read for the pictures."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from rosbags.highlevel import AnyReader
-from rosbags.interfaces import Connection
-from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
-from rosbags.typesys.store import Typestore
 
+from diffupose_ros.bags import typestore
 from diffupose_ros.camera import Camera
 from diffupose_ros.demo.arrays import Detection, Estimate, detections, estimates
 from diffupose_ros.nodes.conversions import camera_from_info, stamp_ns
-from diffupose_ros.standalone.definitions import own_types
 
 FloatArray = npt.NDArray[np.floating]
 
-BAG_VERSION = 8  # of the metadata; the newest that Humble reads too
 CONVERTERS = {
     "skeletons_2d": detections,
     "skeletons_3d": estimates,
     "ground_truth": lambda message: {name: e.mean for name, e in estimates(message).items()},
 }
-
-
-@cache
-def typestore() -> Typestore:
-    """Return the definitions of ROS 2 Jazzy and our own."""
-    store = get_typestore(Stores.ROS2_JAZZY)
-    store.register(own_types())
-    return store
-
-
-class BagRecorder:
-    """Writes serialized messages into an MCAP rosbag2 folder; definitions and type hashes inside.
-
-    >>> with BagRecorder(folder) as recorder:
-    ...     recorder.write("/skeletons_2d", "diffupose_ros/msg/Skeleton2DArray", cdr, received_ns)
-
-    Args:
-        path: folder to make. An earlier bag there is replaced.
-
-    Raises:
-        FileExistsError: there is something at ``path`` that is not a bag.
-    """
-
-    def __init__(self, path: Path) -> None:
-        _remove_bag(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._writer = Writer(path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
-        self._writer.open()
-        self._connections: dict[str, Connection] = {}
-
-    def declare(self, topic: str, type_name: str) -> None:
-        """Prepare a topic; its definitions take a while, which a first ``write`` would have to wait for."""
-        self._connections[topic] = self._writer.add_connection(topic, type_name, typestore=typestore())
-
-    def write(self, topic: str, type_name: str, data: bytes, received: int) -> None:
-        """Append one message.
-
-        Args:
-            topic: with a leading slash.
-            type_name: such as ``sensor_msgs/msg/CameraInfo``.
-            data: CDR.
-            received: nanoseconds since the epoch.
-        """
-        if topic not in self._connections:
-            self.declare(topic, type_name)
-        self._writer.write(self._connections[topic], received, data)
-
-    def close(self) -> None:
-        """Write the index and ``metadata.yaml``; harmless when done before."""
-        if self._writer.storage is not None:
-            if not any(self._writer.counts.values()):
-                self._writer.min_timestamp = 0
-            self._writer.close()
-
-    def __enter__(self) -> "BagRecorder":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True)
@@ -194,12 +124,3 @@ def _camera(message: Any) -> Camera | None:
         return camera_from_info(message)
     except ValueError:
         return None
-
-
-def _remove_bag(path: Path) -> None:
-    if not path.exists():
-        return
-    strangers = [p for p in path.iterdir() if p.suffix != ".mcap" and p.name != "metadata.yaml"]
-    if strangers:
-        raise FileExistsError(f"{path} is not replaced: {strangers[0].name} in it is not part of a bag")
-    shutil.rmtree(path)

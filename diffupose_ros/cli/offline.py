@@ -1,0 +1,200 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Commands without topics: on videos and on bags. `lift` also runs the lift node, as it takes a node's arguments."""
+
+import math
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperCommand
+
+from diffupose_ros.cli.app import app, fail
+
+if TYPE_CHECKING:
+    from diffupose_ros.camera import Camera
+
+INTERRUPTED = 130
+GUESSED_FIELD_OF_VIEW = 60.0
+"""Degrees across the longer side of the image: between webcams (60 to 78) and telephones (60 to 70 in video)."""
+NODE = "diffupose_ros.node"  # key of context.meta
+BAD_INPUT = (OSError, ValueError, ImportError, RuntimeError)
+
+
+class DetectorName(str, Enum):
+    """Detectors by name."""
+
+    hrnet = "hrnet"
+    mediapipe = "mediapipe"
+    onnx = "onnx"
+
+
+class FinderName(str, Enum):
+    """Where detectors look for people, by name."""
+
+    hog = "hog"
+    whole_image = "whole_image"
+
+
+class StorageName(str, Enum):
+    """Formats of bags."""
+
+    mcap = "mcap"
+    sqlite3 = "sqlite3"
+
+
+class NodeOrBags(TyperCommand):
+    """A command that leaves all its arguments to a ROS 2 node where there are none, or --ros-args is among them."""
+
+    def parse_args(self, context: typer.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, or put them aside in ``context.args``."""
+        if args and "--ros-args" not in args:
+            return super().parse_args(context, args)
+        for_node = list(args)
+        super().parse_args(context, [])
+        context.args, context.meta[NODE] = for_node, True
+        return for_node
+
+
+Weights = Annotated[str, typer.Option(help="Of the lifter: shipped name, or path of .safetensors, .pt or .pth.")]
+Device = Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")]
+Hypotheses = Annotated[int, typer.Option(min=1, max=200, help="Poses sampled for each person.")]
+Steps = Annotated[int, typer.Option(min=1, max=100, help="DDIM steps.")]
+
+
+@app.command(cls=NodeOrBags)
+def lift(
+    context: typer.Context,
+    bag_in: Annotated[
+        Path | None, typer.Argument(help="Bag with Skeleton2DArray and CameraInfo: MCAP or sqlite3.")
+    ] = None,
+    bag_out: Annotated[Path | None, typer.Argument(help="Bag to make, with skeletons_3d.")] = None,
+    weights: Weights = "default",
+    hypotheses: Hypotheses = 10,
+    steps: Steps = 5,
+    device: Device = "auto",
+    storage: Annotated[StorageName, typer.Option(help="Format of BAG_OUT.")] = StorageName.mcap,
+    with_hypotheses: Annotated[bool, typer.Option("--with-hypotheses", help="Record the sampled poses too.")] = False,
+    rectified: Annotated[bool, typer.Option("--rectified", help="Skeletons are of the rectified image.")] = False,
+) -> None:
+    """Lift a bag of 2D skeletons, every message, as fast as the machine can; or run the lift node.
+
+    The node runs where no bags are given; it takes what a ROS 2 node takes:
+    diffupose lift --ros-args -p NAME:=VALUE -r FROM:=TO ...
+    """
+    if NODE in context.meta:
+        from diffupose_ros.nodes.lift_node import main
+
+        raise typer.Exit(main(context.args))
+    if bag_in is None or bag_out is None:
+        raise typer.BadParameter("expected BAG_IN and BAG_OUT, or --ros-args for the lift node")
+    from rich.console import Console
+
+    from diffupose_ros.lifting import Interrupted, Lifter
+    from diffupose_ros.offline.lift_bag import lift_bag
+    from diffupose_ros.offline.settings import Settings
+
+    console = Console()
+    try:
+        report = lift_bag(
+            bag_in,
+            bag_out,
+            Lifter.load(weights, device),
+            Settings(hypotheses, steps),
+            console,
+            storage.value,
+            with_hypotheses,
+            rectified,
+        )
+    except Interrupted:
+        typer.echo(f"interrupted: {bag_out} was not written", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    except BAD_INPUT as error:
+        fail(error)
+    for kind, count in report.problems.items():
+        typer.echo(f"{kind}: {count}", err=True)
+    rate = report.messages / report.seconds
+    typer.echo(f"{bag_out}: {report.people} poses in {report.messages} messages, {rate:.0f} messages/s")
+
+
+@app.command()
+def run(
+    video: Annotated[Path, typer.Argument(help="A video file, or a directory of images.")],
+    detector: Annotated[DetectorName, typer.Option(help="Finds the 2D skeletons.")] = DetectorName.hrnet,
+    weights: Annotated[str, typer.Option(help="Of the detector: name or path; none: its usual ones.")] = "",
+    finder: Annotated[FinderName, typer.Option(help="Finds people; whole_image: one who fills it.")] = FinderName.hog,
+    calibration: Annotated[Path | None, typer.Option(help="Of the camera: YAML as camera_calibration writes.")] = None,
+    hfov: Annotated[
+        float | None, typer.Option(min=5, max=170, help="Horizontal field of view in degrees, where not calibrated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for what comes of it; none: VIDEO_3d.")] = None,
+    hypotheses: Hypotheses = 10,
+    steps: Steps = 5,
+    lifter: Weights = "default",
+    device: Device = "auto",
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Images per second, of a directory.")] = 10.0,
+) -> None:
+    """Find the people in a video and lift them to 3D: an overlay video, a bag and figures."""
+    from rich.console import Console
+
+    from diffupose_ros.lifting import Lifter
+    from diffupose_ros.offline.run import run_video
+    from diffupose_ros.offline.settings import Settings
+    from diffupose_ros.offline.video import Video
+
+    folder = out or Path(f"{video.absolute().stem}_3d")
+    console = Console()
+    try:
+        frames = Video(video, rate)
+        camera = _camera(calibration, hfov, frames.width, frames.height)
+        from diffupose_ros.detection.pipeline import load_pipeline
+
+        with console.status("loading the models"):
+            pipeline = load_pipeline(detector.value, weights, device, finder.value)
+            model = Lifter.load(lifter, device)
+        summary = run_video(frames, camera, pipeline, model, folder, Settings(hypotheses, steps), console)
+    except BAD_INPUT as error:
+        fail(error)
+    for kind, count in summary.problems.items():
+        typer.echo(f"{kind}: {count}", err=True)
+    typer.echo(
+        f"{folder}: {summary.people} people, {summary.poses} poses in {summary.frames} frames, "
+        f"{summary.frames_per_second.get('all', 0):.1f} frames/s"
+    )
+    if summary.interrupted:
+        typer.echo("interrupted: that is as far as it got", err=True)
+        raise typer.Exit(INTERRUPTED)
+
+
+def _camera(calibration: Path | None, hfov: float | None, width: int, height: int) -> "Camera":
+    """Return the camera of a file, of a field of view in degrees, or a guess, which is said."""
+    from diffupose_ros.camera import Camera
+
+    if calibration is not None and hfov is not None:
+        raise ValueError("--calibration and --hfov say the same: give one of them")
+    if calibration is not None:
+        from diffupose_ros.calibration import read_calibration
+
+        camera = read_calibration(calibration).camera
+        if (camera.width, camera.height) != (width, height):
+            size = f"{camera.width}x{camera.height}, but the images are {width}x{height}"
+            raise ValueError(f"{calibration} is of {size}: calibrate at this size, or give --hfov")
+        return camera
+    if hfov is None:
+        across_longer = math.tan(math.radians(GUESSED_FIELD_OF_VIEW) / 2) * width / max(width, height)
+        hfov = math.degrees(2 * math.atan(across_longer))
+        typer.echo(f"no --calibration: guessed a horizontal field of view of {hfov:.0f} degrees; see --hfov", err=True)
+    return Camera.from_fov(math.radians(hfov), width, height)

@@ -1,0 +1,36 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How people are lifted; the defaults are the lift node's."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of the lifter.
+
+    Attributes:
+        hypotheses: poses sampled for each person.
+        steps: DDIM steps.
+        min_score: joints with a lower score count as not seen.
+        flip: average each evaluation of the network with that of the mirror image.
+        seed: of the sampling, the same for each frame: poses do not flicker.
+    """
+
+    hypotheses: int = 10
+    steps: int = 5
+    min_score: float = 0.1
+    flip: bool = True
+    seed: int = 0
