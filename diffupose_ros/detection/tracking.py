@@ -80,17 +80,17 @@ class Skeletons:
         return _SIZE * np.maximum(np.hypot(boxes[:, 2], boxes[:, 3]), 1)
 
 
-def oks(a: Skeletons, b: Skeletons, sigmas: FloatArray, spread: FloatArray | float = 0.0) -> FloatArray:
+def oks(a: Skeletons, b: Skeletons, sigmas: FloatArray, spread: FloatArray | None = None) -> FloatArray:
     """Return the object keypoint similarities (P, Q), from 0 to 1, over the joints that both of a pair have.
 
     Args:
         a: P people.
         b: Q people.
         sigmas: (J,), see ``oks_sigmas``.
-        spread: (P,) further standard deviation of ``a``'s joints, as a part of the size.
+        spread: (P, J) further standard deviation of ``a``'s joints, as a part of the size.
     """
     size = np.maximum(a.size[:, None], b.size[None])  # the one of whom more is seen
-    variance = (2 * sigmas) ** 2 + np.reshape(spread, (-1, 1, 1)) ** 2
+    variance = (2 * sigmas) ** 2 + (0 if spread is None else spread[:, None] ** 2)
     common = a.used[:, None] & b.used[None]
     squared = ((a.keypoints[:, None] - b.keypoints[None]) ** 2).sum(-1) / size[..., None] ** 2
     similar = np.where(common, np.exp(-squared / (2 * variance)), 0).sum(-1)
@@ -101,10 +101,13 @@ def oks(a: Skeletons, b: Skeletons, sigmas: FloatArray, spread: FloatArray | flo
 @dataclass(frozen=True)
 class _Person:
     id: str
-    keypoints: FloatArray  # (J, 2), when last seen
-    used: BoolArray  # (J,)
+    keypoints: FloatArray  # (J, 2) when the person was last seen; joints hidden then have moved with the body
+    seen: FloatArray  # (J,) s, when each joint was; -inf for never
     velocity: FloatArray  # (2,) px/s, of the whole body
-    seen: float  # s
+
+    @property
+    def last(self) -> float:
+        return float(self.seen.max())
 
 
 class Tracker:
@@ -141,11 +144,11 @@ class Tracker:
     @property
     def in_sight(self) -> bool:
         """Whether anybody was seen in the last frame."""
-        return any(person.seen == self._time for person in self._people)
+        return any(person.last == self._time for person in self._people)
 
     def predict(self, time: float) -> FloatArray:
         """Return boxes (P, 4) where everyone who is not forgotten would be at ``time`` s, last seen first."""
-        people = sorted(self._remembered(time), key=lambda person: -person.seen)
+        people = sorted(self._remembered(time), key=lambda person: -person.last)
         if not people:
             return np.zeros((0, 4))
         return grown(box_around(*self._predicted(people, time)), MARGIN)
@@ -185,11 +188,11 @@ class Tracker:
     def _remembered(self, time: float) -> list[_Person]:
         if time < self._time - self.forget_after:
             return []
-        return [person for person in self._people if time - person.seen <= self.forget_after]
+        return [person for person in self._people if time - person.last <= self.forget_after]
 
     def _predicted(self, people: Sequence[_Person], time: float) -> tuple[FloatArray, BoolArray]:
-        moved = [person.keypoints + person.velocity * max(time - person.seen, 0.0) for person in people]
-        return np.array(moved), np.array([person.used for person in people])
+        moved = [person.keypoints + person.velocity * max(time - person.last, 0.0) for person in people]
+        return np.array(moved), np.array([person.seen >= person.last - self.forget_after for person in people])
 
     def _distinct(self, found: Skeletons, confidence: FloatArray) -> list[int]:
         """The people among the skeletons, most confident first, each of them once."""
@@ -209,27 +212,28 @@ class Tracker:
         if not self._people or not len(found.keypoints):
             return {}
         known = Skeletons(*self._predicted(self._people, self._time))
-        spread = _SPEED * np.array([self._time - person.seen for person in self._people])
         sigmas = oks_sigmas(self._layout)
-        similar = oks(known, found, sigmas, spread)
+        unseen = self._time - np.array([person.seen for person in self._people])
+        similar = oks(known, found, sigmas, _SPEED * np.minimum(unseen, 2 * self.forget_after))
         # A vague prediction fits much, and so its fit says little: less by the ratio of the deviations.
-        evidence = similar / np.hypot(1, spread / (2 * sigmas.mean()))[:, None]
+        evidence = similar / np.hypot(1, _SPEED * unseen.min(-1) / (2 * sigmas.mean()))[:, None]
         evidence[similar < MIN_OKS] = 0
         people, rows = linear_sum_assignment(evidence, maximize=True)
         return {int(r): int(p) for p, r in zip(people, rows, strict=True) if evidence[p, r] > 0}
 
     def _seen_again(self, person: _Person, found: Skeletons, row: int) -> _Person:
-        keypoints, used = found.keypoints[row], found.used[row]
-        elapsed = self._time - person.seen
-        velocity = person.velocity
+        used, both = found.used[row], found.used[row] & np.isfinite(person.seen)
+        # The median: arms and legs swing, and joints are mistaken for others.
+        moved = np.median(found.keypoints[row, both] - person.keypoints[both], axis=0)
+        keypoints = np.where(used[:, None], found.keypoints[row], person.keypoints + moved)
+        velocity, elapsed = person.velocity, self._time - person.last
         if elapsed > 0:
-            # The median: arms and legs swing, and joints are mistaken for others.
-            moved = np.median((keypoints - person.keypoints)[used & person.used], axis=0)
             velocity = velocity + (1 - np.exp(-elapsed / _SMOOTHING)) * (moved / elapsed - velocity)
-        return replace(person, keypoints=keypoints, used=used, velocity=velocity, seen=self._time)
+        return replace(person, keypoints=keypoints, seen=np.where(used, self._time, person.seen), velocity=velocity)
 
     def _new(self, found: Skeletons, row: int) -> _Person:
-        return _Person(str(next(self._numbers)), found.keypoints[row], found.used[row], np.zeros(2), self._time)
+        seen = np.where(found.used[row], self._time, -np.inf)
+        return _Person(str(next(self._numbers)), found.keypoints[row], seen, np.zeros(2))
 
 
 def _chosen(detections: Detections, rows: list[int]) -> Detections:
