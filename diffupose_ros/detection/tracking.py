@@ -41,8 +41,10 @@ MIN_OKS = 0.1
 """Below which a skeleton is not the tracked person's."""
 DUPLICATE_OKS = 0.7
 """From which on two skeletons of one image are the same person's."""
-_SPEED = 1.5
-"""Sizes per second by which a person's velocity may have been misjudged (1 m/s for an adult)."""
+_SPEED_NEW = 4.0
+"""Standard deviation of the speed of people, in sizes per second: 3 m/s for an adult."""
+_SPEED_KNOWN = 1.5
+"""The same of what is not known of a person's velocity after some frames: 1 m/s."""
 _SMOOTHING = 0.2
 """s over which velocities are averaged."""
 MARGIN = 0.15
@@ -104,6 +106,11 @@ class _Person:
     keypoints: FloatArray  # (J, 2) when the person was last seen; joints hidden then have moved with the body
     seen: FloatArray  # (J,) s, when each joint was; -inf for never
     velocity: FloatArray  # (2,) px/s, of the whole body
+    since: float  # s
+
+    @property
+    def speed_spread(self) -> float:
+        return float(_SPEED_KNOWN + _SPEED_NEW * np.exp(-(self.last - self.since) / _SMOOTHING))
 
     @property
     def last(self) -> float:
@@ -214,9 +221,10 @@ class Tracker:
         known = Skeletons(*self._predicted(self._people, self._time))
         sigmas = oks_sigmas(self._layout)
         unseen = self._time - np.array([person.seen for person in self._people])
-        similar = oks(known, found, sigmas, _SPEED * np.minimum(unseen, 2 * self.forget_after))
+        speed = np.array([person.speed_spread for person in self._people])
+        similar = oks(known, found, sigmas, speed[:, None] * np.minimum(unseen, 2 * self.forget_after))
         # A vague prediction fits much, and so its fit says little: less by the ratio of the deviations.
-        evidence = similar / np.hypot(1, _SPEED * unseen.min(-1) / (2 * sigmas.mean()))[:, None]
+        evidence = similar / np.hypot(1, speed * unseen.min(-1) / (2 * sigmas.mean()))[:, None]
         evidence[similar < MIN_OKS] = 0
         people, rows = linear_sum_assignment(evidence, maximize=True)
         return {int(r): int(p) for p, r in zip(people, rows, strict=True) if evidence[p, r] > 0}
@@ -233,7 +241,7 @@ class Tracker:
 
     def _new(self, found: Skeletons, row: int) -> _Person:
         seen = np.where(found.used[row], self._time, -np.inf)
-        return _Person(str(next(self._numbers)), found.keypoints[row], seen, np.zeros(2))
+        return _Person(str(next(self._numbers)), found.keypoints[row], seen, np.zeros(2), self._time)
 
 
 def _chosen(detections: Detections, rows: list[int]) -> Detections:
