@@ -82,6 +82,8 @@ class HogFinder:
         if scale < 1:
             size = max(1, round(width * scale)), max(1, round(height * scale))
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        if image.shape[0] < 128 or image.shape[1] < 64:  # less than one window
+            return np.zeros((0, 4))
         # By position: OpenCV renamed finalThreshold, which is 0 here to leave the grouping to the line below.
         boxes, confidence = self._hog.detectMultiScale(image, self.MIN_CONFIDENCE, (8, 8), (16, 16), 1.05, 0.0)
         if not len(boxes):
