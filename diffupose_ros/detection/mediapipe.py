@@ -41,7 +41,7 @@ class MediaPipeDetector:
         complexity: of the network, 0 to 1; the heavier one, 2, is not in the wheel.
 
     Raises:
-        ImportError: MediaPipe is not installed, or one without ``mediapipe.solutions``.
+        ImportError: MediaPipe is not installed, not one with ``mediapipe.solutions``, or with a protobuf too new.
     """
 
     layout = "mediapipe33"
@@ -50,15 +50,14 @@ class MediaPipeDetector:
         try:
             import mediapipe
 
-            pose = mediapipe.solutions.pose.Pose
-        except (ImportError, AttributeError) as error:
+            with _quiet():
+                self._pose = mediapipe.solutions.pose.Pose(static_image_mode=True, model_complexity=complexity)
+                self._pose.process(np.zeros((64, 64, 3), np.uint8))
+        except (ImportError, AttributeError) as error:  # the latter of an unsuitable MediaPipe or protobuf
             raise ImportError(
                 f"the detector mediapipe cannot be used ({error}): pip install 'diffupose_ros[mediapipe]', or "
-                "mediapipe==0.10.21, which needs Python 3.12 at most and numpy below 2"
+                "mediapipe==0.10.21, which needs Python 3.12 at most, numpy below 2 and protobuf below 5"
             ) from None
-        with _quiet():
-            self._pose = pose(static_image_mode=True, model_complexity=complexity)
-            self._pose.process(np.zeros((64, 64, 3), np.uint8))
         self._spoke = False
 
     def detect(self, image: Image, boxes: npt.ArrayLike) -> Detections:
