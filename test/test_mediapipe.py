@@ -59,6 +59,14 @@ def test_landmarks_are_put_where_the_crop_was(monkeypatch: pytest.MonkeyPatch) -
     assert (detections.scores == 1).all()
 
 
+@installed
+def test_a_neighbour_in_the_margin_is_not_the_one_in_the_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.zeros((400, 800, 3), np.uint8)
+    for x, found in ((0.5, True), (0.95, False)):
+        monkeypatch.setattr(DETECTOR, "_landmarks", lambda crop, x=x: np.tile((x, 0.5, 0.9), (33, 1)))
+        assert (DETECTOR.detect(image, [[300, 100, 120, 160]]).scores > 0).all() == found
+
+
 def test_only_the_chatter_is_left_out(capfd: pytest.CaptureFixture[str]) -> None:
     with ours._quiet():
         import os

@@ -29,6 +29,9 @@ from diffupose_ros.detection.detector import Detections, FloatArray, Image
 from diffupose_ros.skeleton import LAYOUTS
 
 _MARGIN = 0.2  # of the box's diagonal, on each side: on tight crops it sees nobody
+_TORSO = [
+    LAYOUTS["mediapipe33"].index(f"{side}_{joint}") for side in ("left", "right") for joint in ("shoulder", "hip")
+]
 _MIN_SIDE = 16  # px
 _MAX_SIDE = 512  # px; the network's own input has 256
 _CHATTER = ("INFO: Created TensorFlow Lite", "WARNING: All log messages before absl", "W0000 ")
@@ -63,18 +66,22 @@ class MediaPipeDetector:
     def detect(self, image: Image, boxes: npt.ArrayLike) -> Detections:
         """Return one skeleton for each box; see ``Detector``."""
         checked_image(image)
-        regions = clipped(grown(checked_boxes(boxes), _MARGIN), image.shape[1], image.shape[0])
+        boxes = checked_boxes(boxes)
+        regions = clipped(grown(boxes, _MARGIN), image.shape[1], image.shape[0])
         keypoints = np.zeros((len(regions), len(LAYOUTS[self.layout]), 2))
         scores = np.zeros(keypoints.shape[:2])
-        for person, region in enumerate(regions):
+        for person, (box, region) in enumerate(zip(boxes, regions, strict=True)):
             x, y = np.floor(region[:2]).astype(int)
             width, height = np.ceil(region[2:]).astype(int)
             if min(width, height) < _MIN_SIDE:
                 continue
             landmarks = self._landmarks(image[y : y + height, x : x + width])
-            if landmarks is not None:
-                keypoints[person] = (x, y) + landmarks[:, :2] * (width, height)
-                scores[person] = landmarks[:, 2].clip(0, 1)
+            if landmarks is None:
+                continue
+            pixels = (x, y) + landmarks[:, :2] * (width, height)
+            middle = pixels[_TORSO].mean(0)
+            if (np.abs(middle - box[:2] - box[2:] / 2) <= box[2:] / 2).all():  # else it is a neighbour
+                keypoints[person], scores[person] = pixels, landmarks[:, 2].clip(0, 1)
         return Detections(keypoints, scores, self.layout)
 
     def _landmarks(self, crop: Image) -> FloatArray | None:

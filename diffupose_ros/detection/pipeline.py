@@ -27,8 +27,9 @@ from diffupose_ros.detection.tracking import Tracker
 
 DETECTORS = ("hrnet", "mediapipe", "onnx")
 FINDERS: dict[str, Callable[[], PersonFinder]] = {"hog": HogFinder, "whole_image": WholeImage}
-_SAME = 0.5
-"""Intersection over union from which on a found box is that of a person who is tracked already."""
+_SAME = 0.35
+"""Intersection over union from which on a found box is that of a person who is tracked already: a body's box and
+the same with the tracker's margin have about 0.4. What is missed here the tracker finds to be a duplicate."""
 
 
 @dataclass(frozen=True)
