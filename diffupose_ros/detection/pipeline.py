@@ -98,7 +98,7 @@ class Pipeline:
         if not np.isfinite(time):
             raise ValueError(f"time: expected seconds, got {time}")
         where = self._look(image, time) if boxes is None else checked_boxes(boxes)
-        reaching = clipped(where, image.shape[1], image.shape[0])[:, 2:].min(-1, initial=np.inf) >= 1
+        reaching = clipped(where, image.shape[1], image.shape[0])[:, 2:].min(-1) >= 1
         detections = self.detector.detect(image, where[reaching][: self.max_people])
         return People(*self.tracker.update(time, detections))
 
