@@ -1,0 +1,128 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Whatever lifts 2D to 3D, behind one call: what is evaluated side by side."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
+from diffupose_ros.lifting.denoiser import Denoiser, Variant
+from diffupose_ros.lifting.sampler import Method, Sampler
+from diffupose_ros.lifting.uncertainty import Calibration
+from diffupose_ros.training.networks import read_any
+from diffupose_ros.training.regressor import Regressor, ResidualMLP
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Predictor(Protocol):
+    """Lifts 2D conditions.
+
+    Attributes:
+        joints: 17, or 16, all but the neck; poses have 17 all the same.
+        variant: which view of the 2D skeleton it takes.
+    """
+
+    @property
+    def joints(self) -> int: ...  # noqa: D102
+
+    @property
+    def variant(self) -> Variant: ...  # noqa: D102
+
+    def draw(
+        self,
+        features: npt.NDArray[np.float32],
+        hypotheses: int,
+        steps: int,
+        flip: bool = True,
+        seed: int | None = None,
+        *,
+        method: Method = "ddim",
+    ) -> FloatArray:
+        """Return root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
+
+        Args:
+            features: (P, 17, C) of a ``Condition`` of this variant.
+            hypotheses: N.
+            steps: DDIM steps.
+            flip: average with the mirror image.
+            seed: of the noise; None for a fresh one.
+            method: ``ddim`` or ``ddpm``.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """A denoiser as a predictor."""
+
+    sampler: Sampler
+    variant: Variant
+
+    @property
+    def joints(self) -> int:
+        """Number of joints of its network."""
+        return self.sampler.joints
+
+    def draw(
+        self,
+        features: npt.NDArray[np.float32],
+        hypotheses: int,
+        steps: int,
+        flip: bool = True,
+        seed: int | None = None,
+        *,
+        method: Method = "ddim",
+    ) -> FloatArray:
+        """Draw poses (P, N, 17, 3), see ``Sampler.draw``."""
+        return self.sampler.draw(features, hypotheses, steps, flip, seed, method=method)
+
+
+def predictor_of(network: nn.Module, diffusion: DiffusionConfig, device: str = "auto") -> Predictor:
+    """Return the predictor that a network is, in its present state.
+
+    Raises:
+        ValueError: a device that is not there, or weights that are not finite.
+    """
+    if isinstance(network, ResidualMLP):
+        chosen = "cuda" if torch.cuda.is_available() else "cpu"
+        return Regressor(network, diffusion.pose_scale, torch.device(chosen if device == "auto" else device))
+    if not isinstance(network, Denoiser):
+        raise TypeError(f"no predictor is made of a {type(network).__name__}")
+    checkpoint = Checkpoint(network.config, diffusion, network.state_dict())
+    return Denoising(Sampler.of(checkpoint, device), network.config.variant)
+
+
+def load_predictor(name_or_path: str | Path, device: str = "auto") -> tuple[Predictor, Calibration, dict[str, Any]]:
+    """Load a predictor, the calibration of its covariances, and its card.
+
+    Args:
+        name_or_path: a shipped checkpoint's name, or a file: .safetensors of a denoiser or a regressor,
+            best.pt of a run (not calibrated), the authors' .pt or .pth.
+        device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ...
+
+    Raises:
+        FileNotFoundError: no such file; says which names there are.
+        ValueError: not such a file, or a device that is not there.
+    """
+    found = read_any(name_or_path)
+    calibration = found.calibration if isinstance(found, Checkpoint) else Calibration.none()
+    return predictor_of(found.build(), found.diffusion, device), calibration, found.card
