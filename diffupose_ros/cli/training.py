@@ -48,7 +48,13 @@ def train(
     from diffupose_ros.training.train import train as run
 
     overrides = {"data.train": train, "data.validation": validation, "steps": steps, "batch": batch, "seed": seed}
-    overrides |= {"data.keypoints": keypoints, "precision": precision, "compile": compile, "workers": workers, "init": init}
+    overrides |= {
+        "data.keypoints": keypoints,
+        "precision": precision,
+        "compile": compile,
+        "workers": workers,
+        "init": init,
+    }
     folder = folder or Path("runs") / config.stem
     try:
         best = run(load_config(config, overrides), folder)

@@ -87,8 +87,7 @@ class Report:
         """Show the losses of the steps up to ``step``."""
         for loss in losses:
             self._loss = loss if not self._loss else self._loss + 0.01 * (loss - self._loss)
-        best = f", best {self._best:.1f} mm" if self._best < float("inf") else ""
-        self._progress.update(self._task, completed=step, description=f"loss {self._loss:.4f}{best}")
+        self._show(step)
 
     def log(self, step: int, rate: float, mpjpe_mm: float | None = None) -> None:
         """Write a line of the log: the smoothed loss, the learning rate, and an error where one was measured."""
@@ -113,7 +112,12 @@ class Report:
     def validated(self, step: int, error: float, best: float) -> None:
         """Say what a validation measured, in mm."""
         self._best = best
+        self._show(step)
         self.say(f"step {step}: loss {self._loss:.4f}, MPJPE {error:.1f} mm, best {best:.1f} mm")
+
+    def _show(self, step: int) -> None:
+        best = f", best {self._best:.1f} mm" if self._best < float("inf") else ""
+        self._progress.update(self._task, completed=step, description=f"loss {self._loss:.4f}{best}")
 
     def _tensorboard(self, folder: Path, step: int) -> Any:
         try:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from diffupose_ros.clips import load_clips
 from diffupose_ros.lifting.denoiser import Variant
 from diffupose_ros.skeleton import MIRROR
-from diffupose_ros.training.config import DataConfig
+from diffupose_ros.training.config import DataConfig, ModelConfig
 from diffupose_ros.training.observations import Observations, Pairs, pairs
 from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, observe
 
@@ -106,13 +106,14 @@ class RecordedSource:
         return Pairs(features, poses)
 
 
-def load_sources(data: DataConfig, variant: Variant) -> tuple[Source, Pairs]:
+def load_sources(data: DataConfig, model: ModelConfig) -> tuple[Source, Pairs]:
     """Load a data set: what to train on, and pairs to validate with, always the same ones.
 
     Raises:
         FileNotFoundError: the data is not there.
         ValueError: it is not what was expected, or the configuration does not say where it is.
     """
+    variant = model.variant
     if not data.train:
         raise ValueError("data.train: expected where the training data is; give it in the file, or as --train")
     if data.dataset == "cmu":
@@ -120,23 +121,18 @@ def load_sources(data: DataConfig, variant: Variant) -> tuple[Source, Pairs]:
             raise ValueError(
                 "data.validation: expected clips of other people; give them in the file, or as --validation"
             )
-        source = MocapSource(load_clips(data.train), variant=variant)
-        return source, validation_pairs(load_clips(data.validation), data.every, variant)
-    train, validation, credit = _recorded(data)
-    source_ = RecordedSource(train, f"{data.dataset} with {data.keypoints} keypoints", credit, variant)
-    return source_, pairs(validation, variant)
+        clips = MocapSource(load_clips(data.train), variant=variant)
+        return clips, validation_pairs(load_clips(data.validation), data.every, variant)
+    from diffupose_ros.training.datasets import CREDITS, load_observations
+
+    where = {"keypoints": data.keypoints, "joints": model.joints}
+    train = load_observations(data.dataset, data.train, split="train", **where)
+    validation = load_observations(data.dataset, data.validation or data.train, split="test", every=data.every, **where)
+    description = f"{data.dataset} with {data.keypoints} keypoints"
+    return RecordedSource(train, description, CREDITS[data.dataset], variant), pairs(validation, variant)
 
 
 def validation_pairs(clips: dict[str, FloatArray], every: int, variant: Variant = "robust") -> Pairs:
     """Return pairs with clean 2D of every ``every``-th frame of clips, always from the same random cameras."""
     poses = np.concatenate([clip[::every] for clip in clips.values()])
     return pairs(observe(poses, np.random.default_rng(1), CLEAN), variant)
-
-
-def _recorded(data: DataConfig) -> tuple[Observations, Observations, str]:
-    """The training and the validation split of a recorded data set, and its credit line."""
-    from diffupose_ros.training.datasets import CREDITS, load_observations
-
-    train = load_observations(data.dataset, data.train, data.keypoints, "train")
-    folder = data.validation or data.train
-    return train, load_observations(data.dataset, folder, data.keypoints, "test", data.every), CREDITS[data.dataset]

@@ -313,7 +313,7 @@ def train(config: TrainConfig, folder: Path) -> float:
         FileNotFoundError, ValueError: the data cannot be read, or the folder holds another run.
         Stopped, FloatingPointError, OSError: see ``Trainer.run``.
     """
-    source, validation = load_sources(config.data, config.model.variant)
+    source, validation = load_sources(config.data, config.model)
     trainer = Trainer(config, source, validation, folder)
     try:
         best = trainer.run()
