@@ -46,21 +46,14 @@ class Trained:
         config: of the network.
         diffusion: the process that it was trained for.
         weights: its state dict, float32.
-        training: how it was trained.
-        credit: the line that it must carry; empty for none.
+        card: what is known of it: ``training``, how it was trained, and ``credit``, the line that it must carry.
     """
 
     kind: str
     config: NetworkConfig
     diffusion: DiffusionConfig
     weights: dict[str, Tensor]
-    training: dict[str, Any]
-    credit: str = ""
-
-    @property
-    def card(self) -> dict[str, Any]:
-        """What is known of it so far."""
-        return {"training": self.training} | ({"credit": self.credit} if self.credit else {})
+    card: dict[str, Any]
 
     def build(self) -> nn.Module:
         """Return the network with these weights.
@@ -79,8 +72,7 @@ class Trained:
             "config": asdict(self.config),
             "diffusion": asdict(self.diffusion),
             "model": self.weights,
-            "training": self.training,
-            "credit": self.credit,
+            **self.card,
         }
 
 
@@ -117,8 +109,7 @@ def read_trained(path: str | Path) -> Trained:
             _CONFIGS[kind](**state["config"]),
             DiffusionConfig(**state.get("diffusion", {})),
             state["model"],
-            state["training"],
-            state.get("credit", ""),
+            {"training": state["training"]} | ({"credit": state["credit"]} if "credit" in state else {}),
         )
     except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
         reason = f"{type(error).__name__}: {one_line(error)}"

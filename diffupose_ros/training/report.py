@@ -29,6 +29,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 _COLUMNS = ("step", "loss", "learning_rate", "samples_per_second", "mpjpe_mm")
@@ -38,7 +39,7 @@ class _RateColumn(ProgressColumn):
     """Samples a second."""
 
     def __init__(self, batch: int) -> None:
-        super().__init__()
+        super().__init__(table_column=Column(no_wrap=True))
         self.batch = batch
 
     def render(self, task: Task) -> Text:

@@ -218,8 +218,8 @@ class Trainer:
             "best_step": self.step,
         }
         weights = {name: value.cpu() for name, value in self.ema.state_dict().items()}
-        network = network_config(config.model)
-        return Trained(config.model.kind, network, config.diffusion, weights, training, self.source.credit)
+        network, card = network_config(config.model), {"training": training, "credit": self.source.credit}
+        return Trained(config.model.kind, network, config.diffusion, weights, card)
 
     def _save(self) -> None:
         self._check_weights()
