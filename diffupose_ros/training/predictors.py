@@ -124,5 +124,6 @@ def load_predictor(name_or_path: str | Path, device: str = "auto") -> tuple[Pred
         ValueError: not such a file, or a device that is not there.
     """
     found = read_any(name_or_path)
-    calibration = found.calibration if isinstance(found, Checkpoint) else Calibration.none()
-    return predictor_of(found.build(), found.diffusion, device), calibration, found.card
+    if isinstance(found, Checkpoint):
+        return Denoising(Sampler.of(found, device), found.denoiser.variant), found.calibration, found.card
+    return predictor_of(found.build(), found.diffusion, device), Calibration.none(), found.card

@@ -125,11 +125,11 @@ def load_sources(data: DataConfig, model: ModelConfig) -> tuple[Source, Pairs]:
         return clips, validation_pairs(load_clips(data.validation), data.every, variant)
     from diffupose_ros.training.datasets import CREDITS, load_observations
 
-    where = {"keypoints": data.keypoints, "joints": model.joints}
-    train = load_observations(data.dataset, data.train, split="train", **where)
-    validation = load_observations(data.dataset, data.validation or data.train, split="test", every=data.every, **where)
-    description = f"{data.dataset} with {data.keypoints} keypoints"
-    return RecordedSource(train, description, CREDITS[data.dataset], variant), pairs(validation, variant)
+    name, keypoints, joints = data.dataset, data.keypoints, model.joints
+    train = load_observations(name, data.train, split="train", keypoints=keypoints, joints=joints)
+    folder = data.validation or data.train
+    test = load_observations(name, folder, split="test", keypoints=keypoints, every=data.every, joints=joints)
+    return RecordedSource(train, f"{name} with {keypoints} keypoints", CREDITS[name], variant), pairs(test, variant)
 
 
 def validation_pairs(clips: dict[str, FloatArray], every: int, variant: Variant = "robust") -> Pairs:
