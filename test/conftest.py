@@ -45,7 +45,7 @@ STANDALONE = standalone.activate()
 collect_ignore_glob = [] if STANDALONE else ["test_standalone_*.py"]
 COMMAND = all(map(importlib.util.find_spec, ("rich", "rosbags", "typer")))
 if not COMMAND:  # optional on a ROS 2
-    collect_ignore_glob += ["test_cli.py", "test_demo_*.py", "test_train.py"]
+    collect_ignore_glob += ["test_cli.py", "test_demo_*.py", "test_regressor.py", "test_train*.py"]
 
 # isort: split
 from pathlib import Path
