@@ -24,7 +24,7 @@ setup(
     packages=find_packages(include=["diffupose_ros", "diffupose_ros.*"]),
     data_files=[
         (SHARE, ["package.xml"]),
-        *((f"{SHARE}/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "launch", "config")),
+        *((f"{SHARE}/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "launch", "config", "config/training")),
         *((f"{SHARE}/resource/{folder}", glob(f"resource/{folder}/*.*")) for folder in ("weights", "clips")),
     ],
 )

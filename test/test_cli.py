@@ -29,7 +29,6 @@ from typer.testing import CliRunner
 from diffupose_ros.cli import app
 from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.resources import resource_path
-from diffupose_ros.training.train import TrainConfig, train
 
 RUNNER = CliRunner()
 
@@ -63,16 +62,36 @@ def test_a_trained_model_is_calibrated_into_a_checkpoint_that_loads(tmp_path: Pa
     with np.load(resource_path("resource/clips/people.npz")) as arrays:
         clips = {f"clips/{i}/{name}": arrays[name][::3] for i, name in enumerate(arrays.files)}
     np.savez(tmp_path / "clips.npz", **clips)
-    config = TrainConfig(channels=32, steps=4, batch=32, compile=False, bfloat16=False, validate_every=4)
-    train(config, tmp_path / "clips.npz", tmp_path / "clips.npz", tmp_path / "run")
-    out = tmp_path / "model.safetensors"
-    clips_file = str(tmp_path / "clips.npz")
+    out, clips_file = tmp_path / "model.safetensors", str(tmp_path / "clips.npz")
+    (tmp_path / "tiny.yaml").write_text("model: {channels: 32}\nsteps: 400\nbatch: 32\nprecision: float32\n")
+    options = ["--steps", "4", "--workers", "0", "--folder", str(tmp_path / "run")]
+    data = ["--train", clips_file, "--validation", clips_file]
+    result = RUNNER.invoke(app, ["train", str(tmp_path / "tiny.yaml"), *data, *options])
+    assert result.exit_code == 0, result.output
+    assert "mm MPJPE on the validation data" in result.output
     result = RUNNER.invoke(app, ["calibrate", str(tmp_path / "run" / "best.pt"), clips_file, str(out)])
     assert result.exit_code == 0, result.output
     assert "coverage_90" in result.output
     card = Lifter.load(out, device="cpu").checkpoint.card
     assert "mocap.cs.cmu.edu" in card["credit"]
     assert set(card["metrics"]) == {"clean", "noisy", "occluded"}
+
+
+def test_a_training_that_cannot_be_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("stepz: 4")
+    (tmp_path / "right.yaml").write_text("steps: 4")
+    for command, reason in (
+        (["wrong.yaml"], "wrong.yaml: stepz: there is no such key: did you mean steps?"),
+        (["missing.yaml"], "no training configuration at"),
+        (["right.yaml", "--precision", "half"], "precision: expected float32"),
+        (["right.yaml"], "data.train: expected where the training data is"),
+        (["right.yaml", "--train", "nowhere.npz", "--validation", "nowhere.npz"], "no clips at nowhere.npz"),
+    ):
+        name, *options = command
+        result = RUNNER.invoke(app, ["train", str(tmp_path / name), *options, "--folder", str(tmp_path / "run")])
+        assert result.exit_code == 1
+        assert reason in result.output
+    assert not (tmp_path / "run").exists()
 
 
 def test_lift_and_replay_run_as_nodes_and_talk() -> None:

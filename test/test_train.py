@@ -14,204 +14,312 @@
 
 """The training loop, on a network and clips small enough for a test."""
 
+import csv
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from training_support import CLIPS, LONG, TINY, assert_same, states, trainer
 
-from diffupose_ros.clips import load_clips
-from diffupose_ros.resources import resource_path
-from diffupose_ros.training.synthesis import TRAINING
-from diffupose_ros.training.train import (
-    PairStream,
-    TrainConfig,
-    Trainer,
-    train,
+from diffupose_ros.lifting.checkpoint import DiffusionConfig, load_checkpoint
+from diffupose_ros.training.config import DataConfig, EmaConfig, ModelConfig, OptimiserConfig, load_config
+from diffupose_ros.training.networks import read_trained
+from diffupose_ros.training.predictors import load_predictor
+from diffupose_ros.training.train import Stopped, Trainer, train
+
+SUPPORT = Path(__file__).parent / "training_support.py"
+SHORT = replace(TINY, steps=2, validate_every=2, save_every=2)
+PAPER = replace(
+    SHORT, model=ModelConfig(variant="paper", channels=32, joints=16), diffusion=DiffusionConfig.paper(), loss="paper"
 )
 
-CLIPS = resource_path("resource/clips/people.npz")
-TINY = TrainConfig(
-    channels=32, steps=12, batch=16, learning_rate=3e-3, bfloat16=False, compile=False, validate_every=4
-)  # fmt: skip
+
+def process(job: str, folder: Path, *launcher: str) -> subprocess.Popen[str]:
+    command = [sys.executable, *launcher, str(SUPPORT), job, str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
-@pytest.fixture(scope="module")
-def clips() -> dict[str, np.ndarray]:
-    return load_clips(CLIPS)
+def kill_when_it_says(word: str, running: subprocess.Popen[str]) -> None:
+    assert running.stdout is not None
+    with running:
+        try:
+            assert any(word in line for line in running.stdout), f"it never said {word!r}"
+        finally:
+            running.kill()
+    assert running.returncode == -signal.SIGKILL
 
 
-@pytest.fixture(scope="module")
-def validation(clips: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {"5_walk": clips["5_walk"]}
+# Learning.
 
 
-def states(folder: Path) -> dict[str, torch.Tensor]:
-    state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-    return {f"{part}.{name}": v for part in ("model", "ema") for name, v in state[part].items()}
+def test_training_lowers_the_loss_and_the_error(tmp_path: Path) -> None:
+    config = replace(TINY, steps=60, batch=64, optimiser=OptimiserConfig(learning_rate=5e-3), validate_every=30)
+    run = trainer(config, tmp_path)
+    untrained = run.validation_error()
+    assert untrained == run.validation_error()  # always of the same views and noise
+    losses = []
+    step = run._step
+
+    def recorded(forward, batch) -> torch.Tensor:
+        losses.append(float(step(forward, batch)))
+        return torch.tensor(losses[-1])
+
+    run._step = recorded
+    best = run.run()
+    assert len(losses) == 60 and np.isfinite(losses).all()
+    assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:10])
+    assert best < 0.9 * untrained
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [30, 60]
+    assert min(float(row["mpjpe_mm"]) for row in rows) == pytest.approx(best, abs=1e-3)
 
 
-# Clips.
+def test_the_seed_decides_the_training(tmp_path: Path) -> None:
+    for name, config in {"a": SHORT, "b": SHORT, "c": replace(SHORT, seed=1)}.items():
+        trainer(config, tmp_path / name).run()
+    assert_same(tmp_path / "a", tmp_path / "b")
+    assert not torch.equal(states(tmp_path / "a")["model.output.W"], states(tmp_path / "c")["model.output.W"])
 
 
-def test_clips_are_metres_of_the_files_millimetres(clips: dict[str, np.ndarray]) -> None:
-    with np.load(CLIPS) as arrays:
-        assert list(clips) == arrays.files
-        for name in arrays.files:
-            np.testing.assert_allclose(clips[name] * 1000, arrays[name], atol=0.01)
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on one core
+def test_who_makes_the_batches_does_not_matter(tmp_path: Path) -> None:
+    trainer(TINY, tmp_path / "itself").run()
+    trainer(replace(TINY, workers=2), tmp_path / "workers").run()
+    assert_same(tmp_path / "itself", tmp_path / "workers")
 
 
-def test_missing_clips_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no clips at .*nowhere\.npz"):
-        load_clips(tmp_path / "nowhere.npz")
+def test_bfloat16_trains_float32_weights(tmp_path: Path) -> None:
+    trainer(replace(SHORT, precision="bfloat16"), tmp_path).run()
+    trained = states(tmp_path)
+    assert all(v.dtype == torch.float32 and v.isfinite().all() for v in trained.values() if v.is_floating_point())
+
+
+# Starting from a checkpoint.
+
+
+def test_a_run_starts_from_a_checkpoint_and_its_average_too(tmp_path: Path) -> None:
+    trainer(SHORT, tmp_path / "first").run()
+    best = tmp_path / "first" / "best.pt"
+    config = replace(SHORT, init=str(best), ema=EmaConfig(decay=0.999), seed=5)
+    second = trainer(config, tmp_path / "second")
+    for name, value in read_trained(best).weights.items():
+        assert torch.equal(second.model.state_dict()[name], value) and torch.equal(second.ema.state_dict()[name], value)
+    second.run()
+    drift = (second.ema.output.W - read_trained(best).weights["output.W"]).abs().max()
+    assert 0 < drift < 1e-4  # not the decay of a cold start, which would forget it
+
+
+def test_the_shipped_and_the_official_checkpoint_start_runs(tmp_path: Path, official_file: Path) -> None:
+    shipped = load_checkpoint("default")
+    config = replace(TINY, model=ModelConfig(channels=shipped.denoiser.channels), init="default")
+    run = trainer(config, tmp_path / "ours")
+    assert torch.equal(run.model.output.W, shipped.weights["output.W"])
+    paper = replace(PAPER, model=ModelConfig(variant="paper", channels=128), init=str(official_file))
+    assert trainer(paper, tmp_path / "official").model.config.variant == "paper"
 
 
 @pytest.mark.parametrize(
-    "clip",
-    [np.zeros((5, 17, 3)), np.zeros((5, 16, 3), np.int16), np.zeros((17, 3), np.int16)],
-    ids=["float", "16", "2d"],
+    ("config", "reason"),
+    [
+        (replace(TINY, init="default"), r"init: default does not fit this model"),
+        (replace(TINY, init="nowhere"), r"no weights 'nowhere'"),
+        (
+            replace(TINY, model=ModelConfig(channels=128), init="default", diffusion=DiffusionConfig(pose_scale=1.0)),
+            r"default was trained with diffusion.pose_scale 0.3, here it is 1.0",
+        ),
+    ],
 )
-def test_arrays_that_are_no_clips_are_refused(clip: np.ndarray, tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", **{"cmu/1/1": clip})
-    with pytest.raises(ValueError, match=r"a\.npz: cmu/1/1: expected int16 \(T, 17, 3\).*got"):
-        load_clips(tmp_path / "a.npz")
+def test_a_checkpoint_that_does_not_fit_is_refused(config, reason: str, tmp_path: Path) -> None:
+    with pytest.raises((ValueError, FileNotFoundError), match=reason):
+        trainer(config, tmp_path)
 
 
-def test_files_that_hold_no_clips_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "text.npz").write_text("not a clip")
-    (tmp_path / "cut.npz").write_bytes(CLIPS.read_bytes()[:20_000])
-    for name in ("text", "cut"):
-        with pytest.raises(ValueError, match=rf"{name}\.npz"):
-            load_clips(tmp_path / f"{name}.npz")
+# Going on.
 
 
-# Pairs.
+def test_a_training_killed_in_a_write_and_in_its_middle_goes_on_to_the_same_weights(tmp_path: Path, capsys) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    kill_when_it_says("writing", process("hang", killed))
+    assert (killed / "state.partial").stat().st_size == 5_000
+    assert trainer(LONG, killed).step == 9  # the write was that of step 12
+    kill_when_it_says("step 20", process("run", killed))
+    (killed / "state.pt").write_bytes((killed / "state.pt").read_bytes()[:-30_000])  # as if the disk had lost its end
+    resumed = trainer(LONG, killed)
+    assert 15 <= resumed.step < 30
+    assert "state.pt: BadZipFile" in capsys.readouterr().out.replace("\n", " ")
+    best = resumed.run()
+    assert best == trainer(LONG, whole).run()
+    assert_same(whole, killed)
+    for name in ("log.csv", "best.pt"):
+        lines = [(run / name).read_bytes().splitlines() for run in (whole, killed)]
+        assert len(lines[0]) == len(lines[1])
 
 
-def test_batches_are_full_and_mixed(clips: dict[str, np.ndarray]) -> None:
-    stream, rng = PairStream(clips, 64, TRAINING), np.random.default_rng(0)
-    first, second = stream.draw(rng), stream.draw(rng)
-    assert first.features.shape == (64, 17, 5) and first.poses.shape == (64, 17, 3)
-    assert not np.allclose(first.poses, second.poses)
-    derived = first.features[:, :, 3].any(1)  # people of layouts with derived joints are not all at one end
-    assert 0 < derived[:32].mean() < 1 and 0 < derived[32:].mean() < 1
-
-
-def test_the_validation_error_is_always_of_the_same_views(clips, validation, tmp_path: Path) -> None:
-    trainer = Trainer(TINY, clips, validation, tmp_path)
-    assert trainer.validation_error() == trainer.validation_error()
-
-
-# Training.
-
-
-def test_training_lowers_the_loss_and_the_error(clips, validation, tmp_path: Path) -> None:
-    config = TrainConfig(
-        channels=32,
-        steps=80,
-        batch=64,
-        learning_rate=4e-3,
-        bfloat16=False,
-        compile=False,
-        validate_every=1000,
-    )
-    trainer = Trainer(config, clips, validation, tmp_path)
-    untrained = trainer.validation_error()
-    losses = []
-    step = trainer._step
-
-    def recorded(forward: torch.nn.Module) -> float:
-        losses.append(step(forward))
-        return losses[-1]
-
-    trainer._step = recorded
-    best = trainer.run()
-    assert len(losses) == 80 and np.isfinite(losses).all()
-    assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:10])
-    assert best < 0.9 * untrained
-
-
-def test_learning_rate_warms_up_and_ends_near_zero(clips, validation, tmp_path: Path) -> None:
-    trainer = Trainer(TINY, clips, validation, tmp_path)
-    rates = []
-    for trainer.step in range(TINY.steps):
-        trainer._step(trainer.model)
-        rates.append(trainer.optimizer.param_groups[0]["lr"])
-    assert max(rates) <= TINY.learning_rate and rates[-1] < 0.1 * max(rates)
-    assert int(np.argmax(rates)) < 3
-
-
-def test_a_stopped_training_resumes_to_the_same_weights(clips, validation, tmp_path: Path, monkeypatch) -> None:
-    uninterrupted = Trainer(TINY, clips, validation, tmp_path / "whole").run()
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(number: int, tmp_path: Path, monkeypatch) -> None:
     step = Trainer._step
 
-    def stopped_at_seven(self: Trainer, forward: torch.nn.Module) -> float:
-        if self.step == 7:
-            raise KeyboardInterrupt
-        return step(self, forward)
+    def interrupted_at_seven(self: Trainer, forward, batch) -> torch.Tensor:
+        loss = step(self, forward, batch)
+        if self.step == 6:
+            os.kill(os.getpid(), number)
+        return loss
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Trainer, "_step", stopped_at_seven)
-        Trainer(TINY, clips, validation, tmp_path / "stopped").run()
-    torch.manual_seed(99)  # another process would not know the random state either
-    resumed = Trainer(TINY, clips, validation, tmp_path / "stopped")
-    assert resumed.step == 4
-    assert resumed.run() == uninterrupted
-    whole, stopped = states(tmp_path / "whole"), states(tmp_path / "stopped")
-    assert set(whole) == set(stopped)
-    for name, value in whole.items():
-        assert torch.equal(stopped[name], value), name
-    initial = Trainer(TINY, clips, validation, tmp_path / "new")
-    assert not torch.equal(initial.model.output.W.cpu(), whole["model.output.W"])
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patched, pytest.raises(Stopped, match=r"stopped at step 7 of 12.*same command again"):
+        patched.setattr(Trainer, "_step", interrupted_at_seven)
+        trainer(TINY, tmp_path / "stopped").run()
+    assert signal.getsignal(number) == before
+    resumed = trainer(TINY, tmp_path / "stopped")
+    assert resumed.step == 7
+    resumed.run()
+    trainer(TINY, tmp_path / "whole").run()
+    assert_same(tmp_path / "whole", tmp_path / "stopped")
 
 
-def test_a_finished_training_is_not_run_again(clips, validation, tmp_path: Path) -> None:
-    best = Trainer(TINY, clips, validation, tmp_path).run()
+def test_a_finished_training_is_not_run_again(tmp_path: Path) -> None:
+    best = trainer(SHORT, tmp_path).run()
     before = (tmp_path / "state.pt").read_bytes()
-    assert Trainer(TINY, clips, validation, tmp_path).run() == best
+    assert trainer(SHORT, tmp_path).run() == best
     assert (tmp_path / "state.pt").read_bytes() == before
 
 
-def test_the_seed_decides_the_training(clips, validation, tmp_path: Path) -> None:
-    results = []
-    for run, seed in enumerate((1, 1, 2)):
-        config = replace(TINY, steps=3, validate_every=3, seed=seed)
-        Trainer(config, clips, validation, tmp_path / str(run)).run()
-        results.append(states(tmp_path / str(run))["model.output.W"])
-    assert torch.equal(results[0], results[1]) and not torch.equal(results[0], results[2])
+def test_a_folder_of_another_run_is_refused_with_what_differs(tmp_path: Path) -> None:
+    trainer(SHORT, tmp_path).run()
+    changed = replace(SHORT, optimiser=replace(SHORT.optimiser, learning_rate=0.1))
+    with pytest.raises(ValueError, match=r"holds a run with optimiser.learning_rate 0.003, this one has 0.1"):
+        trainer(changed, tmp_path)
+    trainer(replace(SHORT, workers=1, save_every=1, compile="auto"), tmp_path)  # which change no result
 
 
-def test_a_save_that_is_interrupted_leaves_the_last_state(clips, validation, tmp_path: Path, monkeypatch) -> None:
-    trainer = Trainer(TINY, clips, validation, tmp_path)
-    trainer._validate()
-    before = (tmp_path / "state.pt").read_bytes()
-
-    def half_a_save(state: dict, file) -> None:
-        file.write(before[: len(before) // 2])
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(torch, "save", half_a_save)
-        trainer._validate()
-    assert (tmp_path / "state.pt").read_bytes() == before
-    assert Trainer(TINY, clips, validation, tmp_path).step == 0
+# What goes wrong.
 
 
-def test_a_loss_that_is_not_finite_stops_the_training(clips, validation, tmp_path: Path) -> None:
-    trainer = Trainer(TINY, clips, validation, tmp_path)
-    with torch.no_grad():
-        trainer.model.output.bias.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="loss is nan at step 0"):
-        trainer.run()
-    assert not (tmp_path / "state.pt").exists()
+def test_a_full_disk_leaves_the_state_before_usable(tmp_path: Path, monkeypatch) -> None:
+    fsync, count = os.fsync, 0
+
+    def full(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        if count > 4:  # best.pt and state.pt of two saves
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match=r"No space left on device; step 8 is safe in"):
+        patched.setattr(os, "fsync", full)
+        trainer(TINY, tmp_path / "full").run()
+    assert not list((tmp_path / "full").glob("*.partial"))
+    resumed = trainer(TINY, tmp_path / "full")
+    assert resumed.step == 8
+    resumed.run()
+    trainer(TINY, tmp_path / "whole").run()
+    assert_same(tmp_path / "whole", tmp_path / "full")
 
 
-def test_training_from_files(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_last_good_state(tmp_path: Path) -> None:
+    run = trainer(TINY, tmp_path)
+    step = run._step
+
+    def poisoned(forward, batch) -> torch.Tensor:
+        if run.step == 5:
+            with torch.no_grad():
+                run.model.output.bias.fill_(float("nan"))
+        return step(forward, batch)
+
+    run._step = poisoned
+    with pytest.raises(
+        FloatingPointError, match=r"loss is nan at step 5; the last good state is .*state.pt, of step 4"
+    ):
+        run.run()
+    assert trainer(TINY, tmp_path).step == 4
+    assert all(value.isfinite().all() for value in states(tmp_path).values())
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
+    run = trainer(SHORT, tmp_path)
+    step = run._step
+
+    def poisoned(forward, batch) -> torch.Tensor:
+        loss = step(forward, batch)
+        with torch.no_grad():
+            run.model.output.bias[0] = float("inf")
+        return loss if run.step == 1 else step(forward, batch)
+
+    run.step = 1  # the last one: no loss will ever tell
+    run._step = poisoned
+    with pytest.raises(FloatingPointError, match=r"weights became NaN or infinite before step 2.*nothing was saved"):
+        run.run()
+    assert not (tmp_path / "state.pt").exists() and not (tmp_path / "best.pt").exists()
+
+
+# Several processes.
+
+
+def test_two_processes_train_one_model_on_different_data_and_one_writes(tmp_path: Path) -> None:
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2")
+    with process("parallel", tmp_path, *launcher) as running:
+        try:
+            running.communicate(timeout=100)
+        finally:
+            running.terminate()  # which it passes on
+    assert running.returncode == 0
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    for name, value in first["model"].items():
+        assert torch.equal(value, second["model"][name]), name
+    assert first["batch"]["poses"].shape == second["batch"]["poses"].shape == (TINY.batch // 2, 17, 3)
+    assert not torch.equal(first["batch"]["poses"], second["batch"]["poses"])
+    assert (tmp_path / "run0" / "state.pt").exists()
+    assert not (tmp_path / "run1").exists()
+
+
+# From files to models.
+
+
+def config_file(folder: Path) -> Path:
     with np.load(CLIPS) as arrays:
-        np.savez(tmp_path / "small.npz", **{"cmu/1/1": arrays["5_walk"][::10]})
-    config = replace(TINY, steps=2, validate_every=2)
-    best = train(config, tmp_path / "small.npz", tmp_path / "small.npz", tmp_path / "run")
-    assert np.isfinite(best)
+        np.savez(folder / "small.npz", **{"cmu/1/1": arrays["5_walk"][::10]})
+    (folder / "run.yaml").write_text("model: {channels: 32}\nsteps: 2\nbatch: 16\ncompile: 'off'\nworkers: 0\n")
+    return folder / "run.yaml"
+
+
+def test_training_from_files_keeps_how_it_was_trained(tmp_path: Path) -> None:
+    data = {"data.train": str(tmp_path / "small.npz"), "data.validation": str(tmp_path / "small.npz")}
+    config = load_config(config_file(tmp_path), data)
+    assert np.isfinite(train(config, tmp_path / "run"))
+    assert load_config(tmp_path / "run" / "config.yaml") == config
     saved = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
     assert saved["config"]["channels"] == 32 and saved["config"]["variant"] == "robust"
+    assert saved["diffusion"]["prediction"] == "velocity"
+    assert "mocap.cs.cmu.edu" in saved["credit"]
+    assert saved["training"]["data"] == "1 clips, 30 frames"
+    assert str(tmp_path) not in str(saved["training"])
+
+
+def test_data_that_is_not_named_is_asked_for() -> None:
+    for data, missing in ((DataConfig(), "train"), (DataConfig(train=str(CLIPS)), "validation")):
+        with pytest.raises(ValueError, match=rf"data\.{missing}: expected .* --{missing}"):
+            train(replace(SHORT, data=data), Path("nowhere"))
+
+
+def test_the_paper_model_and_the_regressor_train_by_the_same_loop_into_predictors(tmp_path: Path) -> None:
+    regressor = replace(SHORT, model=ModelConfig(kind="regressor", channels=32))
+    data = DataConfig(train=str(CLIPS), validation=str(CLIPS), every=200)
+    for name, config in {"paper": PAPER, "regressor": regressor}.items():
+        error = train(replace(config, data=data), tmp_path / name)
+        predictor, _, card = load_predictor(tmp_path / name / "best.pt", "cpu")
+        assert (predictor.joints, predictor.variant) == ((16, "paper") if name == "paper" else (17, "robust"))
+        channels = 2 if name == "paper" else 5
+        features = np.random.default_rng(0).normal(size=(3, 17, channels)).astype(np.float32)
+        assert predictor.draw(features, 4, 2, seed=0).shape == (3, 4, 17, 3)
+        assert "mocap.cs.cmu.edu" in card["credit"] and np.isfinite(error)
+    shipped, _, card = load_predictor(tmp_path / "regressor" / "regressor.safetensors", "cpu")
+    best, _, _ = load_predictor(tmp_path / "regressor" / "best.pt", "cpu")
+    np.testing.assert_allclose(shipped.draw(features, 1, 1), best.draw(features, 1, 1), atol=2e-3)  # float16 on disk
+    assert card["training"]["model"]["kind"] == "regressor"

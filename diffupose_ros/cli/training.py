@@ -14,6 +14,7 @@
 
 """Commands that train."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -24,18 +25,43 @@ from diffupose_ros.cli.app import app, fail
 
 @app.command()
 def train(
-    train_clips: Annotated[Path, typer.Argument(help=".npz of int16 (T, 17, 3) clips in millimetres.")],
-    validation_clips: Annotated[Path, typer.Argument(help="The same, of other people.")],
-    folder: Annotated[Path, typer.Argument(help="Of the run; a run that is there is resumed.")],
-    channels: Annotated[int, typer.Option(help="The paper's d.")] = 128,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 22_000,
+    config: Annotated[Path, typer.Argument(help="A YAML file as in config/training/.")],
+    train: Annotated[str | None, typer.Option(help="Training data: .npz of clips, or a data set's folder.")] = None,
+    validation: Annotated[str | None, typer.Option(help="The same, of other people.")] = None,
+    keypoints: Annotated[str | None, typer.Option(help="Of recorded data sets: gt, hr, cpn, ...")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Of the run [default: runs/<name of CONFIG>].")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pairs a step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, tf32 or bfloat16.")] = None,
+    compile: Annotated[str | None, typer.Option(help="With torch.compile: auto, on or off.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that make training pairs.")] = None,
+    init: Annotated[str | None, typer.Option(help="Checkpoint to start from.")] = None,
 ) -> None:
-    """Train the denoiser; leaves FOLDER/best.pt, which `diffupose calibrate` makes a checkpoint of."""
-    from diffupose_ros.training.train import TrainConfig
+    """Train a model; a run that is in the folder goes on. Options win over the file.
+
+    Leaves best.pt, which `diffupose calibrate` makes a checkpoint of. On several GPUs:
+    torchrun --nproc-per-node 4 -m diffupose_ros.cli train CONFIG ...
+    """
+    from diffupose_ros.training.config import load_config
+    from diffupose_ros.training.train import Stopped
     from diffupose_ros.training.train import train as run
 
+    overrides = {"data.train": train, "data.validation": validation, "steps": steps, "batch": batch, "seed": seed}
+    overrides |= {
+        "data.keypoints": keypoints,
+        "precision": precision,
+        "compile": compile,
+        "workers": workers,
+        "init": init,
+    }
+    folder = folder or Path("runs") / config.stem
     try:
-        best = run(TrainConfig(channels=channels, steps=steps), train_clips, validation_clips, folder)
+        best = run(load_config(config, overrides), folder)
+    except Stopped as stopped:
+        typer.echo(str(stopped), err=True)
+        raise typer.Exit(130) from None
     except (OSError, ValueError, FloatingPointError) as error:
         fail(error)
-    typer.echo(f"{folder / 'best.pt'}: {best:.1f} mm MPJPE on the validation clips")
+    if os.environ.get("RANK", "0") == "0":
+        typer.echo(f"{folder / 'best.pt'}: {best:.1f} mm MPJPE on the validation data")

@@ -19,24 +19,20 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from diffupose_ros.clips import load_clips
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, save_checkpoint
+from diffupose_ros.lifting.checkpoint import Checkpoint, save_checkpoint
 from diffupose_ros.lifting.denoiser import DenoiserConfig
 from diffupose_ros.lifting.uncertainty import Calibration, fit_calibration
-from diffupose_ros.pytorch import one_line
+from diffupose_ros.training.networks import read_trained
 from diffupose_ros.training.samples import Samples, draw_samples, join, measure
+from diffupose_ros.training.sources import CMU_CREDIT
 from diffupose_ros.training.synthesis import CLEAN, NOISY, OCCLUDED
 
 FloatArray = npt.NDArray[np.float64]
 
 CONDITIONS = {"clean": CLEAN, "noisy": NOISY, "occluded": OCCLUDED}
-DATA_CREDIT = (
-    "The data used in this project was obtained from mocap.cs.cmu.edu. "
-    "The database was created with funding from NSF EIA-0196217."
-)
 
 
 def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> Checkpoint:
@@ -49,7 +45,7 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
         FileNotFoundError: a file is not there.
         ValueError: ``trained`` is not such a file, or the clips are not of two subjects at least.
     """
-    checkpoint = _trained(trained)
+    checkpoint = _checkpoint(trained)
     lifter = Lifter(checkpoint)
     halves = _halves(load_clips(validation_file))
     drawn = {name: [draw_samples(lifter, half, c, every) for half in halves] for name, c in CONDITIONS.items()}
@@ -59,7 +55,6 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
         for name, parts in drawn.items()
     }
     card = checkpoint.card | {
-        "credit": DATA_CREDIT,
         "validation": f"{validation_file.name}, DDIM 5 steps, 10 hypotheses with flips, raw protocol",
         "metrics": metrics,
     }
@@ -69,17 +64,11 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
     return finished
 
 
-def _trained(path: Path) -> Checkpoint:
-    if not path.is_file():
-        raise FileNotFoundError(f"no trained model at {path}: expected best.pt of a `diffupose train` run")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return Checkpoint(
-            DenoiserConfig(**state["config"]), DiffusionConfig(), state["model"], card={"training": state["training"]}
-        )
-    except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        raise ValueError(f"{path}: not the best.pt of a `diffupose train` run ({reason})") from None
+def _checkpoint(path: Path) -> Checkpoint:
+    trained = read_trained(path)
+    if not isinstance(trained.config, DenoiserConfig):
+        raise ValueError(f"{path}: a {trained.kind}, and only a denoiser's spread can be calibrated")
+    return Checkpoint(trained.config, trained.diffusion, trained.weights, card={"credit": CMU_CREDIT} | trained.card)
 
 
 def fit(samples: Samples) -> Calibration:

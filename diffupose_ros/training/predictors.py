@@ -20,11 +20,15 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import nn
 
-from diffupose_ros.lifting.checkpoint import load_checkpoint
-from diffupose_ros.lifting.denoiser import Variant
+from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
+from diffupose_ros.lifting.denoiser import Denoiser, Variant
 from diffupose_ros.lifting.sampler import Method, Sampler
 from diffupose_ros.lifting.uncertainty import Calibration
+from diffupose_ros.training.networks import read_any
+from diffupose_ros.training.regressor import Regressor, ResidualMLP
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -92,20 +96,34 @@ class Denoising:
         return self.sampler.draw(features, hypotheses, steps, flip, seed, method=method)
 
 
+def predictor_of(network: nn.Module, diffusion: DiffusionConfig, device: str = "auto") -> Predictor:
+    """Return the predictor that a network is, in its present state.
+
+    Raises:
+        ValueError: a device that is not there, or weights that are not finite.
+    """
+    if isinstance(network, ResidualMLP):
+        chosen = "cuda" if torch.cuda.is_available() else "cpu"
+        return Regressor(network, diffusion.pose_scale, torch.device(chosen if device == "auto" else device))
+    if not isinstance(network, Denoiser):
+        raise TypeError(f"no predictor is made of a {type(network).__name__}")
+    checkpoint = Checkpoint(network.config, diffusion, network.state_dict())
+    return Denoising(Sampler.of(checkpoint, device), network.config.variant)
+
+
 def load_predictor(name_or_path: str | Path, device: str = "auto") -> tuple[Predictor, Calibration, dict[str, Any]]:
     """Load a predictor, the calibration of its covariances, and its card.
 
     Args:
-        name_or_path: a shipped checkpoint's name, or a file, see ``lifting.checkpoint.load_checkpoint``.
+        name_or_path: a shipped checkpoint's name, or a file: .safetensors of a denoiser or a regressor,
+            best.pt of a run (not calibrated), the authors' .pt or .pth.
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ...
 
     Raises:
         FileNotFoundError: no such file; says which names there are.
         ValueError: not such a file, or a device that is not there.
     """
-    checkpoint = load_checkpoint(name_or_path)
-    return (
-        Denoising(Sampler.of(checkpoint, device), checkpoint.denoiser.variant),
-        checkpoint.calibration,
-        checkpoint.card,
-    )
+    found = read_any(name_or_path)
+    if isinstance(found, Checkpoint):
+        return Denoising(Sampler.of(found, device), found.denoiser.variant), found.calibration, found.card
+    return predictor_of(found.build(), found.diffusion, device), Calibration.none(), found.card

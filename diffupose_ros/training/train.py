@@ -12,199 +12,322 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The training loop of the ``robust`` denoiser."""
+"""The training loop: of the denoiser, and of the regressor that it is compared with."""
 
 import copy
 import os
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from diffupose_ros.clips import load_clips
-from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
-from diffupose_ros.lifting.uncertainty import Calibration
+from diffupose_ros.lifting.sampler import NO_NECK
+from diffupose_ros.training.batches import Batch, Batches
+from diffupose_ros.training.config import TrainConfig, save_config
+from diffupose_ros.training.losses import Forward, loss_of
+from diffupose_ros.training.networks import Trained, build, network_config, read_trained, warm_start
 from diffupose_ros.training.observations import Pairs
-from diffupose_ros.training.samples import draw_samples, measure
-from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, make_pairs
+from diffupose_ros.training.optimiser import average, learning_rate, make_optimiser
+from diffupose_ros.training.predictors import Predictor, predictor_of
+from diffupose_ros.training.processes import Processes
+from diffupose_ros.training.regressor import RegressorFile, ResidualMLP, load_weights, save_regressor
+from diffupose_ros.training.report import Report, say
+from diffupose_ros.training.sources import Source, load_sources
+from diffupose_ros.training.state import NEWEST, load_state, save_state, write_whole
+
+_MAY_CHANGE = ("data", "compile", "workers", "validate_every", "save_every")
+"""What a run that goes on may be told otherwise; of the data the content must be the same."""
+_LOG_EVERY = 100
+_PEOPLE = 64  # of the validation who share their noise
+_WORTH_COMPILING = 2_000  # steps on a CPU
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """What a training run is made of.
-
-    Attributes:
-        channels: the paper's d.
-        steps: optimiser steps of the whole run.
-        batch: pairs a step.
-        learning_rate: peak of a cosine that ends at 0, after a linear warm-up over 1 % of the steps.
-        ema: decay of the exponential moving average of the weights; the average is what ships.
-        seed: of everything random.
-        bfloat16: run the network in bfloat16 where that is safe (autocast).
-        compile: compile the network with torch.compile.
-        validate_every: steps between validations, each of which also saves.
-    """
-
-    channels: int = 128
-    steps: int = 22_000
-    batch: int = 512
-    learning_rate: float = 1e-3
-    ema: float = 0.9995
-    seed: int = 0
-    bfloat16: bool = True
-    compile: bool = True
-    validate_every: int = 1_000
-
-
-class PairStream:
-    """Endless batches of pairs from clips, each frame equally likely."""
-
-    def __init__(self, clips: dict[str, np.ndarray], batch: int, conditions: Conditions) -> None:
-        self.poses = np.concatenate(list(clips.values()))
-        self.batch, self.conditions = batch, conditions
-        self.description = f"{len(clips)} clips, {len(self.poses)} frames"
-
-    def draw(self, rng: np.random.Generator) -> Pairs:
-        """Return the next batch; people too close to their camera to be seen are drawn anew."""
-        drawn = self.poses[rng.integers(0, len(self.poses), self.batch + self.batch // 4)]
-        pairs = make_pairs(drawn, rng, self.conditions, vary=True)
-        # Parts of a batch come ordered by layout.
-        keep = rng.permutation(len(pairs.poses))[: self.batch]
-        return Pairs(pairs.features[keep], pairs.poses[keep])
+class Stopped(Exception):
+    """The run was asked to stop (Ctrl-C, SIGTERM), and its state is saved."""
 
 
 class Trainer:
-    """One training run in a folder: resumes from ``state.pt`` there if there is one."""
+    """One training run in a folder: goes on from the state there if there is one.
+
+    Args:
+        config: what the run is made of.
+        source: of training pairs.
+        validation: pairs to measure on.
+        folder: of the run.
+        processes: that train together.
+
+    Raises:
+        FileNotFoundError: the checkpoint to start from is not there.
+        ValueError: it does not fit; or the folder holds another run, or one that cannot be read.
+    """
 
     def __init__(
-        self, config: TrainConfig, train: dict[str, np.ndarray], validation: dict[str, np.ndarray], folder: Path
+        self, config: TrainConfig, source: Source, validation: Pairs, folder: Path, processes: Processes | None = None
     ) -> None:
-        self.config, self.folder = config, folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self.config, self.source, self.validation, self.folder = config, source, validation, folder
+        self.processes = processes or Processes.join()
+        self.device = self.processes.device
         torch.manual_seed(config.seed)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.stream = PairStream(train, config.batch, TRAINING)
-        self.validation = validation
-        self.diffusion = DiffusionConfig().process()
-        self.model = Denoiser(DenoiserConfig("robust", config.channels)).to(self.device)
+        self.model = build(network_config(config.model)).to(self.device)
+        if config.init is not None:
+            warm_start(self.model, config.diffusion, config.init)
         self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-        self.rng = np.random.default_rng(config.seed)
-        self.step, self.best = 0, float("inf")
-        if (folder / "state.pt").exists():
-            self._resume()
+        self.optimizer = make_optimiser(config.optimiser, self.model)
+        self.batches = Batches(source, config, self.processes.rank, self.processes.world)
+        self.step, self.saved_step, self.best = 0, -1, float("inf")
+        self._loss = loss_of(config)
+        if self.processes.main:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._resume()
 
     def run(self) -> float:
-        """Train to the end; return the best validation MPJPE in mm. Can be stopped and run again."""
-        forward = torch.compile(self.model) if self.config.compile else self.model
-        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-        with Progress(*columns) as progress:
-            task = progress.add_task("training", total=self.config.steps, completed=self.step)
-            running, start = 0.0, time.monotonic()
-            while self.step < self.config.steps:
-                running += 0.01 * (self._step(forward) - running)
+        """Train to the end; return the best validation MPJPE in mm. Can be stopped and run again.
+
+        Raises:
+            Stopped: by Ctrl-C or SIGTERM; the state is saved.
+            FloatingPointError: the loss became infinite or NaN; the last good state is named.
+            OSError: the state cannot be written; the one before it is named.
+        """
+        if self.step >= self.config.steps:
+            return self.best
+        config, main = self.config, self.processes.main
+        if main:
+            save_config(config, self.folder / "config.yaml")
+        batches = self.batches.iterate(self.step, self.device)
+        forward = self._forward()
+        look_every = 10 if self.device.type == "cuda" else 1  # to look is to wait for the GPU
+        losses: list[Tensor] = []
+        report = Report(self.folder, config.steps, self.step, config.batch, silent=not main)
+        with report, _stop_requests() as requested:
+            for batch in batches:
+                losses.append(self._step(forward, batch))
                 self.step += 1
-                progress.update(task, advance=1, description=f"loss {running:.4f}, best {self.best:.1f} mm")
-                if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
-                    error = self._validate()
-                    progress.console.print(
-                        f"step {self.step}: loss {running:.4f}, MPJPE {error:.1f} mm, {time.monotonic() - start:.0f} s",
-                        highlight=False,
+                last = self.step == config.steps
+                validates, saves = (last or self.step % n == 0 for n in (config.validate_every, config.save_every))
+                if not (validates or saves or self.step % look_every == 0 or self.step % _LOG_EVERY == 0):
+                    continue
+                stops = self._look(losses, bool(requested), report) and not last
+                losses.clear()
+                if validates:
+                    self._check_weights()
+                    self._validate(report)
+                elif self.step % _LOG_EVERY == 0:
+                    report.log(self.step, self._rate())
+                if saves or stops:
+                    self._save()
+                if stops:
+                    raise Stopped(
+                        f"stopped at step {self.step} of {config.steps}; the state is saved in {self.folder}: "
+                        "run the same command again to go on"
                     )
+        self.best = self.processes.of_main(self.best)
         return self.best
 
-    def _step(self, forward: Callable[..., Tensor]) -> float:
-        progress = self.step / self.config.steps
-        rate = min(1.0, progress / 0.01 + 1e-3) * 0.5 * (1 + np.cos(np.pi * progress))
+    def validation_error(self, hypotheses: int = 10, steps: int = 5) -> float:
+        """Return the averaged model's MPJPE in mm: of the mean of the hypotheses, DDIM, with flips."""
+        predictor: Predictor = predictor_of(self.ema, self.config.diffusion, str(self.device))
+        features, poses = self.validation.features, self.validation.poses
+        drawn = [
+            predictor.draw(features[first : first + _PEOPLE], hypotheses, steps, seed=first).mean(1)
+            for first in range(0, len(features), _PEOPLE)
+        ]
+        error = np.linalg.norm(np.concatenate(drawn) - poses, axis=-1)
+        return 1000 * float((error if predictor.joints == 17 else error[:, NO_NECK]).mean())
+
+    def _forward(self) -> Forward:
+        """The network's forward pass as the configuration wants it: parallel, compiled, in mixed precision."""
+        config, kind = self.config, self.device.type
+        if kind == "cuda" and config.precision != "float32":
+            torch.set_float32_matmul_precision("high")  # TF32
+        network: Forward = self.processes.parallel(self.model)
+        if config.compile == "on" or (config.compile == "auto" and _worth_compiling(kind, config.steps)):
+            network = torch.compile(network)
+
+        def forward(*inputs: Tensor) -> Tensor:
+            with torch.autocast(kind, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                output: Tensor = network(*inputs)
+            return output.float()
+
+        return forward
+
+    def _rate(self) -> float:
+        epoch = max(1.0, self.source.size / self.config.batch)
+        return learning_rate(self.config.optimiser, self.step, self.config.steps, epoch)
+
+    def _step(self, forward: Forward, batch: Batch) -> Tensor:
         for group in self.optimizer.param_groups:
-            group["lr"] = float(self.config.learning_rate * rate)
-        pairs = self.stream.draw(self.rng)
-        features = torch.from_numpy(pairs.features).to(self.device)
-        x0 = torch.from_numpy(pairs.poses).to(self.device) / DiffusionConfig().pose_scale
-        t = torch.randint(self.diffusion.steps, (len(x0),)).to(self.device)
-        x, target = self.diffusion.add_noise(x0, torch.randn(x0.shape).to(self.device), t)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            prediction = forward(x, features, t)
-        loss = (prediction.float() - target).square().mean()
+            group["lr"] = self._rate()
+        loss = self._loss(forward, batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if self.config.optimiser.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimiser.gradient_clip)
         self.optimizer.step()
-        self._average()
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise FloatingPointError(
-                f"the loss is {value} at step {self.step}; the last good state is in {self.folder}"
-            )
-        return value
+        average(self.ema, self.model, self.config.ema, self.step, warm=self.config.init is not None)
+        return loss.detach()
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(self.ema.state_dict().values(), self.model.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
+    def _look(self, losses: list[Tensor], requested: bool, report: Report) -> bool:
+        """Check the losses since the last look; return whether any process was asked to stop."""
+        asked = torch.tensor(float(requested), device=self.device)
+        *values, stops = self.processes.mean(torch.stack([*losses, asked])).tolist()
+        for step, value in enumerate(values, self.step - len(values)):
+            if not np.isfinite(value):
+                raise FloatingPointError(self._lost(f"the loss is {value} at step {step}"))
+        report.losses(self.step, values)
+        return bool(stops > 0)
 
-    def validation_error(self, every: int = 15, hypotheses: int = 10) -> float:
-        """Return the averaged model's MPJPE in mm on clean 2D of every ``every``-th validation frame."""
-        lifter = Lifter(Checkpoint(self.ema.config, DiffusionConfig(), self.ema.state_dict()), str(self.device))
-        samples = draw_samples(lifter, list(self.validation.values()), CLEAN, every, hypotheses)
-        return measure(samples, Calibration.none())["mpjpe_mm"]
+    def _check_weights(self) -> None:
+        if not all(bool(value.isfinite().all()) for value in self.model.state_dict().values()):
+            raise FloatingPointError(self._lost(f"weights became NaN or infinite before step {self.step}"))
 
-    def _validate(self) -> float:
+    def _lost(self, what: str) -> str:
+        saved = (
+            f"{self.folder / NEWEST}, of step {self.saved_step}" if self.saved_step >= 0 else "none: nothing was saved"
+        )
+        return (
+            f"{what}; the last good state is {saved}. Train anew with a smaller optimiser.learning_rate or with "
+            f"precision: float32, perhaps from init: {self.folder / 'best.pt'}"
+        )
+
+    def _validate(self, report: Report) -> None:
+        """Measure, log, and keep the model if it is the best so far; in the first process."""
+        if not self.processes.main:
+            return
         error = self.validation_error()
         if error < self.best:
             self.best = error
-            training = {**asdict(self.config), "data": self.stream.description, "best_step": self.step}
-            state = {"config": asdict(self.ema.config), "model": self.ema.state_dict(), "training": training}
-            _save(state, self.folder / "best.pt")
-        _save(
-            {
+            self._write(lambda: write_whole(self._trained().state(), self.folder / "best.pt"))
+        report.validated(self.step, error, self.best)
+        report.log(self.step, self._rate(), error)
+
+    def _trained(self) -> Trained:
+        """The averaged model, and how it came about, without paths of this machine."""
+        config = self.config
+        training = asdict(config) | {
+            "data": self.source.description,
+            "keypoints": config.data.keypoints if config.data.dataset != "cmu" else "synthetic",
+            "init": config.init and Path(config.init).name,
+            "best_step": self.step,
+        }
+        weights = {name: value.cpu() for name, value in self.ema.state_dict().items()}
+        network, card = network_config(config.model), {"training": training, "credit": self.source.credit}
+        return Trained(config.model.kind, network, config.diffusion, weights, card)
+
+    def _save(self) -> None:
+        self._check_weights()
+        if self.processes.main:
+            state = {
                 "step": self.step,
                 "best": self.best,
                 "model": self.model.state_dict(),
                 "ema": self.ema.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "numpy": self.rng.bit_generator.state,
-                "torch": torch.get_rng_state(),
-            },
-            self.folder / "state.pt",
-        )
-        return error
+                "config": asdict(self.config),
+                "data": self.source.description,
+            }
+            self._write(lambda: save_state(state, self.folder))
+        self.saved_step = self.step
+
+    def _write(self, write: Any) -> None:
+        try:
+            write()
+        except OSError as error:
+            saved = (
+                f"step {self.saved_step} is safe in {self.folder / NEWEST}"
+                if self.saved_step >= 0
+                else "nothing is saved yet"
+            )
+            raise OSError(f"{error.strerror or error}; {saved}: make room and run the same command again") from None
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "state.pt", map_location=self.device, weights_only=True)
-        self.step, self.best = state["step"], state["best"]
-        self.model.load_state_dict(state["model"])
-        self.ema.load_state_dict(state["ema"])
+        state = self.processes.of_main(load_state(self.folder, say) if self.processes.main else None)
+        if state is None:
+            return
+        ours = _flat(asdict(self.config))
+        for name, theirs in _flat(state["config"]).items():
+            if name.split(".")[0] not in _MAY_CHANGE and ours.get(name) != theirs:
+                raise ValueError(
+                    f"{self.folder} holds a run with {name} {theirs}, this one has {ours.get(name)}: train in another "
+                    "folder, or delete that one"
+                )
+        if state["data"] != self.source.description:
+            raise ValueError(f"{self.folder} holds a run on {state['data']}, this one has {self.source.description}")
+        self.step = self.saved_step = state["step"]
+        self.best = state["best"]
+        load_weights(self.model, state["model"])
+        load_weights(self.ema, state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.rng.bit_generator.state = state["numpy"]
-        torch.set_rng_state(state["torch"].cpu())
 
 
-def _save(state: dict[str, Any], path: Path) -> None:
-    """Write a file whole or not at all: the previous one stays usable when this is interrupted."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested dictionaries by dotted name."""
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        leaves |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return leaves
 
 
-def train(config: TrainConfig, train_file: Path, validation_file: Path, folder: Path) -> float:
-    """Run or resume a training; return the best validation MPJPE in mm.
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """A list that Ctrl-C and SIGTERM add to, so that a step is never cut in two; a second Ctrl-C ends at once."""
+    requested: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield requested
+        return
+
+    def handler(number: int, _: object) -> None:
+        if number == signal.SIGINT and number in requested:
+            raise KeyboardInterrupt
+        requested.append(number)
+
+    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield requested
+    finally:
+        for number, old in previous.items():
+            signal.signal(number, old)
+
+
+def _worth_compiling(device: str, steps: int) -> bool:
+    """Whether torch.compile, which takes a minute or two, pays off; on a CPU it needs a C++ compiler."""
+    if device == "cuda":
+        return True
+    return steps > _WORTH_COMPILING and shutil.which(os.environ.get("CXX", "g++")) is not None
+
+
+def train(config: TrainConfig, folder: Path) -> float:
+    """Run a training, or go on with it; return the best validation MPJPE in mm.
+
+    Leaves best.pt in the folder, and of a regressor also regressor.safetensors. Started by `torchrun`, it
+    trains with the other processes.
 
     Raises:
-        FileNotFoundError, ValueError: the data cannot be read.
-        FloatingPointError: the loss became infinite or NaN.
+        FileNotFoundError, ValueError: the data cannot be read, or the folder holds another run.
+        Stopped, FloatingPointError, OSError: see ``Trainer.run``.
     """
-    return Trainer(config, load_clips(train_file), load_clips(validation_file), folder).run()
+    source, validation = load_sources(config.data, config.model)
+    trainer = Trainer(config, source, validation, folder)
+    try:
+        best = trainer.run()
+    except Stopped:
+        trainer.processes.leave()
+        raise
+    if trainer.processes.main and isinstance(trainer.ema, ResidualMLP):
+        _ship_regressor(folder)
+    trainer.processes.leave()
+    return best
+
+
+def _ship_regressor(folder: Path) -> None:
+    best = read_trained(folder / "best.pt")
+    network = best.build()
+    assert isinstance(network, ResidualMLP)
+    save_regressor(RegressorFile(network, best.diffusion.pose_scale, best.card), folder / "regressor.safetensors")

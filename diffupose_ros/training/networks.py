@@ -1,0 +1,160 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The networks that the training loop can train: how each is built, and what trained weights are kept as."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, load_checkpoint
+from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.pytorch import one_line
+from diffupose_ros.skeleton import PARENTS
+from diffupose_ros.training.config import ModelConfig
+from diffupose_ros.training.regressor import (
+    RegressorConfig,
+    ResidualMLP,
+    is_regressor,
+    load_regressor,
+    load_weights,
+)
+
+NetworkConfig = DenoiserConfig | RegressorConfig
+_CONFIGS: dict[str, type[NetworkConfig]] = {"denoiser": DenoiserConfig, "regressor": RegressorConfig}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, as in best.pt of a run.
+
+    Attributes:
+        kind: as in ``ModelConfig``.
+        config: of the network.
+        diffusion: the process that it was trained for.
+        weights: its state dict, float32.
+        card: what is known of it: ``training``, how it was trained, and ``credit``, the line that it must carry.
+    """
+
+    kind: str
+    config: NetworkConfig
+    diffusion: DiffusionConfig
+    weights: dict[str, Tensor]
+    card: dict[str, Any]
+
+    def build(self) -> nn.Module:
+        """Return the network with these weights.
+
+        Raises:
+            ValueError: they do not fit, or are not finite.
+        """
+        network = build(self.config)
+        load_weights(network, self.weights)
+        return network.eval().requires_grad_(False)
+
+    def state(self) -> dict[str, Any]:
+        """Return what ``read_trained`` reads."""
+        return {
+            "kind": self.kind,
+            "config": asdict(self.config),
+            "diffusion": asdict(self.diffusion),
+            "model": self.weights,
+            **self.card,
+        }
+
+
+def network_config(model: ModelConfig) -> NetworkConfig:
+    """Return the configuration of the network that a training configuration asks for."""
+    if model.kind == "regressor":
+        return RegressorConfig(model.variant, model.channels)
+    parents = PARENTS if model.joints == 17 else PARENTS_16
+    if model.variant == "paper":
+        return DenoiserConfig.paper(model.channels, parents)
+    return DenoiserConfig("robust", model.channels, parents)
+
+
+def build(config: NetworkConfig) -> nn.Module:
+    """Return a network with random weights."""
+    return ResidualMLP(config) if isinstance(config, RegressorConfig) else Denoiser(config)
+
+
+def read_trained(path: str | Path) -> Trained:
+    """Read best.pt of a training run.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not such a file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no trained model at {path}: expected best.pt of a `diffupose train` run")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        kind = state.get("kind", "denoiser")
+        return Trained(
+            kind,
+            _CONFIGS[kind](**state["config"]),
+            DiffusionConfig(**state.get("diffusion", {})),
+            state["model"],
+            {"training": state["training"]} | ({"credit": state["credit"]} if "credit" in state else {}),
+        )
+    except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ValueError(f"{path}: not the best.pt of a `diffupose train` run ({reason})") from None
+
+
+def read_any(name_or_path: str | Path) -> Trained | Checkpoint:
+    """Read weights, whatever they are kept as: best.pt of a run, a regressor's or a denoiser's file.
+
+    A denoiser's file may also be a shipped checkpoint, by name, or the authors' .pt or .pth.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: none of those.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.suffix == ".pt" and path.is_file():
+        try:
+            return read_trained(path)
+        except ValueError as error:
+            try:
+                return load_checkpoint(path)  # the authors'
+            except ValueError as other:
+                raise ValueError(f"{error}; {other}") from None
+    if path.is_file() and is_regressor(path):
+        file = load_regressor(path)
+        diffusion = DiffusionConfig(pose_scale=file.pose_scale)
+        return Trained("regressor", file.network.config, diffusion, file.network.state_dict(), file.card)
+    return load_checkpoint(name_or_path)
+
+
+def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str) -> None:
+    """Put the weights of a checkpoint into a network of the same architecture, for the same prediction.
+
+    Raises:
+        FileNotFoundError: no such checkpoint.
+        ValueError: its architecture, its prediction or the scale of its poses is another.
+    """
+    found = read_any(name_or_path)
+    try:
+        load_weights(network, found.weights)
+    except ValueError as error:
+        raise ValueError(f"init: {name_or_path} does not fit this model: {error}") from None
+    for name in ("prediction", "pose_scale"):
+        theirs, ours = getattr(found.diffusion, name), getattr(diffusion, name)
+        if theirs != ours:
+            raise ValueError(f"init: {name_or_path} was trained with diffusion.{name} {theirs}, here it is {ours}")
