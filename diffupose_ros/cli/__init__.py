@@ -14,7 +14,7 @@
 
 """The command line: ``diffupose --help``. One module for each group of commands."""
 
-from diffupose_ros.cli import models, nodes, training
+from diffupose_ros.cli import models, nodes, reproduce, training
 from diffupose_ros.cli.app import app
 
-__all__ = ["app", "models", "nodes", "training"]
+__all__ = ["app", "models", "nodes", "reproduce", "training"]

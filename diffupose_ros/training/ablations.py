@@ -183,7 +183,7 @@ class Models:
         if not path.exists():
             predictor = Kept(self.trained(model))
             self._say(f"measuring {model.name} with N = {hypotheses}, {sampler}")
-            people = self._people(model.keypoints)
+            people = self.people(model.keypoints)
             joints = HUMANEVA_JOINTS if setup.dataset == "humaneva" else None
             method: Method = "ddpm" if steps is None else "ddim"
             reports: dict[str, Any] = {
@@ -199,8 +199,12 @@ class Models:
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 
-    def _people(self, keypoints: Keypoints) -> Observations:
-        """Return those to measure on; read once."""
+    def people(self, keypoints: Keypoints) -> Observations:
+        """Return those to measure on; read once.
+
+        Raises:
+            FileNotFoundError, ValueError: the data cannot be read.
+        """
         setup = self.setup
         if keypoints not in self._observations:
             if setup.dataset == "cmu":

@@ -25,6 +25,7 @@ import torch
 
 import diffupose_ros
 from diffupose_ros.training.ablations import PROTOCOLS, Models, Say, Setup
+from diffupose_ros.training.figures import chart
 from diffupose_ros.training.tables import TABLES, Row, Table, markdown
 
 _METRICS = ("mpjpe_mm", "p_mpjpe_mm", "best_of_n_mpjpe_mm")
@@ -33,7 +34,7 @@ _METRICS = ("mpjpe_mm", "p_mpjpe_mm", "best_of_n_mpjpe_mm")
 def reproduce(name: str, setup: Setup, out: Path, say: Say = lambda _: None) -> dict[str, Any]:
     """Make a table; can be stopped and run again.
 
-    Writes reproduce_<table>_<dataset>.json and .md.
+    Writes reproduce_<table>_<dataset>.json and .md, and for tables V and VI a chart, .png.
 
     Args:
         name: a key of ``TABLES``.
@@ -86,6 +87,7 @@ def reproduce(name: str, setup: Setup, out: Path, say: Say = lambda _: None) -> 
     stem = f"reproduce_{name}_{setup.dataset}"
     _write(json.dumps(result, indent=1) + "\n", out / f"{stem}.json")
     _write(markdown(result), out / f"{stem}.md")
+    chart(result, out / f"{stem}.png")
     return result
 
 

@@ -150,7 +150,7 @@ _COLUMNS = (
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Return a result of ``reproduce`` as Markdown: scale and budget, the table, and errors by activity if it has any."""
+    """Return a result of ``reproduce`` as Markdown: scale and budget, the table, and errors by activity."""
     rows = result["rows"]
     said = [key for key in ("mpjpe_mm", "p_mpjpe_mm") if any(key in row["published"] for row in rows)]
     header = [*rows[0]["labels"], "parameters", *(title for title, _, _ in _COLUMNS)]
@@ -181,8 +181,8 @@ def _scale(result: dict[str, Any]) -> str:
     steps = f"DDIM {result['ddim_steps']} steps" if result["ddim_steps"] else "DDPM 100 steps"
     sampler = "" if "steps" in result["rows"][0]["labels"] else f", {steps}"
     return (
-        f"Errors in mm over {result['people']} people (every {result['every']}. frame of {result['data']}) of the mean of "
-        f"N hypotheses{sampler}, with mirror images. P1 is MPJPE, P2 P-MPJPE. Each model was trained with "
+        f"Errors in mm over {result['people']} people (one frame in {result['every']} of {result['data']}) of the mean "
+        f"of N hypotheses{sampler}, with mirror images. P1 is MPJPE, P2 P-MPJPE. Each model was trained with "
         f"{budget['samples']:,} samples of {result['train']} ({budget['steps']:,} steps of {budget['batch']}), seed "
         f"{result['seed']}, on {machine['device']}, {machine['threads']} threads. `raw` is the network's own pose; the "
         "paper's protocol overwrites its x and y with ground truth, and is for comparison with the paper alone."

@@ -22,6 +22,7 @@ Sources: U-Net, Ronneberger et al. 2015; as a denoiser, Ho et al. 2020; DiffuPos
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +97,7 @@ class UNet(nn.Module):
         self.config = config = config or UNetConfig()
         channels, embedding = config.channels, 3 * config.channels
         widths = [channels * m for m in config.multiples]
-        steps = list(zip(widths, widths[1:], strict=False))
+        steps = list(pairwise(widths))
         self.halvings = len(steps)
         self.time_embedding = TimeEmbedding(2 * embedding)
         self.input = nn.Conv1d(3 + config.condition_channels, channels, 7, padding=3)
