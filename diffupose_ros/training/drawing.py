@@ -86,15 +86,8 @@ def draw_keypoints(axes: Axes, image: FloatArray, status: npt.NDArray[np.int8]) 
             capstyle="round",
         )
     )
-    axes.scatter(
-        flat[seen, 0],
-        flat[seen, 1],
-        s=14,
-        c=[_side(int(j)) for j in np.flatnonzero(seen)],
-        edgecolors=PAPER,
-        linewidths=0.5,
-        zorder=3,
-    )
+    colours = [_side(int(j)) for j in np.flatnonzero(seen)]
+    axes.scatter(flat[seen, 0], flat[seen, 1], s=14, c=colours, edgecolors=PAPER, linewidths=0.5, zorder=3)
 
 
 def frame(axes: Axes, points: FloatArray, margin: float = 0.08, half: float = 0.0) -> None:

@@ -41,6 +41,7 @@ from diffupose_ros.training.drawing import (
     SIDE,
     TEXT,
     TRUTH,
+    LineStyle,
     draw_keypoints,
     draw_poses,
     frame,
@@ -178,7 +179,7 @@ def qualitative(checkpoint: Checkpoint, people: Observations, path: Path) -> Non
         cells[0].set_ylabel(f"{people.activity[i] or 'person'}\n{error[i]:.0f} mm", fontsize=9, color=TEXT)
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize=9.5, color=TEXT, pad=4)
-    others = (("mean", _ESTIMATE, "-"), ("truth", TRUTH, ":"))
+    others: list[tuple[str, str, LineStyle]] = [("mean", _ESTIMATE, "-"), ("truth", TRUTH, ":")]
     figure.legend(handles=legend_handles(others), loc="upper right", ncols=4, frameon=False, fontsize=9)
     _save(figure, path)
 
