@@ -24,10 +24,12 @@ import pytest
 from typer.testing import CliRunner
 
 from diffupose_ros.cli import app
+from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig
+from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.resources import resource_path
 from diffupose_ros.training import ablations
 from diffupose_ros.training.ablations import Kept, Model, Models, Setup
-from diffupose_ros.training.figures import figures
+from diffupose_ros.training.figures import affinities, denoising, figures
 from diffupose_ros.training.predictors import load_predictor
 from diffupose_ros.training.reproduce import reproduce, table_of
 from diffupose_ros.training.tables import TABLES, markdown
@@ -91,6 +93,14 @@ def test_markdown_of_speeds() -> None:
     assert text.startswith("## 2D joints of a detector (cmu)")
     assert "DDIM 5 steps" not in text  # each row has its own
     assert "| 1 | 2 | 1.45 M | 60.0 | 45.0 | 50.0 | 40.0 | 1,234.5 | 8,927 |" in text
+
+
+def test_tables_over_two_things_come_in_the_papers_form_first() -> None:
+    canned = result([{"N": n, "d": d} for n in ("1", "5") for d in ("128", "256")])
+    canned["rows"][3] |= {"published": {}}
+    lines = markdown(canned).splitlines()
+    assert lines[4].startswith("| raw P1 (paper, Human3.6M)") and lines[4].endswith("| 128 | 256 |")
+    assert lines[6:8] == ["| 1 | 60.0 (50.7) | 60.0 (50.7) |", "| 5 | 60.0 (50.7) | 60.0 |"]
 
 
 def test_rows_without_a_published_number_leave_it_empty() -> None:
@@ -202,6 +212,14 @@ def test_kept_draws_are_the_predictors_own() -> None:
 
 
 # Figures and the command.
+
+
+def test_figures_of_the_papers_networks_of_16_joints(setup: Setup, tmp_path: Path) -> None:
+    network = Denoiser(DenoiserConfig.paper(32, PARENTS_16)).eval()
+    checkpoint = Checkpoint(network.config, DiffusionConfig.paper(), network.state_dict())
+    denoising(checkpoint, Models(setup).people("gt")[:1], tmp_path / "2.png", hypotheses=2)
+    affinities(network, tmp_path / "5.png")
+    assert all((tmp_path / f"{n}.png").stat().st_size > 20_000 for n in (2, 5))
 
 
 def test_nobody_and_unknown_models_have_no_figures(setup: Setup, tmp_path: Path) -> None:

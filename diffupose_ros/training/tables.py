@@ -165,7 +165,9 @@ def markdown(result: dict[str, Any]) -> str:
         if speed:
             cells += [_number(row["people_per_second"]), _number(row["published"].get("people_per_second"), 0)]
         lines.append(cells)
-    parts = [f"## {_title(result)}", _scale(result), _grid(header, lines)]
+    parts = [f"## {_title(result)}", _scale(result)]
+    parts += [_matrix(rows)] if len(rows[0]["labels"]) == 2 else []
+    parts += [_grid(header, lines)]
     if "per_activity" in rows[0]["raw"]:
         parts += [f"{title}, by activity:\n\n{_activities(rows, *where)}" for title, *where in _COLUMNS]
     return "\n\n".join(parts) + "\n"
@@ -187,6 +189,19 @@ def _scale(result: dict[str, Any]) -> str:
         f"{result['seed']}, on {machine['device']}, {machine['threads']} threads. `raw` is the network's own pose; the "
         "paper's protocol overwrites its x and y with ground truth, and is for comparison with the paper alone."
     )
+
+
+def _matrix(rows: list[dict[str, Any]]) -> str:
+    """The rows in the paper's form, over their two labels."""
+    down, across = rows[0]["labels"]
+    columns = list(dict.fromkeys(row["labels"][across] for row in rows))
+    cells: dict[str, list[str]] = {}
+    for row in rows:
+        published = row["published"].get("mpjpe_mm")
+        text = _number(row["raw"]["mpjpe_mm"]) + (f" ({_number(published)})" if published is not None else "")
+        cells.setdefault(row["labels"][down], []).append(text)
+    header = [f"raw P1 (paper, Human3.6M)<br>{down} \\ {across}", *columns]
+    return _grid(header, [[name, *texts] for name, texts in cells.items()])
 
 
 def _activities(rows: list[dict[str, Any]], protocol: str, metric: str) -> str:
