@@ -55,6 +55,7 @@ def small_checkpoint(seed: int = 0) -> Checkpoint:
         calibration.prior * rng.uniform(1, 2, calibration.prior.shape),
         calibration.strength * rng.uniform(1, 2, calibration.strength.shape),
         calibration.scale * rng.uniform(1, 2, calibration.scale.shape),
+        rng.uniform(2, 20, calibration.freedom.shape),
     )
     return Checkpoint(config, DiffusionConfig(), Denoiser(config).state_dict(), calibration, {"trained": ["a", 1]})
 
@@ -266,7 +267,7 @@ def test_text_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"diffupose": '{"format": 99}'}, {"diffupose": "[1]"}])
 def test_foreign_safetensors_are_refused(metadata: dict | None, tmp_path: Path) -> None:
     save_file({"conv1.weight": torch.zeros(3)}, tmp_path / "foreign.safetensors", metadata=metadata)
-    with pytest.raises(ValueError, match=r"foreign\.safetensors: not a diffupose checkpoint of format 1"):
+    with pytest.raises(ValueError, match=r"foreign\.safetensors: not a diffupose checkpoint of format 2"):
         load_checkpoint(tmp_path / "foreign.safetensors")
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 from diffupose_ros.lifting import Camera, Lifter
-from diffupose_ros.lifting.uncertainty import CHI2_3, mahalanobis2
+from diffupose_ros.lifting.uncertainty import containing_probability, mahalanobis2
 from diffupose_ros.nodes.lift_node import PARAMETERS
 from diffupose_ros.resources import resource_path
 from diffupose_ros.simulation import Scene, SimulatedDetector
@@ -114,8 +114,8 @@ def test_ellipsoids_of_the_demo_hold_about_what_they_promise(lifter: Lifter) -> 
         pixels, scores = detector.observe(poses, scene.camera, frame / Scene.RATE)
         lifted = lifter.lift(pixels, scores, scene.camera, seed=0)
         error = (lifted.mean - lifted.mean[:, :1]) - (poses - poses[:, :1])
-        distance = mahalanobis2(error[:, 1:], lifted.covariance[:, 1:])
-        inside.append([distance < CHI2_3[q] for q in (0.5, 0.9)])
+        level = containing_probability(mahalanobis2(error, lifted.covariance), lifted.freedom)[:, 1:]
+        inside.append([level < probability for probability in (0.5, 0.9)])
     half, ninety = np.mean(inside, axis=(0, 2, 3))
     assert 0.4 < half < 0.7
     assert 0.8 < ninety < 0.97

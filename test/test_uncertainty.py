@@ -19,14 +19,16 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from diffupose_ros.lifting.uncertainty import (
-    CHI2_3,
+    NORMAL,
     Calibration,
     calibrated_covariance,
+    containing_probability,
     ellipsoids,
     fit_calibration,
     mahalanobis2,
     orientation_covariance,
     quality,
+    radius2,
     sample_covariance,
 )
 from diffupose_ros.skeleton import LEFT_HIP, RIGHT_HIP, SPINE, Status
@@ -56,18 +58,42 @@ def test_a_fitted_calibration_holds_what_it_says_on_other_data(overconfidence: f
     calibration = fit_calibration(*synthetic(3000, 0, overconfidence))
     hypotheses, error, status, scores = synthetic(3000, 1, overconfidence)
     covariance = calibrated_covariance(hypotheses, status, scores, calibration)
-    distance = mahalanobis2(error, covariance)[:, 1:]
-    # A spread known from ten hypotheses makes heavy tails: one factor cannot fit all three radii exactly.
-    for probability, radius in CHI2_3.items():
-        assert (distance < radius).mean() == pytest.approx(probability, abs=0.06)
+    freedom = calibration.freedom_of(status, scores)
+    level = containing_probability(mahalanobis2(error, covariance), freedom)[:, 1:]
+    for probability in (0.5, 0.9, 0.95):
+        assert (level < probability).mean() == pytest.approx(probability, abs=0.03)
         for kind in Status:
-            assert (distance[status[:, 1:] == kind] < radius).mean() == pytest.approx(probability, abs=0.08)
+            assert (level[status[:, 1:] == kind] < probability).mean() == pytest.approx(probability, abs=0.05)
+    # Who takes the covariances for those of normal distributions is right at 90 %.
+    normal = containing_probability(mahalanobis2(error, covariance))[:, 1:]
+    assert (normal < 0.9).mean() == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize("freedom", [2.5, 4.0, 12.0, NORMAL])
+def test_student_t_ellipsoids_hold_what_they_say(freedom: float) -> None:
+    rng = np.random.default_rng(0)
+    heavy = rng.normal(size=(40_000, 3)) / np.sqrt(rng.chisquare(freedom, (40_000, 1)) / freedom)
+    scale = radius2(0.9, freedom) / np.quantile((heavy**2).sum(1), 0.9)
+    distance = (heavy**2).sum(1) * scale  # in units of the covariance that is right at 90 %
+    for probability in (0.1, 0.5, 0.9, 0.95):
+        assert (distance < radius2(probability, freedom)).mean() == pytest.approx(probability, abs=0.01)
+        assert (containing_probability(distance, freedom) < probability).mean() == pytest.approx(probability, abs=0.01)
+    assert radius2(0.9, freedom) == pytest.approx(6.2514, rel=1e-4)
+
+
+def test_heavy_tails_are_fitted_as_such() -> None:
+    hypotheses, error, status, scores = synthetic(3000, 0, 1)
+    rng = np.random.default_rng(1)
+    lightest = fit_calibration(hypotheses, error, status, scores).freedom
+    heavy = error / np.sqrt(rng.chisquare(3, (*error.shape[:2], 1)) / 3)
+    heaviest = fit_calibration(hypotheses, heavy, status, scores).freedom
+    assert (heaviest <= 5).all() and (lightest > heaviest).all()
 
 
 def test_calibration_matters() -> None:
     hypotheses, error, status, scores = synthetic(500, 1, overconfidence=2)
     distance = mahalanobis2(error, calibrated_covariance(hypotheses, status, scores, Calibration.none()))
-    assert (distance[:, 1:] < CHI2_3[0.9]).mean() < 0.85
+    assert (distance[:, 1:] < radius2(0.9)).mean() < 0.85
 
 
 def test_a_class_with_too_few_examples_is_calibrated_like_the_joint_in_general() -> None:

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.demo.arrays import Estimate
-from diffupose_ros.lifting.uncertainty import CHI2_3, mahalanobis2
+from diffupose_ros.lifting.uncertainty import mahalanobis2, radius2
 from diffupose_ros.skeleton import Status
 
 FloatArray = npt.NDArray[np.floating]
@@ -153,7 +153,7 @@ class Statistics:
             if not np.isfinite(errors).all() or not np.isfinite(estimate.covariance).all():
                 continue
             self._distances.append(float(np.linalg.norm(errors, axis=1).sum() / 17))
-            inside = mahalanobis2(errors, estimate.covariance[1:]) <= CHI2_3[0.9]
+            inside = mahalanobis2(errors, estimate.covariance[1:]) <= radius2(0.9)
             unseen = estimate.status[1:] == Status.MISSING
             for counts, chosen in ((self._seen, ~unseen), (self._unseen, unseen)):
                 counts[0] += int((inside & chosen).sum())

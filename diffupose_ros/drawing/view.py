@@ -22,12 +22,12 @@ an ellipsoid is exactly an ellipse.
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.lifting.uncertainty import CHI2_3
+from diffupose_ros.lifting.uncertainty import radius2
 
 FloatArray = npt.NDArray[np.floating]
 
 SCENE_FROM_OPTICAL = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-RADIUS_90 = CHI2_3[0.9] ** 0.5
+RADIUS_90 = float(radius2(0.9)) ** 0.5
 """Mahalanobis radius of the ellipsoid in 3D that holds 90 % of a normal distribution."""
 FROM_THE_SIDE = np.array([[0.0, 1, 0], [0, 0, 1]])
 FROM_ABOVE = np.array([[0.0, 1, 0], [-1, 0, 0]])

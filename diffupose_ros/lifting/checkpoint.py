@@ -22,7 +22,7 @@ metadata key ``diffupose``, JSON: the denoiser's configuration, the diffusion pr
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +40,8 @@ from diffupose_ros.pytorch import load_pickled, one_line
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import PARENTS
 
-_FORMAT = 1
+_FORMAT = 2
+CALIBRATED = tuple(f.name for f in fields(Calibration))
 Network = TypeVar("Network", bound=nn.Module)
 PARENTS_16 = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14)
 """H36M without neck/nose, as the authors use with HRNet input; the head then hangs on the thorax."""
@@ -200,7 +201,7 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
 def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     config = meta["denoiser"] | {"parents": tuple(meta["denoiser"]["parents"])}
     proposal = meta.get("proposal")
-    calibration = {n: tensors[f"calibration.{n}"].numpy().astype(np.float64) for n in ("prior", "strength", "scale")}
+    calibration = {n: tensors[f"calibration.{n}"].numpy().astype(np.float64) for n in CALIBRATED}
     for name, expected in asdict(Calibration.none()).items():
         if calibration[name].shape != expected.shape:
             raise ValueError(f"calibration.{name}: expected shape {expected.shape}, got {calibration[name].shape}")

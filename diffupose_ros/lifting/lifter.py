@@ -42,6 +42,7 @@ class Lifted:
         mean: (P, 17, 3) joint positions.
         covariance: (P, 17, 3, 3) m^2, calibrated, of the joint positions relative to the root. The
             uncertainty of a position in the camera frame is this plus ``root_covariance``.
+        freedom: (P, 17) degrees of freedom of the positions' distributions, see ``uncertainty.radius2``.
         hypotheses: (P, N, 17, 3) joint positions of each sampled pose.
         root: (P, 3) pelvis position, the same as ``mean[:, 0]``.
         root_covariance: (P, 3, 3) m^2.
@@ -55,6 +56,7 @@ class Lifted:
 
     mean: FloatArray
     covariance: FloatArray
+    freedom: FloatArray
     hypotheses: FloatArray
     root: FloatArray
     root_covariance: FloatArray
@@ -202,6 +204,7 @@ class Lifter:
         lifted = Lifted(
             mean=mean,
             covariance=covariance,
+            freedom=self.checkpoint.calibration.freedom_of(skeletons.status, skeletons.scores),
             hypotheses=placed,
             root=mean[:, 0],
             root_covariance=_rotate(back, root_covariance),

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
-from scipy.stats import chi2
+from scipy.stats import chi2, f
 
 from diffupose_ros.skeleton import LEFT_HIP, RIGHT_HIP, SPINE, Status, pelvis_axes
 
 FloatArray = npt.NDArray[np.float64]
 
-CHI2_3 = {q: float(chi2.ppf(q, 3)) for q in (0.5, 0.9, 0.95)}
-"""Squared Mahalanobis radius of the ellipsoid in 3D that holds 50, 90, 95 % of a normal distribution."""
+NORMAL = 1e6
+"""Degrees of freedom from which a Student t distribution is as good as normal."""
 
 MIN_VARIANCE = 0.001**2
 """m^2 added to every direction, so that a covariance can be inverted."""
@@ -34,8 +34,13 @@ MIN_VARIANCE = 0.001**2
 QUALITY_BOUNDS = (0.8, 0.95)
 """A person's mean score over the seen joints falls below, between or above these."""
 
+_ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
+_ANCHOR_RADIUS2 = float(chi2.ppf(_ANCHOR, 3))
 _DRAWS = 64
 _STRENGTHS = (0.5, 1, 2, 4, 8, 16, 32, 64)
+_FREEDOMS = (2, 2.5, 3, 4, 5, 6, 8, 12, 20, 50, NORMAL)
+_FITTED = (0.5, 0.8, 0.9, 0.95)  # probabilities of the ellipsoids that the scale is fitted to
+_TYPICAL_STRENGTH = 8.0
 _FEWEST = 100  # errors from which a class is fitted on its own
 
 
@@ -53,17 +58,25 @@ class Calibration:
         prior: (3, 3, 17, 3, 3) m^2; of models without a proposal network.
         strength: (3, 3, 17) number of hypotheses that the prior counts for.
         scale: (3, 3, 17) factor on the mixture.
+        freedom: (3, 3) degrees of freedom of the errors' Student t distribution: errors have heavier tails
+            than a normal distribution, since a hidden arm may be anywhere; see ``radius2``.
     """
 
     prior: FloatArray
     strength: FloatArray
     scale: FloatArray
+    freedom: FloatArray
 
     @classmethod
     def none(cls) -> "Calibration":
         """Return the calibration of a model that has none: hardly more than the sample covariance."""
         classes = (len(Status), len(QUALITY_BOUNDS) + 1, 17)
-        return cls(np.broadcast_to(np.eye(3) * 0.1**2, (*classes, 3, 3)), np.ones(classes), np.ones(classes))
+        prior = np.broadcast_to(np.eye(3) * 0.1**2, (*classes, 3, 3))
+        return cls(prior, np.ones(classes), np.ones(classes), np.full(classes[:2], NORMAL))
+
+    def freedom_of(self, status: npt.NDArray[np.integer], scores: FloatArray) -> FloatArray:
+        """Return the degrees of freedom (P, 17) of joints with ``status`` and ``scores`` (P, 17)."""
+        return np.asarray(self.freedom[status, quality(scores)[:, None]])
 
 
 def quality(scores: FloatArray) -> npt.NDArray[np.intp]:
@@ -135,19 +148,44 @@ def orientation_covariance(pose: FloatArray, covariance: FloatArray) -> FloatArr
     return np.asarray(np.einsum("pni,pnj->pij", turn, turn) / _DRAWS + 1e-6 * np.eye(3))
 
 
-def ellipsoids(covariance: FloatArray, probability: float) -> tuple[FloatArray, FloatArray]:
-    """Return the ellipsoids that hold ``probability`` of normal distributions.
+def radius2(probability: npt.ArrayLike, freedom: npt.ArrayLike = NORMAL) -> FloatArray:
+    """Return the squared Mahalanobis radius of the ellipsoid that holds ``probability`` of the errors.
+
+    Of a Student t distribution in 3D (the predictive distribution of an inverse-Wishart estimate), scaled so
+    that its 90 % ellipsoid is that of the normal distribution with the same covariance matrix. Who takes our
+    covariances for those of normal distributions is right at 90 %, and careful below it.
+
+    Args:
+        probability: in (0, 1).
+        freedom: degrees of freedom; broadcastable with ``probability``.
+    """
+    values, where = np.unique(freedom, return_inverse=True)  # few: scipy's quantiles are slow
+    anchored = _ANCHOR_RADIUS2 / f.ppf(_ANCHOR, 3, values)
+    return np.asarray(f.ppf(probability, 3, np.asarray(freedom)) * anchored[where].reshape(np.shape(freedom)))
+
+
+def containing_probability(distance2: FloatArray, freedom: npt.ArrayLike = NORMAL) -> FloatArray:
+    """Return the probability of the ellipsoid that an error of squared length ``distance2`` just lies in."""
+    return np.asarray(f.cdf(distance2 * f.ppf(_ANCHOR, 3, freedom) / _ANCHOR_RADIUS2, 3, freedom))
+
+
+def ellipsoids(
+    covariance: FloatArray, probability: float, freedom: npt.ArrayLike = NORMAL
+) -> tuple[FloatArray, FloatArray]:
+    """Return the ellipsoids that hold ``probability`` of the errors.
 
     Args:
         covariance: (..., 3, 3) m^2.
         probability: in (0, 1).
+        freedom: (...) degrees of freedom, see ``radius2``.
 
     Returns:
         Radii (..., 3) in metres, and rotations (..., 3, 3) whose columns are their axes.
     """
     variance, axes = np.linalg.eigh(covariance)
     axes = axes * np.where(np.linalg.det(axes) < 0, -1, 1)[..., None, None]
-    return np.asarray(np.sqrt(np.maximum(variance, 0) * chi2.ppf(probability, 3))), np.asarray(axes)
+    size = radius2(probability, freedom)[..., None]
+    return np.asarray(np.sqrt(np.maximum(variance, 0) * size)), np.asarray(axes)
 
 
 def fit_calibration(
@@ -159,9 +197,9 @@ def fit_calibration(
 ) -> Calibration:
     """Fit the calibration on poses whose truth is known.
 
-    For each class and joint the prior is the errors' own covariance, the scale is the one for which the
-    50, 90 and 95 % ellipsoids hold nearest to 50, 90 and 95 % of the errors, and the strength the
-    likeliest.
+    For each class the degrees of freedom are those with which ellipsoids of all sizes hold nearest to what
+    they say. For each class and joint the prior is the errors' own covariance, the scale is the one for which
+    the 50 to 95 % ellipsoids do, and the strength the likeliest.
 
     Args:
         hypotheses: (P, N, 17, 3) metres, root-relative, virtual camera frame.
@@ -170,30 +208,69 @@ def fit_calibration(
         scores: (P, 17) of the 2D joints, 0 where missing.
         expected: (P, 17, 3, 3) m^2, what the model's proposal network expects; None for a model without.
     """
-    fitted = Calibration.none()
-    prior, strength, scale = fitted.prior.copy(), fitted.strength.copy(), fitted.scale.copy()
-    freedom, spread, grade = hypotheses.shape[1] - 1, sample_covariance(hypotheses), quality(scores)
-    for c, q, j in np.ndindex(scale.shape):
-        if j == 0:  # the root relative to itself
-            prior[c, q, j] = 0
-            continue
-        here = (status[:, j] == c) & (grade == q)
-        if here.sum() < _FEWEST:
-            here = status[:, j] == c
-        if here.sum() < _FEWEST:
-            here = np.ones(len(here), bool)
-        e, s = error[here, j], spread[here, j]
-        prior[c, q, j] = np.einsum("ni,nk->ik", e, e) / len(e)
-        mixed = prior[c, q, j] if expected is None else expected[here, j]
-        candidates = [(*_ellipsoid_fit(e, (nu * mixed + freedom * s) / (nu + freedom)), nu) for nu in _STRENGTHS]
-        _, scale[c, q, j], strength[c, q, j] = min(candidates)
-    return Calibration(prior, strength, scale)
+    none = Calibration.none()
+    prior, strength, scale = none.prior.copy(), none.strength.copy(), none.scale.copy()
+    freedom = none.freedom.copy()
+    samples, spread, grade = hypotheses.shape[1], sample_covariance(hypotheses), quality(scores)
+    for c, q in np.ndindex(freedom.shape):
+        joints = []
+        for j in range(1, 17):  # not the root, relative to itself
+            here = _examples(status[:, j] == c, grade == q)
+            e = error[here, j]
+            prior[c, q, j] = np.einsum("ni,nk->ik", e, e) / len(e)
+            mixed = np.broadcast_to(prior[c, q, j], (len(e), 3, 3)) if expected is None else expected[here, j]
+            joints.append(_Errors(e, mixed, spread[here, j], samples - 1))
+        freedom[c, q] = _fit_freedom(joints)
+        for j, errors in enumerate(joints, 1):
+            candidates = [(*errors.fit(nu, freedom[c, q]), nu) for nu in _STRENGTHS]
+            _, scale[c, q, j], strength[c, q, j] = min(candidates)
+        prior[c, q, 0] = 0
+    return Calibration(prior, strength, scale, freedom)
 
 
-def _ellipsoid_fit(error: FloatArray, covariance: FloatArray) -> tuple[float, float]:
-    """Return (negative log likelihood at the best factor on the covariance, that factor)."""
-    covariance = covariance + MIN_VARIANCE * np.eye(3)
-    distance = mahalanobis2(error, covariance)
-    factor = float(np.exp(np.mean([np.log(np.quantile(distance, q) / r) for q, r in CHI2_3.items()])))
-    likelihood = np.mean(distance / factor + np.linalg.slogdet(covariance)[1] + 3 * np.log(factor))
-    return float(likelihood), factor
+def _examples(of_status: npt.NDArray[np.bool_], of_quality: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whose errors a class is fitted on: its own if there are enough."""
+    for here in (of_status & of_quality, of_status):
+        if here.sum() >= _FEWEST:
+            return here
+    return np.ones(len(of_status), bool)
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Errors (n, 3) of one joint in one class, and what was expected and sampled of each, (n, 3, 3)."""
+
+    error: FloatArray
+    expected: FloatArray
+    spread: FloatArray
+    sampled: int  # degrees of freedom of the spread
+
+    def mixture(self, strength: float) -> FloatArray:
+        """Return the covariances (n, 3, 3) before any scale."""
+        mixed = (strength * self.expected + self.sampled * self.spread) / (strength + self.sampled)
+        return np.asarray(mixed + MIN_VARIANCE * np.eye(3))
+
+    def fit(self, strength: float, freedom: float) -> tuple[float, float]:
+        """Return (negative log likelihood at the best scale, that scale)."""
+        covariance = self.mixture(strength)
+        distance = mahalanobis2(self.error, covariance)
+        held = np.quantile(distance, _FITTED) / radius2(_FITTED, np.full(len(_FITTED), freedom))
+        scale = float(np.exp(np.log(held).mean()))
+        # The density is that of the Student t distribution whose matrix is the covariance times this.
+        matrix = scale * _ANCHOR_RADIUS2 / (3 * f.ppf(_ANCHOR, 3, freedom))
+        tail = (freedom + 3) * np.log1p(distance / (matrix * freedom))
+        determinant = np.linalg.slogdet(covariance)[1] + 3 * np.log(matrix)
+        return float(np.mean(tail + determinant)), scale
+
+
+def _fit_freedom(joints: list[_Errors]) -> float:
+    """Degrees of freedom of the errors of all joints together, each in units of its own 90 % ellipsoid."""
+    distances = [mahalanobis2(e.error, e.mixture(_TYPICAL_STRENGTH)) for e in joints]
+    pooled = np.concatenate([d / np.quantile(d, _ANCHOR) * _ANCHOR_RADIUS2 for d in distances])
+    probabilities = np.arange(0.05, 1, 0.05)
+    radii = np.quantile(pooled, probabilities)
+
+    def miss(freedom: float) -> float:
+        return float(np.abs(containing_probability(radii, freedom) - probabilities).mean())
+
+    return min(_FREEDOMS, key=miss)

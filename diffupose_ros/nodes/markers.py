@@ -26,7 +26,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from diffupose_ros.lifting import Lifted
-from diffupose_ros.lifting.uncertainty import ellipsoids
+from diffupose_ros.lifting.uncertainty import NORMAL, ellipsoids
 from diffupose_ros.nodes.conversions import FloatArray, quaternions
 from diffupose_ros.skeleton import BONES, Status
 
@@ -118,7 +118,8 @@ def _ellipsoid_markers(header: Header, slot: int, lifted: Lifted, i: int, probab
     # The root relative to itself is certain: its ellipsoid shows where the person stands instead.
     covariance = lifted.covariance[i].copy()
     covariance[0] = lifted.root_covariance[i]
-    radii, axes = ellipsoids(covariance, probability)
+    freedom = np.where(np.arange(JOINTS) == 0, NORMAL, lifted.freedom[i])
+    radii, axes = ellipsoids(covariance, probability, freedom)
     turns, places = quaternions(axes), _points(lifted.mean[i])
     markers = []
     for j in range(JOINTS):

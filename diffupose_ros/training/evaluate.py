@@ -27,7 +27,13 @@ from rich.progress import track
 import diffupose_ros
 from diffupose_ros.lifting.condition import Condition
 from diffupose_ros.lifting.sampler import NO_NECK, Method
-from diffupose_ros.lifting.uncertainty import Calibration, calibrated_covariance, mahalanobis2
+from diffupose_ros.lifting.uncertainty import (
+    Calibration,
+    calibrated_covariance,
+    containing_probability,
+    mahalanobis2,
+    radius2,
+)
 from diffupose_ros.skeleton import BONES, H36M17, PELVIS, Status
 from diffupose_ros.training import metrics
 from diffupose_ros.training.activities import activity_of
@@ -128,13 +134,14 @@ def evaluate(
         batch = people[first : first + BATCH]
         condition = batch.condition(predictor.variant)
         poses = predictor.draw(condition.features, hypotheses, steps, seed=first, method=method)
-        measured.append(_measure(poses, batch, condition, calibration, protocol, counted))
+        expected = predictor.expected_covariance(condition.features)
+        measured.append(_measure(poses, batch, condition, calibration, expected, protocol, counted))
     arrays = {name: np.concatenate([m[name] for m in measured]) for name in measured[0]}
     return {
         "people": len(people),
         "left_out": len(observations) - len(people),
         **_summary(arrays),
-        "reliability": _reliability(arrays["distance2"]),
+        "reliability": _reliability(arrays["level"]),
         "per_activity": _per_activity(arrays, people.activity),
         "per_joint": _per_joint(arrays, counted),
         "per_status": _per_status(arrays),
@@ -169,23 +176,25 @@ def _measure(
     people: Observations,
     condition: Condition,
     calibration: Calibration,
+    expected: FloatArray | None,
     protocol: Protocol,
     counted: list[int],
 ) -> Arrays:
     """Return what there is to say of each person (P,), or of each of the joints (P, J or J - 1)."""
     truth = people.truth(condition)
     scores = np.where(condition.status == Status.MISSING, 0, people.scores)
-    covariance = calibrated_covariance(poses, condition.status, scores, calibration)
+    covariance = calibrated_covariance(poses, condition.status, scores, calibration, expected)
     mean = poses.mean(1)  # what the lifter publishes
     own = mean - truth
     limbs = counted[1:]  # without the root
+    freedom = calibration.freedom_of(condition.status, scores)[:, limbs]
     bones = [i for i, bone in enumerate(BONES) if set(bone) <= set(counted)]
     arrays = {
-        "distance2": mahalanobis2(own[:, limbs], covariance[:, limbs]),
+        "level": containing_probability(mahalanobis2(own[:, limbs], covariance[:, limbs]), freedom),
         "sigma": np.sqrt(np.trace(covariance[:, limbs], axis1=-2, axis2=-1)),
         "own_error": np.linalg.norm(own[:, limbs], axis=-1),
-        "radius_50": metrics.ellipsoid_radius(covariance[:, limbs], 0.5),
-        "radius_90": metrics.ellipsoid_radius(covariance[:, limbs], 0.9),
+        "radius_50": metrics.ellipsoid_radius(covariance[:, limbs], radius2(0.5, freedom)),
+        "radius_90": metrics.ellipsoid_radius(covariance[:, limbs], radius2(0.9, freedom)),
         "energy": metrics.energy_score(poses[:, :, limbs], truth[:, limbs]),
         "status": condition.status[:, limbs],
         "bone_std": metrics.bone_deviation(poses)[:, bones],
@@ -228,23 +237,23 @@ def _summary(arrays: Arrays) -> dict[str, float | None]:
     values = {name: 1000 * arrays[array].mean() for name, array in mm.items() if array in arrays}
     values |= {
         "pck_150": metrics.pck(arrays["error"]),
-        "ece": metrics.calibration_error(arrays["distance2"]),
+        "ece": metrics.calibration_error(arrays["level"]),
         "spearman": metrics.rank_correlation(arrays["sigma"], arrays["own_error"]),
-        **_coverages(arrays["distance2"]),
+        **_coverages(arrays["level"]),
     }
     if "root_relative" in arrays:
         values["root_error_relative"] = arrays["root_relative"].mean()
     return {name: _number(values[name]) for name in METRICS if name in values}
 
 
-def _coverages(distance2: FloatArray) -> dict[str, float | None]:
-    return {f"coverage_{p}": _number(metrics.coverage(distance2, p / 100)) for p in (50, 90, 95)}
+def _coverages(level: FloatArray) -> dict[str, float | None]:
+    return {f"coverage_{p}": _number(metrics.coverage(level, p / 100)) for p in (50, 90, 95)}
 
 
-def _reliability(distance2: FloatArray) -> dict[str, list[float]]:
+def _reliability(level: FloatArray) -> dict[str, list[float]]:
     return {
         "nominal": metrics.QUANTILES.tolist(),
-        "empirical": metrics.reliability(distance2).round(4).tolist(),
+        "empirical": metrics.reliability(level).round(4).tolist(),
     }
 
 
@@ -280,10 +289,10 @@ def _per_status(arrays: Arrays) -> dict[str, dict[str, float | None]]:
 
 def _said(arrays: Arrays, where: Any) -> dict[str, float | None]:
     """What is said of the uncertainty of some joints, and whether it is true."""
-    distance2 = arrays["distance2"][where]
+    level = arrays["level"][where]
     return {
-        **_coverages(distance2),
-        "ece": _number(metrics.calibration_error(distance2)),
+        **_coverages(level),
+        "ece": _number(metrics.calibration_error(level)),
         "sharpness_90_mm": _number(1000 * arrays["radius_90"][where].mean()),
     }
 

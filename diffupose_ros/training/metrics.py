@@ -20,7 +20,7 @@ so that they can be averaged over activities or joints; those of a whole populat
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2, spearmanr
+from scipy.stats import spearmanr
 
 from diffupose_ros.skeleton import BONES, H36M17, MIRROR
 
@@ -87,34 +87,34 @@ def pck(errors: FloatArray, threshold: float = 0.15) -> float:
     return float((errors <= threshold).mean())
 
 
-def coverage(distance2: FloatArray, probability: float) -> float:
+def coverage(level: FloatArray, probability: float) -> float:
     """Return the share of truths inside of the ellipsoids that should hold ``probability`` of them.
 
     Args:
-        distance2: squared Mahalanobis distances of the errors, 3D, any shape.
-        probability: in (0, 1); the ellipsoid's squared radius is that quantile of chi2 with 3 degrees of freedom.
+        level: any shape; the probability of the ellipsoid that each truth just lies in
+            (``uncertainty.containing_probability``; a probability integral transform).
+        probability: in (0, 1).
     """
-    return float((distance2 <= chi2.ppf(probability, 3)).mean())
+    return float((level <= probability).mean())
 
 
-def reliability(distance2: FloatArray) -> FloatArray:
+def reliability(level: FloatArray) -> FloatArray:
     """Return the coverages (19,) at the nominal ``QUANTILES``."""
-    held = distance2.reshape(-1, 1) <= chi2.ppf(QUANTILES, 3)
-    return np.asarray(held.mean(0))
+    return np.asarray((level.reshape(-1, 1) <= QUANTILES).mean(0))
 
 
-def calibration_error(distance2: FloatArray) -> float:
+def calibration_error(level: FloatArray) -> float:
     """Return the mean distance of empirical from nominal coverage over ``QUANTILES`` (ECE; Kuleshov et al. 2018)."""
-    return float(np.abs(reliability(distance2) - QUANTILES).mean())
+    return float(np.abs(reliability(level) - QUANTILES).mean())
 
 
-def ellipsoid_radius(covariance: FloatArray, probability: float) -> FloatArray:
-    """Return the radii (...) of the balls as large as the ellipsoids of covariances (..., 3, 3).
+def ellipsoid_radius(covariance: FloatArray, radius2: FloatArray) -> FloatArray:
+    """Return the radii (...) of the balls as large as the ellipsoids of covariances (..., 3, 3) and ``radius2`` (...).
 
     Sharpness (Gneiting et al. 2007): of two calibrated forecasts that with the smaller ones says more.
     """
     _, logarithm = np.linalg.slogdet(covariance)
-    return np.asarray(np.sqrt(chi2.ppf(probability, 3)) * np.exp(logarithm / 6))
+    return np.asarray(np.sqrt(radius2) * np.exp(logarithm / 6))
 
 
 def energy_score(hypotheses: FloatArray, truth: FloatArray) -> FloatArray:

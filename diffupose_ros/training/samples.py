@@ -20,7 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.uncertainty import CHI2_3, Calibration, calibrated_covariance, mahalanobis2
+from diffupose_ros.lifting.uncertainty import (
+    Calibration,
+    calibrated_covariance,
+    containing_probability,
+    mahalanobis2,
+)
+from diffupose_ros.training import metrics
 from diffupose_ros.training.synthesis import Conditions, make_pairs
 
 FloatArray = npt.NDArray[np.float64]
@@ -37,12 +43,14 @@ class Samples:
         truth: (P, 17, 3).
         status: (P, 17) values of ``Status``.
         scores: (P, 17) of the 2D joints.
+        expected: (P, 17, 3, 3) m^2, the covariances that the model's proposal network expects; None without one.
     """
 
     hypotheses: FloatArray
     truth: FloatArray
     status: npt.NDArray[np.int8]
     scores: FloatArray
+    expected: FloatArray | None
 
     @property
     def error(self) -> FloatArray:
@@ -61,23 +69,29 @@ def draw_samples(
         for first in range(0, len(made.features), _BATCH)
     ]
     scores = made.features[..., 2].astype(np.float64)
-    return Samples(np.concatenate(drawn), made.poses.astype(np.float64), made.status, scores)
+    expected = lifter.sampler.expected_covariance(made.features)
+    return Samples(np.concatenate(drawn), made.poses.astype(np.float64), made.status, scores, expected)
 
 
 def join(samples: list[Samples]) -> Samples:
     """Return all samples as one."""
     fields = ("hypotheses", "truth", "status", "scores")
-    return Samples(*(np.concatenate([getattr(s, f) for s in samples]) for f in fields))
+    expected = [s.expected for s in samples if s.expected is not None]
+    joined = (np.concatenate([getattr(s, f) for s in samples]) for f in fields)
+    return Samples(*joined, np.concatenate(expected) if expected else None)
 
 
 def measure(samples: Samples, calibration: Calibration) -> dict[str, float]:
-    """Return mpjpe_mm of the mean, best_of_n_mpjpe_mm, and coverage_50/90/95 of the ellipsoids (root left out)."""
-    per_pose = np.linalg.norm(samples.hypotheses - samples.truth[:, None], axis=-1).mean(-1)
-    covariance = calibrated_covariance(samples.hypotheses, samples.status, samples.scores, calibration)
-    distance = mahalanobis2(samples.error, covariance)[:, 1:]
-    metrics = {
-        "mpjpe_mm": 1000 * float(np.linalg.norm(samples.error, axis=-1).mean()),
-        "best_of_n_mpjpe_mm": 1000 * float(per_pose.min(1).mean()),
+    """Return some of ``evaluate.METRICS``: errors of mean and best, coverages and ECE (root left out)."""
+    covariance = calibrated_covariance(
+        samples.hypotheses, samples.status, samples.scores, calibration, samples.expected
+    )
+    freedom = calibration.freedom_of(samples.status, samples.scores)
+    level = containing_probability(mahalanobis2(samples.error, covariance), freedom)[:, 1:]
+    measured = {
+        "mpjpe_mm": 1000 * float(metrics.joint_errors(samples.error, np.zeros(3)).mean()),
+        "best_of_n_mpjpe_mm": 1000 * float(metrics.best_of_n(samples.hypotheses, samples.truth).mean()),
+        **{f"coverage_{percent}": metrics.coverage(level, percent / 100) for percent in (50, 90, 95)},
+        "ece": metrics.calibration_error(level),
     }
-    metrics |= {f"coverage_{100 * q:.0f}": float((distance <= r).mean()) for q, r in CHI2_3.items()}
-    return {name: round(value, 4) for name, value in metrics.items()}
+    return {name: round(value, 4) for name, value in measured.items()}
