@@ -225,20 +225,21 @@ def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str
         ValueError: its architecture, its prediction or the scale of its poses is another.
     """
     found = read_any(name_or_path)
-    weights = _together(found) if isinstance(found, Checkpoint) else found.weights
-    alone = isinstance(network, ProposedDenoiser) and _INPUT in weights
-    try:
-        if isinstance(network, ProposedDenoiser) and alone:
-            load_weights(network.denoiser, _widened(weights))
-        else:
-            load_weights(network, weights)
-    except ValueError as error:
-        raise ValueError(f"init: {name_or_path} does not fit this model: {error}") from None
     for name in ("prediction", "pose_scale"):
         theirs, ours = getattr(found.diffusion, name), getattr(diffusion, name)
         if theirs != ours:
             raise ValueError(f"init: {name_or_path} was trained with diffusion.{name} {theirs}, here it is {ours}")
-    return not alone
+    weights = _together(found) if isinstance(found, Checkpoint) else found.weights
+    try:
+        if isinstance(network, ProposedDenoiser) and _INPUT in weights:
+            load_weights(network.denoiser, _widened(weights))
+            return False
+        if isinstance(network, Denoiser) and f"denoiser.{_INPUT}" in weights:
+            raise ValueError("it starts from a proposal, which this model does with model.proposal: true")
+        load_weights(network, weights)
+    except ValueError as error:
+        raise ValueError(f"init: {name_or_path} does not fit this model: {error}") from None
+    return True
 
 
 def _together(checkpoint: Checkpoint) -> dict[str, Tensor]:
