@@ -155,11 +155,8 @@ def test_a_denoiser_trains_with_its_proposal_each_clipped_alone_and_both_improve
 
     untrained, unproposed = run.validation_error(), proposed()
     assert run.run() < 0.9 * untrained and proposed() < 0.8 * unproposed
-    norms = [
-        torch.stack([p.grad.norm() for p in part.parameters()]).norm()
-        for part in (run.model.denoiser, run.model.proposal)
-    ]
-    assert all(norm < 0.5 + 1e-4 for norm in norms)
+    for part in (run.model.denoiser, run.model.proposal):
+        assert torch.stack([p.grad.norm() for p in part.parameters()]).norm() < 0.5 + 1e-4
 
 
 def test_the_denoiser_starts_from_the_average_of_its_proposal_and_does_not_teach_it(tmp_path: Path) -> None:
@@ -212,9 +209,7 @@ def test_a_denoiser_and_its_proposal_go_from_a_run_to_a_checkpoint_and_into_a_ru
         assert again._warm
         for name, value in trained.weights.items():
             torch.testing.assert_close(again.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3)
-        with pytest.raises(
-            ValueError, match=r"starts from a proposal, which this model does with model\.proposal: true"
-        ):
+        with pytest.raises(ValueError, match=r"starts from a proposal, which .* with model\.proposal: true"):
             trainer(replace(SHORT, init=str(path)), tmp_path / "without")
 
 
