@@ -147,14 +147,14 @@ def test_a_checkpoint_that_does_not_fit_is_refused(config, reason: str, tmp_path
 
 def test_a_denoiser_trains_with_its_proposal_each_clipped_alone_and_both_improve(tmp_path: Path) -> None:
     optimiser = OptimiserConfig(learning_rate=5e-3, gradient_clip=0.5)
-    run = trainer(replace(PROPOSED, steps=60, batch=64, optimiser=optimiser, validate_every=60), tmp_path)
+    run = trainer(replace(PROPOSED, steps=50, batch=32, optimiser=optimiser, validate_every=50), tmp_path)
     seen, truth = torch.from_numpy(run.validation.features), torch.from_numpy(run.validation.poses) / 0.3
 
     def proposed() -> float:
         return float((run.ema.proposal.estimate(seen)[0] - truth).norm(dim=-1).mean())
 
     untrained, unproposed = run.validation_error(), proposed()
-    assert run.run() < 0.9 * untrained and proposed() < 0.8 * unproposed
+    assert run.run() < 0.9 * untrained and proposed() < 0.6 * unproposed
     for part in (run.model.denoiser, run.model.proposal):
         assert torch.stack([p.grad.norm() for p in part.parameters()]).norm() < 0.5 + 1e-4
 
@@ -170,25 +170,6 @@ def test_the_denoiser_starts_from_the_average_of_its_proposal_and_does_not_teach
     assert torch.equal(run._propose(made.features), estimate)
     run.model(made.poses, made.features, estimate, made.t)[0].sum().backward()
     assert all(value.grad is None for value in run.model.proposal.parameters())
-
-
-def test_a_stopped_training_with_a_proposal_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch) -> None:
-    step = Trainer._step
-
-    def interrupted_at_seven(self: Trainer, forward, batch) -> torch.Tensor:
-        loss = step(self, forward, batch)
-        if self.step == 6:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return loss
-
-    with monkeypatch.context() as patched, pytest.raises(Stopped, match=r"stopped at step 7 of 12"):
-        patched.setattr(Trainer, "_step", interrupted_at_seven)
-        trainer(PROPOSED, tmp_path / "stopped").run()
-    resumed = trainer(PROPOSED, tmp_path / "stopped")
-    assert resumed.step == 7
-    best = resumed.run()
-    assert best == trainer(PROPOSED, tmp_path / "whole").run()
-    assert_same(tmp_path / "whole", tmp_path / "stopped")
 
 
 def test_a_denoiser_and_its_proposal_go_from_a_run_to_a_checkpoint_and_into_a_run_again(tmp_path: Path) -> None:
@@ -250,8 +231,8 @@ def test_a_training_killed_in_a_write_and_in_its_middle_goes_on_to_the_same_weig
         assert len(lines[0]) == len(lines[1])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_saves_and_says_how_to_go_on(number: int, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(("number", "config"), [(signal.SIGINT, TINY), (signal.SIGTERM, PROPOSED)])
+def test_ctrl_c_saves_and_says_how_to_go_on(number: int, config, tmp_path: Path, monkeypatch) -> None:
     step = Trainer._step
 
     def interrupted_at_seven(self: Trainer, forward, batch) -> torch.Tensor:
@@ -263,12 +244,12 @@ def test_ctrl_c_saves_and_says_how_to_go_on(number: int, tmp_path: Path, monkeyp
     before = signal.getsignal(number)
     with monkeypatch.context() as patched, pytest.raises(Stopped, match=r"stopped at step 7 of 12.*same command again"):
         patched.setattr(Trainer, "_step", interrupted_at_seven)
-        trainer(TINY, tmp_path / "stopped").run()
+        trainer(config, tmp_path / "stopped").run()
     assert signal.getsignal(number) == before
-    resumed = trainer(TINY, tmp_path / "stopped")
+    resumed = trainer(config, tmp_path / "stopped")
     assert resumed.step == 7
     resumed.run()
-    trainer(TINY, tmp_path / "whole").run()
+    trainer(config, tmp_path / "whole").run()
     assert_same(tmp_path / "whole", tmp_path / "stopped")
 
 

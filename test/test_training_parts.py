@@ -122,7 +122,7 @@ def test_a_proposal_learns_where_a_joint_is_and_how_far_off_it_is_itself() -> No
     for _ in range(120):
         condition = torch.randn(64, 17, 2)
         truth = torch.cat((condition, condition.sum(-1, keepdim=True)), -1)[:, :1] * torch.ones(17, 1)
-        truth = (truth + torch.randn(128, 17, 3) * deviation).index_fill(1, torch.tensor([0]), 0.0)
+        truth = (truth + torch.randn(64, 17, 3) * deviation).index_fill(1, torch.tensor([0]), 0.0)
         loss = proposal_loss(*network(condition), truth)
         optimiser.zero_grad()
         loss.backward()
