@@ -28,7 +28,6 @@ from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, NECK, Skeletons2D, Status
 from diffupose_ros.training.evaluate import METRICS, cmu_observations, evaluate
 from diffupose_ros.training.observations import Observations
-from diffupose_ros.training.predictors import Denoising
 from diffupose_ros.training.protocols import overwritten, solved_root
 from diffupose_ros.training.samples import draw_samples, measure
 from diffupose_ros.training.synthesis import CLEAN, OCCLUDED
@@ -195,7 +194,7 @@ def test_an_honest_model_is_found_calibrated(people: Observations) -> None:
 def test_numbers_are_those_that_models_are_selected_and_calibrated_by(lifter: Lifter) -> None:
     samples = draw_samples(lifter, list(CLIPS.values()), OCCLUDED, every=15, hypotheses=2, steps=1)
     assert len(samples.truth) > 64  # more than one batch
-    predictor, calibration = Denoising(lifter.sampler, "robust"), lifter.checkpoint.calibration
+    predictor, calibration = lifter.sampler, lifter.checkpoint.calibration
     seen = cmu_observations(CLIPS, OCCLUDED, every=15)
     first, second = (evaluate(predictor, seen, calibration, hypotheses=2, steps=1) for _ in range(2))
     assert first == second
@@ -209,7 +208,7 @@ def test_numbers_are_those_that_models_are_selected_and_calibrated_by(lifter: Li
 
 def test_one_hypothesis_can_be_measured(lifter: Lifter) -> None:
     seen = cmu_observations(CLIPS, CLEAN, every=150)
-    predictor, calibration = Denoising(lifter.sampler, "robust"), lifter.checkpoint.calibration
+    predictor, calibration = lifter.sampler, lifter.checkpoint.calibration
     found = evaluate(predictor, seen, calibration, hypotheses=1, steps=1)
     assert found["single_mpjpe_mm"] == found["mpjpe_mm"] == found["best_of_n_mpjpe_mm"]
     assert found["bone_std_mm"] == 0

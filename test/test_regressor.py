@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The baseline and the predictors: networks, files, and what stands beside a sampler."""
+"""The baseline and the predictors: files, and what stands beside a sampler."""
 
 from pathlib import Path
 
@@ -22,15 +22,15 @@ import torch
 
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
+from diffupose_ros.lifting.proposal import Proposal
 from diffupose_ros.lifting.sampler import Sampler
 from diffupose_ros.skeleton import MIRROR
 from diffupose_ros.training.predictors import Predictor, load_predictor, predictor_of
 from diffupose_ros.training.regressor import (
-    RegressorConfig,
     RegressorFile,
-    ResidualMLP,
     is_regressor,
     load_regressor,
+    regressor_config,
     save_regressor,
 )
 
@@ -38,39 +38,23 @@ FEATURES = np.random.default_rng(0).normal(size=(6, 17, 5)).astype(np.float32)
 
 
 @pytest.fixture
-def network() -> ResidualMLP:
+def network() -> Proposal:
     torch.manual_seed(0)
-    made = ResidualMLP(RegressorConfig(channels=32))
+    made = Proposal(regressor_config("robust", 32))
     made(torch.from_numpy(FEATURES))  # statistics of batch normalisation that are not the identity
     return made.eval()
 
 
-def test_the_baseline_is_of_the_published_size() -> None:
-    network = ResidualMLP(RegressorConfig())
-    assert 4.3e6 < sum(p.numel() for p in network.parameters()) < 4.4e6
-    linear = [tuple(m.weight.shape) for m in network.modules() if isinstance(m, torch.nn.Linear)]
-    assert linear == [(1024, 85), *[(1024, 1024)] * 4, (51, 1024)]
-
-
-def test_its_residual_blocks_add_to_their_input(network: ResidualMLP) -> None:
-    x = torch.from_numpy(FEATURES)
-    with torch.no_grad():
-        h = network.input(x.flatten(1))
-        for block in network.blocks:
-            h = h + block.layers(h)
-        torch.testing.assert_close(network(x), network.output(h).view(-1, 17, 3))
-
-
-def test_its_hypotheses_are_copies_of_one_answer_relative_to_the_root(network: ResidualMLP) -> None:
+def test_its_hypotheses_are_copies_of_one_answer_relative_to_the_root(network: Proposal) -> None:
     poses = predictor_of(network, DiffusionConfig(pose_scale=0.5), "cpu").draw(FEATURES, 3, 5, flip=False)
     assert poses.shape == (6, 3, 17, 3)
     assert (poses == poses[:, :1]).all() and (poses[:, :, 0] == 0).all()
     with torch.no_grad():
-        output = network(torch.from_numpy(FEATURES)).numpy() * 0.5
+        output = network(torch.from_numpy(FEATURES))[0].numpy() * 0.5
     np.testing.assert_allclose(poses[:, 0], output - output[:, :1], atol=1e-6)
 
 
-def test_its_answer_to_a_mirror_image_is_the_mirror_image(network: ResidualMLP) -> None:
+def test_its_answer_to_a_mirror_image_is_the_mirror_image(network: Proposal) -> None:
     predictor = predictor_of(network, DiffusionConfig(), "cpu")
     mirrored = FEATURES[:, MIRROR].copy()
     mirrored[..., 0] *= -1
@@ -80,7 +64,20 @@ def test_its_answer_to_a_mirror_image_is_the_mirror_image(network: ResidualMLP) 
     assert predictor.draw(FEATURES[:0], 4, 1).shape == (0, 4, 17, 3)
 
 
-def test_its_file_holds_all_that_is_needed(network: ResidualMLP, tmp_path: Path) -> None:
+def test_it_expects_the_errors_that_its_network_does(network: Proposal) -> None:
+    expected = predictor_of(network, DiffusionConfig(pose_scale=0.5), "cpu").expected_covariance(FEATURES)
+    covariance = network.estimate(torch.from_numpy(FEATURES))[1].numpy()
+    np.testing.assert_allclose(expected, 0.25 * covariance, rtol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["robust", "paper"])
+def test_it_takes_the_view_that_it_was_made_for(variant) -> None:
+    predictor = predictor_of(Proposal(regressor_config(variant, 32)), DiffusionConfig(), "cpu")
+    assert predictor.variant == variant
+    assert predictor.draw(FEATURES[..., : 5 if variant == "robust" else 2], 2, 1).shape == (6, 2, 17, 3)
+
+
+def test_its_file_holds_all_that_is_needed(network: Proposal, tmp_path: Path) -> None:
     path = tmp_path / "regressor.safetensors"
     save_regressor(RegressorFile(network, 0.3, {"credit": "them", "training": {"steps": 1}}), path)
     assert is_regressor(path) and not list(tmp_path.glob("*.partial"))
@@ -95,16 +92,16 @@ def test_its_file_holds_all_that_is_needed(network: ResidualMLP, tmp_path: Path)
     np.testing.assert_allclose(predictor.draw(FEATURES, 1, 1), expected, atol=2e-3)
 
 
-def test_a_broken_file_is_refused_with_the_reason(network: ResidualMLP, tmp_path: Path) -> None:
+def test_a_broken_file_is_refused_with_the_reason(network: Proposal, tmp_path: Path) -> None:
     path = tmp_path / "cut.safetensors"
     save_regressor(RegressorFile(network, 0.3, {}), path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"cut\.safetensors: not a regressor's file, or a broken one"):
         load_regressor(path)
     with torch.no_grad():
-        network.output.bias[0] = float("nan")
+        network.pose.bias[0] = float("nan")
     save_regressor(RegressorFile(network, 0.3, {}), path)
-    with pytest.raises(ValueError, match=r"NaN or infinite numbers: output\.bias"):
+    with pytest.raises(ValueError, match=r"NaN or infinite numbers: pose\.bias"):
         load_regressor(path)
 
 

@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training_support import CLIPS, LONG, TINY, assert_same, states, trainer
+from training_support import CLIPS, LONG, PROPOSED, TINY, assert_same, states, trainer
 
-from diffupose_ros.lifting.checkpoint import DiffusionConfig, load_checkpoint
+from diffupose_ros.lifting.checkpoint import DiffusionConfig, load_checkpoint, save_checkpoint
 from diffupose_ros.training.config import DataConfig, EmaConfig, ModelConfig, OptimiserConfig, load_config
-from diffupose_ros.training.networks import read_trained
-from diffupose_ros.training.predictors import load_predictor
+from diffupose_ros.training.networks import checkpoint_of, read_trained
+from diffupose_ros.training.predictors import load_predictor, predictor_of
 from diffupose_ros.training.train import Stopped, Trainer, train
 
 SUPPORT = Path(__file__).parent / "training_support.py"
@@ -118,9 +118,10 @@ def test_a_run_starts_from_a_checkpoint_and_its_average_too(tmp_path: Path) -> N
 
 def test_the_shipped_and_the_official_checkpoint_start_runs(tmp_path: Path, official_file: Path) -> None:
     shipped = load_checkpoint("default")
-    config = replace(TINY, model=ModelConfig(channels=shipped.denoiser.channels), init="default")
-    run = trainer(config, tmp_path / "ours")
-    assert torch.equal(run.model.output.W, shipped.weights["output.W"])
+    proposal = {"proposal": True, "proposal_width": shipped.proposal.width} if shipped.proposal else {}
+    config = replace(TINY, model=ModelConfig(channels=shipped.denoiser.channels, **proposal), init="default")
+    model = trainer(config, tmp_path / "ours").model
+    assert torch.equal((model.denoiser if proposal else model).output.W, shipped.weights["output.W"])
     paper = replace(PAPER, model=ModelConfig(variant="paper", channels=128), init=str(official_file))
     assert trainer(paper, tmp_path / "official").model.config.variant == "paper"
 
@@ -139,6 +140,74 @@ def test_the_shipped_and_the_official_checkpoint_start_runs(tmp_path: Path, offi
 def test_a_checkpoint_that_does_not_fit_is_refused(config, reason: str, tmp_path: Path) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=reason):
         trainer(config, tmp_path)
+
+
+# With a proposal.
+
+
+def test_a_denoiser_trains_with_its_proposal_each_clipped_alone_and_both_improve(tmp_path: Path) -> None:
+    optimiser = OptimiserConfig(learning_rate=5e-3, gradient_clip=0.5)
+    run = trainer(replace(PROPOSED, steps=50, batch=32, optimiser=optimiser, validate_every=50), tmp_path)
+    seen, truth = torch.from_numpy(run.validation.features), torch.from_numpy(run.validation.poses) / 0.3
+
+    def proposed() -> float:
+        return float((run.ema.proposal.estimate(seen)[0] - truth).norm(dim=-1).mean())
+
+    untrained, unproposed = run.validation_error(), proposed()
+    assert run.run() < 0.9 * untrained and proposed() < 0.6 * unproposed
+    for part in (run.model.denoiser, run.model.proposal):
+        assert torch.stack([p.grad.norm() for p in part.parameters()]).norm() < 0.5 + 1e-4
+
+
+def test_the_denoiser_starts_from_the_average_of_its_proposal_and_does_not_teach_it(tmp_path: Path) -> None:
+    run = trainer(PROPOSED, tmp_path)
+    made = run.batches[0]
+    estimate = run._propose(made.features)
+    torch.testing.assert_close(estimate, run.ema.proposal.estimate(made.features)[0])
+    with torch.no_grad():
+        for value in run.model.proposal.parameters():
+            value.add_(1.0)
+    assert torch.equal(run._propose(made.features), estimate)
+    run.model(made.poses, made.features, estimate, made.t)[0].sum().backward()
+    assert all(value.grad is None for value in run.model.proposal.parameters())
+
+
+def test_a_denoiser_and_its_proposal_go_from_a_run_to_a_checkpoint_and_into_a_run_again(tmp_path: Path) -> None:
+    short = replace(PROPOSED, steps=2)
+    trainer(short, tmp_path / "run").run()
+    best, file = tmp_path / "run" / "best.pt", tmp_path / "model.safetensors"
+    trained = read_trained(best)
+    checkpoint = checkpoint_of(trained.build(), trained.diffusion, trained.card)
+    assert checkpoint.denoiser.condition_channels == 8 and checkpoint.proposal.width == 64
+    save_checkpoint(checkpoint, file)
+    features = np.random.default_rng(0).normal(size=(3, 17, 5)).astype(np.float32)
+    predictors = [load_predictor(path, "cpu")[0] for path in (best, file)]
+    drawn = [predictor.draw(features, 4, 2, seed=0) for predictor in predictors]
+    np.testing.assert_allclose(drawn[1], drawn[0], atol=1e-2)  # float16 on disk
+    assert [p.expected_covariance(features).shape for p in predictors] == [(3, 17, 3, 3)] * 2
+    for path in (best, file):
+        again = trainer(replace(short, init=str(path)), tmp_path / path.suffix)
+        assert again._warm
+        for name, value in trained.weights.items():
+            torch.testing.assert_close(again.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3)
+        with pytest.raises(ValueError, match=r"starts from a proposal, which .* with model\.proposal: true"):
+            trainer(replace(SHORT, init=str(path)), tmp_path / "without")
+
+
+def test_a_denoiser_without_a_proposal_starts_one_with_and_draws_the_same_at_first(tmp_path: Path) -> None:
+    trainer(SHORT, tmp_path / "without").run()
+    best = tmp_path / "without" / "best.pt"
+    run = trainer(replace(PROPOSED, steps=2, init=str(best)), tmp_path / "with")
+    assert not run._warm  # the average of a proposal that starts at random must forget that
+    assert run.model.denoiser.input.gconv.W.shape == (2, 11, 32)
+    features = run.validation.features[:4]
+    before, _, _ = load_predictor(best, "cpu")
+    after = predictor_of(run.ema, run.config.diffusion, "cpu")
+    np.testing.assert_allclose(after.draw(features, 4, 2, seed=0), before.draw(features, 4, 2, seed=0), atol=1e-6)
+    assert before.expected_covariance(features) is None
+    assert np.isfinite(run.run())
+    with pytest.raises(ValueError, match=r"does not fit this model"):
+        trainer(replace(PROPOSED, model=replace(PROPOSED.model, channels=64), init=str(best)), tmp_path / "wider")
 
 
 # Going on.
@@ -162,8 +231,8 @@ def test_a_training_killed_in_a_write_and_in_its_middle_goes_on_to_the_same_weig
         assert len(lines[0]) == len(lines[1])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_saves_and_says_how_to_go_on(number: int, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(("number", "config"), [(signal.SIGINT, TINY), (signal.SIGTERM, PROPOSED)])
+def test_ctrl_c_saves_and_says_how_to_go_on(number: int, config, tmp_path: Path, monkeypatch) -> None:
     step = Trainer._step
 
     def interrupted_at_seven(self: Trainer, forward, batch) -> torch.Tensor:
@@ -175,12 +244,12 @@ def test_ctrl_c_saves_and_says_how_to_go_on(number: int, tmp_path: Path, monkeyp
     before = signal.getsignal(number)
     with monkeypatch.context() as patched, pytest.raises(Stopped, match=r"stopped at step 7 of 12.*same command again"):
         patched.setattr(Trainer, "_step", interrupted_at_seven)
-        trainer(TINY, tmp_path / "stopped").run()
+        trainer(config, tmp_path / "stopped").run()
     assert signal.getsignal(number) == before
-    resumed = trainer(TINY, tmp_path / "stopped")
+    resumed = trainer(config, tmp_path / "stopped")
     assert resumed.step == 7
     resumed.run()
-    trainer(TINY, tmp_path / "whole").run()
+    trainer(config, tmp_path / "whole").run()
     assert_same(tmp_path / "whole", tmp_path / "stopped")
 
 

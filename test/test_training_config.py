@@ -21,6 +21,7 @@ import pytest
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
 from diffupose_ros.resources import resource_path
 from diffupose_ros.training.config import TrainConfig, load_config, save_config
+from diffupose_ros.training.networks import ProposedDenoiserConfig, network_config
 
 SHIPPED = sorted(resource_path("config/training").glob("*.yaml"))
 
@@ -53,12 +54,14 @@ def test_there_is_a_configuration_for_each_model() -> None:
             assert config.diffusion == DiffusionConfig.paper() and config.loss == "paper"
 
 
-def test_the_regressor_is_trained_as_the_model_that_it_is_compared_with() -> None:
+def test_the_regressor_is_the_one_pass_part_of_the_model_that_it_is_compared_with_trained_as_that() -> None:
     ours, baseline = (
         load_config(resource_path(f"config/training/{n}.yaml")) for n in ("robust-cmu-128", "regressor-cmu")
     )
     for name in ("data", "optimiser", "ema", "steps", "batch", "precision", "loss", "seed"):
         assert getattr(ours, name) == getattr(baseline, name), name
+    part = network_config(ours.model)
+    assert isinstance(part, ProposedDenoiserConfig) and part.proposal == network_config(baseline.model)
 
 
 def test_what_a_file_leaves_out_has_its_default_and_options_win(tmp_path: Path) -> None:
@@ -91,6 +94,14 @@ def test_what_a_file_leaves_out_has_its_default_and_options_win(tmp_path: Path) 
         ("model: {channels: 100}", "model.channels: expected a multiple of 16 from 32 on, got 100"),
         ("model: {joints: 15}", "model.joints: expected 16 or 17, got 15"),
         ("model: {kind: regressor, joints: 16}", "model.joints: expected 17 for a regressor, got 16"),
+        ("model: {proposal: 1}", "model.proposal: expected true or false, got 1"),
+        ("model: {proposal: true, joints: 16}", "model.proposal: expected false for a robust denoiser with 16 joints"),
+        (
+            "model: {proposal: true, variant: paper}",
+            "model.proposal: expected false for a paper denoiser",
+        ),
+        ("model: {proposal: true, kind: regressor}", "model.proposal: expected false for a robust regressor with 17"),
+        ("model: {proposal_width: 8}", "model.proposal_width: expected a multiple of 16 from 32 on, got 8"),
         ("diffusion: {schedule: sigmoid}", "diffusion.schedule: expected cosine or linear, got 'sigmoid'"),
         ("diffusion: {clamp: text}", "diffusion.clamp: expected a number or null, got 'text'"),
         ("diffusion: {pose_scale: 0}", "diffusion.pose_scale: expected a number above 0, got 0.0"),

@@ -27,9 +27,10 @@ import pytest
 import torch
 
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
+from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.training.batches import Batch
 from diffupose_ros.training.config import EmaConfig, ModelConfig, OptimiserConfig, TrainConfig
-from diffupose_ros.training.losses import joint_weights, loss_of, paper_loss
+from diffupose_ros.training.losses import joint_weights, loss_of, paper_loss, proposal_loss
 from diffupose_ros.training.optimiser import average, learning_rate, make_optimiser
 from diffupose_ros.training.state import NEWEST, PREVIOUS, load_state, save_state
 
@@ -44,6 +45,10 @@ def batch(joints: int = 17, channels: int = 5) -> Batch:
 
 
 # Losses.
+
+
+def unused(features: torch.Tensor) -> torch.Tensor:
+    raise AssertionError("nothing is proposed to this network")
 
 
 def test_the_papers_loss_weighs_limbs_and_the_reconstructed_condition() -> None:
@@ -68,13 +73,66 @@ def test_an_exact_answer_has_no_loss_and_the_squared_one_is_the_mean() -> None:
         assert features is made.features and t is made.t
         return target
 
-    assert loss_of(config)(exact, made) == 0
-    assert float(loss_of(config)(lambda *_: target + 2, made)) == pytest.approx(4)
-    regression = loss_of(replace(config, model=ModelConfig(kind="regressor")))
-    assert regression(lambda features: made.poses / 0.3, made) == 0
+    assert loss_of(config, unused)(exact, made) == 0
+    assert float(loss_of(config, unused)(lambda *_: target + 2, made)) == pytest.approx(4)
     paper = replace(config, model=ModelConfig(variant="paper"), diffusion=DiffusionConfig.paper(), loss="paper")
     seen = batch(16, 2)
-    assert loss_of(paper)(lambda *_: torch.cat((seen.noise, seen.features), -1), seen) == 0
+    assert loss_of(paper, unused)(lambda *_: torch.cat((seen.noise, seen.features), -1), seen) == 0
+
+
+def test_a_proposals_loss_is_that_of_its_pose_and_weakly_the_likelihood_of_its_errors() -> None:
+    truth = torch.randn(8, 17, 3, generator=torch.Generator().manual_seed(0))
+    truth[:, 0] = 0
+    pose, factor = (truth + 0.2).requires_grad_(), 2 * torch.eye(3).expand(8, 17, 3, 3).clone()
+    pose.data[:, 0] = 0.0
+    normal = torch.distributions.MultivariateNormal(torch.zeros(3), torch.eye(3) / 4)
+    likelihood = normal.log_prob(torch.full((3,), 0.2)) + 1.5 * math.log(2 * math.pi)
+    loss = proposal_loss(pose, factor.requires_grad_(), truth)
+    squared = 0.04 * 16 / 17
+    assert float(loss.detach()) == pytest.approx(squared - 0.05 * float(likelihood), rel=1e-5)
+    loss.backward()
+    torch.testing.assert_close(pose.grad, 2 * (pose - truth).detach() / pose.numel())  # the covariance does not move it
+    assert factor.grad is not None and (factor.grad[:, 0] == 0).all() and (factor.grad[:, 1:] != 0).any()
+
+
+def test_a_proposal_and_a_denoiser_that_starts_from_it_are_trained_together() -> None:
+    proposed = replace(TrainConfig(), model=ModelConfig(proposal=True))
+    made = batch()
+    truth = made.poses / 0.3
+    _, target = proposed.diffusion.process().add_noise(truth, made.noise, made.t)
+    estimate, factor = torch.randn(4, 17, 3), torch.eye(3).expand(4, 17, 3, 3)
+
+    def forward(x, features, start, t) -> tuple[torch.Tensor, ...]:
+        assert start is estimate and features is made.features and t is made.t
+        return target + 2, truth + 1, factor
+
+    loss = loss_of(proposed, lambda features: estimate)(forward, made)
+    alone = proposal_loss(truth + 1, factor, truth)
+    assert float(loss) == pytest.approx(4 + float(alone))
+    regression = loss_of(replace(proposed, model=ModelConfig(kind="regressor")), unused)
+    assert regression(lambda features: (truth + 1, factor), made) == alone
+
+
+def test_a_proposal_learns_where_a_joint_is_and_how_far_off_it_is_itself() -> None:
+    torch.manual_seed(0)
+    network = Proposal(ProposalConfig(width=32, blocks=1, condition_channels=2))
+    optimiser = torch.optim.Adam(network.parameters(), 1e-2)
+    deviation = torch.tensor((0.1, 0.1, 0.5))
+    losses = []
+    for _ in range(120):
+        condition = torch.randn(64, 17, 2)
+        truth = torch.cat((condition, condition.sum(-1, keepdim=True)), -1)[:, :1] * torch.ones(17, 1)
+        truth = (truth + torch.randn(64, 17, 3) * deviation).index_fill(1, torch.tensor([0]), 0.0)
+        loss = proposal_loss(*network(condition), truth)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-10:]) < 0.3 * np.mean(losses[:10])
+    with torch.no_grad():
+        precision = network.eval()(condition)[1][:, 1:]
+    spread = torch.linalg.inv(precision.mT @ precision).diagonal(dim1=-2, dim2=-1).mean((0, 1)).sqrt()
+    assert 2 < float(spread[2] / spread[:2].mean())  # depth is known least
 
 
 # Optimiser.

@@ -25,8 +25,9 @@ from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import MIRROR, Status
 from diffupose_ros.training.batches import Batches
 from diffupose_ros.training.config import ModelConfig, TrainConfig
+from diffupose_ros.training.datasets import CREDITS
 from diffupose_ros.training.observations import Observations, pairs
-from diffupose_ros.training.sources import CMU_CREDIT, MocapSource, RecordedSource, validation_pairs
+from diffupose_ros.training.sources import MocapSource, RecordedSource, validation_pairs
 from diffupose_ros.training.synthesis import OCCLUDED, observe
 
 CONFIG = TrainConfig(model=ModelConfig(channels=32), batch=64)
@@ -64,7 +65,7 @@ def test_batches_of_clips_are_full_and_mixed(clips, variant) -> None:
     if variant == "robust":
         derived = first.features[:, :, 3].any(1)  # people of layouts with derived joints are not all at one end
         assert 0 < derived[:32].mean() < 1 and 0 < derived[32:].mean() < 1
-    assert source.credit == CMU_CREDIT and source.description == f"{len(clips)} clips, {source.size} frames"
+    assert source.credit == CREDITS["cmu"] and source.description == f"{len(clips)} clips, {source.size} frames"
 
 
 @pytest.mark.parametrize("variant", ["robust", "paper"])

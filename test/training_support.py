@@ -40,6 +40,7 @@ TINY = TrainConfig(
     validate_every=4,
     save_every=4,
 )
+PROPOSED = replace(TINY, model=ModelConfig(channels=32, proposal=True, proposal_width=64))
 LONG = replace(TINY, steps=30, validate_every=10, save_every=3)
 """A run that can be killed in its middle."""
 
@@ -87,7 +88,7 @@ def _hang_in_write(number: int) -> None:
 def _parallel(folder: Path) -> None:
     """One of the processes that train together; each leaves what it ended with."""
     rank = os.environ["RANK"]
-    run = trainer(replace(TINY, steps=3), folder / f"run{rank}")
+    run = trainer(replace(PROPOSED, steps=3), folder / f"run{rank}")
     run.run()
     torch.save({"model": dict(run.model.named_parameters()), "batch": run.batches[0]._asdict()}, folder / f"{rank}.pt")
     run.processes.leave()

@@ -91,21 +91,6 @@ class Proposal(nn.Module):
         numbers = self.precision(torch.cat((hidden.detach(), flat), 1))
         return self.pose(hidden).unflatten(1, (-1, 3)), _triangular(numbers.unflatten(1, (-1, 6)))
 
-    def loss(self, condition: Tensor, truth: Tensor) -> Tensor:
-        """Squared error of the pose plus, weakly, the negative log likelihood of its errors.
-
-        Args:
-            condition: (B, 17, C).
-            truth: (B, 17, 3) root-relative, in units of ``pose_scale``.
-        """
-        pose, factor = self(condition)
-        error = (truth - (pose - pose[:, :1])).detach()[:, 1:, :, None]
-        factor = factor[:, 1:]
-        log_det = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        likelihood = 0.5 * (factor @ error).square().sum((-2, -1)) - log_det
-        total: Tensor = (pose - truth).square().mean() + 0.05 * likelihood.mean()
-        return total
-
     @torch.no_grad()
     def estimate(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Return root-relative poses (B, 17, 3) and covariances (B, 17, 3, 3), averaged with the mirror image's.

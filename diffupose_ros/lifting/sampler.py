@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
+from diffupose_ros.lifting.denoiser import Variant
 from diffupose_ros.lifting.diffusion import Denoise
 from diffupose_ros.lifting.folded import FoldedDenoiser
 from diffupose_ros.lifting.proposal import Proposal, mirrored
@@ -50,6 +51,7 @@ class Sampler:
         joints: J, 17, or 16 (all but the neck).
         proposal: a network whose estimate is part of the condition, in evaluation mode; None for none.
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
+        variant: which view of the 2D skeleton the network takes.
 
     Raises:
         ValueError: a device that is not there.
@@ -62,8 +64,9 @@ class Sampler:
         joints: int = 17,
         device: str = "auto",
         proposal: Proposal | None = None,
+        variant: Variant = "robust",
     ) -> None:
-        self.device = select_device(device)
+        self.device, self.variant = select_device(device), variant
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network.to(self.device)
         self._proposal = proposal.to(self.device) if proposal is not None else None
@@ -74,8 +77,8 @@ class Sampler:
     def of(cls, checkpoint: Checkpoint, device: str = "auto") -> "Sampler":
         """Return the sampler of a checkpoint's denoiser, its constants folded."""
         network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps)
-        proposal = checkpoint.build_proposal()
-        return cls(network, checkpoint.diffusion, checkpoint.denoiser.joints, device, proposal)
+        config, proposal = checkpoint.denoiser, checkpoint.build_proposal()
+        return cls(network, checkpoint.diffusion, config.joints, device, proposal, config.variant)
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""

@@ -23,11 +23,10 @@ import numpy.typing as npt
 from diffupose_ros.clips import load_clips
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, save_checkpoint
-from diffupose_ros.lifting.denoiser import DenoiserConfig
 from diffupose_ros.lifting.uncertainty import Calibration, fit_calibration
-from diffupose_ros.training.networks import read_trained
+from diffupose_ros.training.datasets import CREDITS
+from diffupose_ros.training.networks import checkpoint_of, read_trained
 from diffupose_ros.training.samples import Samples, draw_samples, join, measure
-from diffupose_ros.training.sources import CMU_CREDIT
 from diffupose_ros.training.synthesis import CLEAN, NOISY, OCCLUDED
 
 FloatArray = npt.NDArray[np.float64]
@@ -66,9 +65,9 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
 
 def _checkpoint(path: Path) -> Checkpoint:
     trained = read_trained(path)
-    if not isinstance(trained.config, DenoiserConfig):
+    if trained.kind != "denoiser":
         raise ValueError(f"{path}: a {trained.kind}, and only a denoiser's spread can be calibrated")
-    return Checkpoint(trained.config, trained.diffusion, trained.weights, card={"credit": CMU_CREDIT} | trained.card)
+    return checkpoint_of(trained.build(), trained.diffusion, {"credit": CREDITS["cmu"]} | trained.card)
 
 
 def fit(samples: Samples) -> Calibration:

@@ -66,18 +66,29 @@ class ModelConfig:
         variant: which view of the 2D skeleton it gets, and for a denoiser which network it is.
         channels: the paper's d; a regressor's width.
         joints: 17, or 16, all but the neck, which the authors use with HRNet.
+        proposal: whether a denoiser starts from the estimate of a ``Proposal`` network, trained with it.
+        proposal_width: of that network's hidden layers.
     """
 
     kind: Literal["denoiser", "regressor"] = "denoiser"
     variant: Variant = "robust"
     channels: int = 128
     joints: Literal[16, 17] = 17
+    proposal: bool = False
+    proposal_width: int = 1024
 
     def __post_init__(self) -> None:
-        if self.channels < 32 or self.channels % 16:
-            raise ValueError(f"channels: expected a multiple of 16 from 32 on, got {self.channels}")
+        for name in ("channels", "proposal_width"):
+            width = getattr(self, name)
+            if width < 32 or width % 16:
+                raise ValueError(f"{name}: expected a multiple of 16 from 32 on, got {width}")
         if self.kind == "regressor" and self.joints != 17:
             raise ValueError(f"joints: expected 17 for a regressor, got {self.joints}")
+        if self.proposal and (self.kind, self.variant, self.joints) != ("denoiser", "robust", 17):
+            raise ValueError(
+                f"proposal: expected false for a {self.variant} {self.kind} with {self.joints} joints: a proposal is "
+                "of 17 joints, and only a robust denoiser can start from it"
+            )
 
 
 @dataclass(frozen=True)
@@ -271,7 +282,7 @@ def _fits(option: Any, value: Any) -> bool:
 def _said(option: Any) -> str:
     if get_origin(option) is Literal:
         return " or ".join(map(str, get_args(option)))
-    names = {int: "an integer", float: "a number", str: "a text", type(None): "null"}
+    names = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
     return names[option]
 
 

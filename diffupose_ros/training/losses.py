@@ -15,6 +15,7 @@
 """What is minimised, for each kind of network."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,28 +25,61 @@ from diffupose_ros.skeleton import H36M17
 from diffupose_ros.training.batches import Batch
 from diffupose_ros.training.config import TrainConfig
 
-Forward = Callable[..., Tensor]
+Forward = Callable[..., Any]
+"""A network's forward pass: what it returns, in float32."""
 Loss = Callable[[Forward, Batch], Tensor]
 
 _JOINT_WEIGHTS = {"neck": 2.0, "knee": 2.0, "elbow": 2.0, "ankle": 4.0, "wrist": 4.0}
 _CONDITION_WEIGHT = 0.8
+_LIKELIHOOD_WEIGHT = 0.05
 
 
-def loss_of(config: TrainConfig) -> Loss:
-    """Return the loss of a batch as a function of the network's forward pass."""
+def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor]) -> Loss:
+    """Return the loss of a batch as a function of the network's forward pass.
+
+    Args:
+        config: says which.
+        propose: conditions (B, 17, C) -> the averaged proposal network's poses (B, 17, 3), without gradient;
+            called for a ``ProposedDenoiser`` only.
+    """
     scale, process = config.diffusion.pose_scale, config.diffusion.process()
 
     def regression(forward: Forward, batch: Batch) -> Tensor:
-        return (forward(batch.features) - batch.poses / scale).square().mean()
+        pose, factor = forward(batch.features)
+        return proposal_loss(pose, factor, batch.poses / scale)
 
     def diffusion(forward: Forward, batch: Batch) -> Tensor:
         x, target = process.add_noise(batch.poses / scale, batch.noise, batch.t)
-        prediction = forward(x, batch.features, batch.t)
+        prediction: Tensor = forward(x, batch.features, batch.t)
         if config.loss == "paper":
             return paper_loss(prediction, target, batch.features)
         return (prediction[..., :3] - target).square().mean()
 
-    return regression if config.model.kind == "regressor" else diffusion
+    def proposed_diffusion(forward: Forward, batch: Batch) -> Tensor:
+        truth = batch.poses / scale
+        x, target = process.add_noise(truth, batch.noise, batch.t)
+        prediction, pose, factor = forward(x, batch.features, propose(batch.features), batch.t)
+        loss: Tensor = (prediction - target).square().mean() + proposal_loss(pose, factor, truth)
+        return loss
+
+    if config.model.kind == "regressor":
+        return regression
+    return proposed_diffusion if config.model.proposal else diffusion
+
+
+def proposal_loss(pose: Tensor, factor: Tensor, truth: Tensor) -> Tensor:
+    """Return the squared error of a pose plus, weakly, the negative log likelihood of its errors.
+
+    Args:
+        pose: (B, 17, 3) of a ``Proposal``.
+        factor: (B, 17, 3, 3), the same; it learns from the pose's error but does not move the pose.
+        truth: (B, 17, 3) root-relative, in units of ``pose_scale``.
+    """
+    error = (truth - (pose - pose[:, :1])).detach()[:, 1:, :, None]
+    factor = factor[:, 1:]
+    log_det = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    likelihood = 0.5 * (factor @ error).square().sum((-2, -1)) - log_det
+    return (pose - truth).square().mean() + _LIKELIHOOD_WEIGHT * likelihood.mean()
 
 
 def paper_loss(prediction: Tensor, target: Tensor, condition: Tensor) -> Tensor:

@@ -14,7 +14,7 @@
 
 """The networks that the training loop can train: how each is built, and what trained weights are kept as."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,57 @@ from torch import Tensor, nn
 
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, load_checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.pytorch import one_line
 from diffupose_ros.skeleton import PARENTS
 from diffupose_ros.training.config import ModelConfig
-from diffupose_ros.training.regressor import (
-    RegressorConfig,
-    ResidualMLP,
-    is_regressor,
-    load_regressor,
-    load_weights,
-)
+from diffupose_ros.training.regressor import is_regressor, load_regressor, load_weights, regressor_config
 
-NetworkConfig = DenoiserConfig | RegressorConfig
-_CONFIGS: dict[str, type[NetworkConfig]] = {"denoiser": DenoiserConfig, "regressor": RegressorConfig}
+_INPUT = "input.gconv.W"
+_ESTIMATE_CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class ProposedDenoiserConfig:
+    """What a ``ProposedDenoiser`` is built from.
+
+    Attributes:
+        denoiser: whose condition ends with the estimate.
+        proposal: whose condition is the rest.
+    """
+
+    denoiser: DenoiserConfig
+    proposal: ProposalConfig
+
+
+class ProposedDenoiser(nn.Module):
+    """A denoiser and the proposal network whose estimate it starts from, trained together.
+
+    Neither teaches the other: the estimate comes from outside, from the moving average of the proposal network.
+    """
+
+    def __init__(self, config: ProposedDenoiserConfig) -> None:
+        super().__init__()
+        self.denoiser = Denoiser(config.denoiser)
+        self.proposal = Proposal(config.proposal)
+
+    def forward(self, x: Tensor, condition: Tensor, estimate: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run both networks.
+
+        Args:
+            x: (B, 17, 3) noisy pose.
+            condition: (B, 17, C) 2D condition.
+            estimate: (B, 17, 3) pose that the denoiser starts from.
+            t: (B,) time step.
+
+        Returns:
+            The denoiser's prediction (B, 17, 3), and the proposal's poses and factors, see ``Proposal``.
+        """
+        prediction = self.denoiser(x, torch.cat((condition, estimate), -1), t)
+        return prediction, *self.proposal(condition)
+
+
+NetworkConfig = DenoiserConfig | ProposedDenoiserConfig | ProposalConfig
 
 
 @dataclass(frozen=True)
@@ -80,16 +118,40 @@ class Trained:
 def network_config(model: ModelConfig) -> NetworkConfig:
     """Return the configuration of the network that a training configuration asks for."""
     if model.kind == "regressor":
-        return RegressorConfig(model.variant, model.channels)
+        return regressor_config(model.variant, model.channels)
     parents = PARENTS if model.joints == 17 else PARENTS_16
     if model.variant == "paper":
         return DenoiserConfig.paper(model.channels, parents)
-    return DenoiserConfig("robust", model.channels, parents)
+    config = DenoiserConfig("robust", model.channels, parents)
+    if not model.proposal:
+        return config
+    proposal = ProposalConfig(model.proposal_width, condition_channels=config.condition_channels)
+    wider = replace(config, condition_channels=config.condition_channels + _ESTIMATE_CHANNELS)
+    return ProposedDenoiserConfig(wider, proposal)
 
 
 def build(config: NetworkConfig) -> nn.Module:
     """Return a network with random weights."""
-    return ResidualMLP(config) if isinstance(config, RegressorConfig) else Denoiser(config)
+    if isinstance(config, ProposalConfig):
+        return Proposal(config)
+    return ProposedDenoiser(config) if isinstance(config, ProposedDenoiserConfig) else Denoiser(config)
+
+
+def parts(network: nn.Module) -> list[nn.Module]:
+    """Return the networks that are trained together in one, which teach each other nothing."""
+    return [network.denoiser, network.proposal] if isinstance(network, ProposedDenoiser) else [network]
+
+
+def checkpoint_of(network: nn.Module, diffusion: DiffusionConfig, card: dict[str, Any] | None = None) -> Checkpoint:
+    """Return the checkpoint, not calibrated, that a denoiser is in its present state."""
+    if isinstance(network, ProposedDenoiser):
+        denoiser, proposal = network.denoiser, network.proposal
+        return replace(
+            checkpoint_of(denoiser, diffusion, card), proposal=proposal.config, proposal_weights=proposal.state_dict()
+        )
+    if not isinstance(network, Denoiser):
+        raise TypeError(f"no checkpoint is made of a {type(network).__name__}")
+    return Checkpoint(network.config, diffusion, network.state_dict(), card=card or {})
 
 
 def read_trained(path: str | Path) -> Trained:
@@ -107,7 +169,7 @@ def read_trained(path: str | Path) -> Trained:
         kind = state.get("kind", "denoiser")
         return Trained(
             kind,
-            _CONFIGS[kind](**state["config"]),
+            _read_config(kind, state["config"]),
             DiffusionConfig(**state.get("diffusion", {})),
             state["model"],
             {"training": state["training"]} | ({"credit": state["credit"]} if "credit" in state else {}),
@@ -115,6 +177,14 @@ def read_trained(path: str | Path) -> Trained:
     except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ValueError(f"{path}: not the best.pt of a `diffupose train` run ({reason})") from None
+
+
+def _read_config(kind: str, content: dict[str, Any]) -> NetworkConfig:
+    if kind == "regressor":
+        return ProposalConfig(**content)
+    if "proposal" in content:
+        return ProposedDenoiserConfig(DenoiserConfig(**content["denoiser"]), ProposalConfig(**content["proposal"]))
+    return DenoiserConfig(**content)
 
 
 def read_any(name_or_path: str | Path) -> Trained | Checkpoint:
@@ -142,19 +212,46 @@ def read_any(name_or_path: str | Path) -> Trained | Checkpoint:
     return load_checkpoint(name_or_path)
 
 
-def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str) -> None:
+def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str) -> bool:
     """Put the weights of a checkpoint into a network of the same architecture, for the same prediction.
+
+    A ``ProposedDenoiser`` also starts from a denoiser without a proposal: its estimate then changes nothing at first.
+
+    Returns:
+        Whether all weights came from there.
 
     Raises:
         FileNotFoundError: no such checkpoint.
         ValueError: its architecture, its prediction or the scale of its poses is another.
     """
     found = read_any(name_or_path)
-    try:
-        load_weights(network, found.weights)
-    except ValueError as error:
-        raise ValueError(f"init: {name_or_path} does not fit this model: {error}") from None
     for name in ("prediction", "pose_scale"):
         theirs, ours = getattr(found.diffusion, name), getattr(diffusion, name)
         if theirs != ours:
             raise ValueError(f"init: {name_or_path} was trained with diffusion.{name} {theirs}, here it is {ours}")
+    weights = _together(found) if isinstance(found, Checkpoint) else found.weights
+    try:
+        if isinstance(network, ProposedDenoiser) and _INPUT in weights:
+            load_weights(network.denoiser, _widened(weights))
+            return False
+        if isinstance(network, Denoiser) and f"denoiser.{_INPUT}" in weights:
+            raise ValueError("it starts from a proposal, which this model does with model.proposal: true")
+        load_weights(network, weights)
+    except ValueError as error:
+        raise ValueError(f"init: {name_or_path} does not fit this model: {error}") from None
+    return True
+
+
+def _together(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The state dict of the network that was trained into a checkpoint."""
+    if checkpoint.proposal is None:
+        return checkpoint.weights
+    both = {"denoiser": checkpoint.weights, "proposal": checkpoint.proposal_weights}
+    return {f"{part}.{name}": value for part, weights in both.items() for name, value in weights.items()}
+
+
+def _widened(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A denoiser's state dict with an input layer that also takes an estimate, and ignores it."""
+    narrow = weights[_INPUT]
+    ignored = narrow.new_zeros(len(narrow), _ESTIMATE_CHANNELS, narrow.shape[-1])
+    return weights | {_INPUT: torch.cat((narrow, ignored), 1)}

@@ -14,21 +14,20 @@
 
 """Whatever lifts 2D to 3D, behind one call: what is evaluated side by side."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import nn
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.denoiser import Denoiser, Variant
+from diffupose_ros.lifting.denoiser import Variant
+from diffupose_ros.lifting.proposal import Proposal
 from diffupose_ros.lifting.sampler import Method, Sampler
 from diffupose_ros.lifting.uncertainty import Calibration
-from diffupose_ros.training.networks import read_any
-from diffupose_ros.training.regressor import Regressor, ResidualMLP
+from diffupose_ros.training.networks import checkpoint_of, read_any
+from diffupose_ros.training.regressor import Regressor
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -69,31 +68,9 @@ class Predictor(Protocol):
         """
         ...
 
-
-@dataclass(frozen=True)
-class Denoising:
-    """A denoiser as a predictor."""
-
-    sampler: Sampler
-    variant: Variant
-
-    @property
-    def joints(self) -> int:
-        """Number of joints of its network."""
-        return self.sampler.joints
-
-    def draw(
-        self,
-        features: npt.NDArray[np.float32],
-        hypotheses: int,
-        steps: int,
-        flip: bool = True,
-        seed: int | None = None,
-        *,
-        method: Method = "ddim",
-    ) -> FloatArray:
-        """Draw poses (P, N, 17, 3), see ``Sampler.draw``."""
-        return self.sampler.draw(features, hypotheses, steps, flip, seed, method=method)
+    def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
+        """Return the covariances (P, 17, 3, 3) in m^2 that it expects of its errors; None where it expects none."""
+        ...
 
 
 def predictor_of(network: nn.Module, diffusion: DiffusionConfig, device: str = "auto") -> Predictor:
@@ -102,13 +79,9 @@ def predictor_of(network: nn.Module, diffusion: DiffusionConfig, device: str = "
     Raises:
         ValueError: a device that is not there, or weights that are not finite.
     """
-    if isinstance(network, ResidualMLP):
-        chosen = "cuda" if torch.cuda.is_available() else "cpu"
-        return Regressor(network, diffusion.pose_scale, torch.device(chosen if device == "auto" else device))
-    if not isinstance(network, Denoiser):
-        raise TypeError(f"no predictor is made of a {type(network).__name__}")
-    checkpoint = Checkpoint(network.config, diffusion, network.state_dict())
-    return Denoising(Sampler.of(checkpoint, device), network.config.variant)
+    if isinstance(network, Proposal):
+        return Regressor(network, diffusion.pose_scale, device)
+    return Sampler.of(checkpoint_of(network, diffusion), device)
 
 
 def load_predictor(name_or_path: str | Path, device: str = "auto") -> tuple[Predictor, Calibration, dict[str, Any]]:
@@ -125,5 +98,5 @@ def load_predictor(name_or_path: str | Path, device: str = "auto") -> tuple[Pred
     """
     found = read_any(name_or_path)
     if isinstance(found, Checkpoint):
-        return Denoising(Sampler.of(found, device), found.denoiser.variant), found.calibration, found.card
+        return Sampler.of(found, device), found.calibration, found.card
     return predictor_of(found.build(), found.diffusion, device), Calibration.none(), found.card

@@ -14,9 +14,8 @@
 
 """The baseline: a one-pass regressor from 2D to 3D, the kind that most people use.
 
-A residual multilayer perceptron after Martinez et al., ICCV 2017, trained on the same pairs by the same
-loop as the denoiser. Without dropout: pairs made on the fly never repeat. It gives one answer and no
-uncertainty.
+It is the ``Proposal`` network, the one-pass part of our model, trained alone on the same pairs by the same loop:
+what the denoiser adds to it is what the two differ in.
 """
 
 import json
@@ -33,63 +32,19 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from diffupose_ros.lifting.denoiser import Variant
+from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.sampler import Method
-from diffupose_ros.skeleton import MIRROR
+from diffupose_ros.pytorch import select_device
 
 FloatArray = npt.NDArray[np.float64]
 _FORMAT = 1
 _KEY = "diffupose_regressor"
+_CHANNELS: dict[Variant, int] = {"robust": 5, "paper": 2}
 
 
-@dataclass(frozen=True)
-class RegressorConfig:
-    """What a regressor is built from.
-
-    Attributes:
-        variant: which view of the 2D skeleton it gets.
-        channels: width of the hidden layers.
-        blocks: residual blocks of two layers each.
-    """
-
-    variant: Variant = "robust"
-    channels: int = 1024
-    blocks: int = 2
-
-    @property
-    def condition_channels(self) -> int:
-        """Channels of the 2D condition of each joint."""
-        return 5 if self.variant == "robust" else 2
-
-
-class _Block(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*_layer(channels, channels), *_layer(channels, channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.layers(x)
-        return x + y
-
-
-class ResidualMLP(nn.Module):
-    """2D condition (B, 17, C) -> pose (B, 17, 3) in units of the pose scale."""
-
-    def __init__(self, config: RegressorConfig) -> None:
-        super().__init__()
-        self.config = config
-        d = config.channels
-        self.input = nn.Sequential(*_layer(17 * config.condition_channels, d))
-        self.blocks = nn.Sequential(*(_Block(d) for _ in range(config.blocks)))
-        self.output = nn.Linear(d, 17 * 3)
-
-    def forward(self, condition: Tensor) -> Tensor:
-        """Run the network."""
-        y: Tensor = self.output(self.blocks(self.input(condition.flatten(1))))
-        return y.view(-1, 17, 3)
-
-
-def _layer(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    return nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()
+def regressor_config(variant: Variant, width: int) -> ProposalConfig:
+    """Return the configuration of a regressor that gets this view of the 2D skeleton."""
+    return ProposalConfig(width, condition_channels=_CHANNELS[variant])
 
 
 class Regressor:
@@ -98,16 +53,19 @@ class Regressor:
     Args:
         network: its network.
         pose_scale: metres per unit of its output.
-        device: to run on.
+        device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ...
+
+    Raises:
+        ValueError: a device that is not there.
     """
 
     joints = 17
 
-    def __init__(self, network: ResidualMLP, pose_scale: float, device: torch.device) -> None:
-        self._network = network.to(device).eval()
-        self._scale, self._device = pose_scale, device
-        self._mirror = torch.from_numpy(MIRROR).to(device)
-        self.variant: Variant = network.config.variant
+    def __init__(self, network: Proposal, pose_scale: float, device: str = "auto") -> None:
+        self._device = select_device(device)
+        self._network = network.to(self._device).eval()
+        self._scale = pose_scale
+        self.variant: Variant = "robust" if network.config.condition_channels == _CHANNELS["robust"] else "paper"
 
     @torch.inference_mode()
     def draw(
@@ -128,19 +86,16 @@ class Regressor:
             steps: ignored, as are ``seed`` and ``method``: there is one pass and no noise.
             flip: average with the answer to the mirror image.
         """
-        if not len(features):
-            return np.zeros((0, hypotheses, 17, 3))
         seen = torch.from_numpy(features).to(self._device)
-        poses = self._network(seen)
-        if flip:
-            poses = (poses + self._mirrored(self._network(self._mirrored(seen)))) / 2
+        poses, _ = self._network.estimate(seen) if flip else self._network(seen)
         metres = poses.double().cpu().numpy() * self._scale
         return np.repeat((metres - metres[:, :1])[:, None], hypotheses, 1)
 
-    def _mirrored(self, x: Tensor) -> Tensor:
-        mirrored = x[:, self._mirror]
-        mirrored[..., 0].neg_()
-        return mirrored
+    @torch.inference_mode()
+    def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray:
+        """Return the covariances (P, 17, 3, 3) in m^2, in the virtual cameras' frames, of its errors."""
+        covariance = self._network.estimate(torch.from_numpy(features).to(self._device))[1]
+        return np.asarray(covariance.double().cpu().numpy() * self._scale**2)
 
 
 @dataclass(frozen=True)
@@ -153,7 +108,7 @@ class RegressorFile:
         card: training data, metrics, licence: anything JSON can hold.
     """
 
-    network: ResidualMLP
+    network: Proposal
     pose_scale: float
     card: dict[str, Any]
 
@@ -201,7 +156,7 @@ def load_regressor(path: Path) -> RegressorFile:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
         if meta["format"] != _FORMAT:
             raise ValueError(f"format {meta['format']}, expected {_FORMAT}")
-        network = ResidualMLP(RegressorConfig(**meta["config"]))
+        network = Proposal(ProposalConfig(**meta["config"]))
         load_weights(network, tensors)
         return RegressorFile(network.eval().requires_grad_(False), float(meta["pose_scale"]), meta["card"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:

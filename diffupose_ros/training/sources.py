@@ -23,15 +23,11 @@ from diffupose_ros.clips import load_clips
 from diffupose_ros.lifting.denoiser import Variant
 from diffupose_ros.skeleton import MIRROR
 from diffupose_ros.training.config import DataConfig, ModelConfig
+from diffupose_ros.training.datasets import CREDITS, load_observations
 from diffupose_ros.training.observations import Observations, Pairs, pairs
 from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, observe
 
 FloatArray = npt.NDArray[np.float64]
-
-CMU_CREDIT = (
-    "The data used in this project was obtained from mocap.cs.cmu.edu. "
-    "The database was created with funding from NSF EIA-0196217."
-)
 
 
 class Source(Protocol):
@@ -60,7 +56,7 @@ class MocapSource:
         clips: dict[str, FloatArray],
         conditions: Conditions = TRAINING,
         variant: Variant = "robust",
-        credit: str = CMU_CREDIT,
+        credit: str = CREDITS["cmu"],
     ) -> None:
         self._poses = np.concatenate(list(clips.values()))
         self._conditions, self._variant = conditions, variant
@@ -123,8 +119,6 @@ def load_sources(data: DataConfig, model: ModelConfig) -> tuple[Source, Pairs]:
             )
         clips = MocapSource(load_clips(data.train), variant=variant)
         return clips, validation_pairs(load_clips(data.validation), data.every, variant)
-    from diffupose_ros.training.datasets import CREDITS, load_observations
-
     name, keypoints, joints = data.dataset, data.keypoints, model.joints
     train = load_observations(name, data.train, split="train", keypoints=keypoints, joints=joints)
     folder = data.validation or data.train

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The training loop: of the denoiser, and of the regressor that it is compared with."""
+"""The training loop: of the denoiser, with its proposal network, and of the regressor that it is compared with."""
 
 import copy
 import os
@@ -29,16 +29,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffupose_ros.lifting.proposal import Proposal
 from diffupose_ros.lifting.sampler import NO_NECK
 from diffupose_ros.training.batches import Batch, Batches
 from diffupose_ros.training.config import TrainConfig, save_config
 from diffupose_ros.training.losses import Forward, loss_of
-from diffupose_ros.training.networks import Trained, build, network_config, read_trained, warm_start
+from diffupose_ros.training.networks import (
+    ProposedDenoiser,
+    Trained,
+    build,
+    network_config,
+    parts,
+    read_trained,
+    warm_start,
+)
 from diffupose_ros.training.observations import Pairs
 from diffupose_ros.training.optimiser import average, learning_rate, make_optimiser
 from diffupose_ros.training.predictors import Predictor, predictor_of
 from diffupose_ros.training.processes import Processes
-from diffupose_ros.training.regressor import RegressorFile, ResidualMLP, load_weights, save_regressor
+from diffupose_ros.training.regressor import RegressorFile, load_weights, save_regressor
 from diffupose_ros.training.report import Report, say
 from diffupose_ros.training.sources import Source, load_sources
 from diffupose_ros.training.state import NEWEST, load_state, save_state, write_whole
@@ -77,13 +86,12 @@ class Trainer:
         self.device = self.processes.device
         torch.manual_seed(config.seed)
         self.model = build(network_config(config.model)).to(self.device)
-        if config.init is not None:
-            warm_start(self.model, config.diffusion, config.init)
+        self._warm = config.init is not None and warm_start(self.model, config.diffusion, config.init)
         self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.optimizer = make_optimiser(config.optimiser, self.model)
         self.batches = Batches(source, config, self.processes.rank, self.processes.world)
         self.step, self.saved_step, self.best = 0, -1, float("inf")
-        self._loss = loss_of(config)
+        self._loss = loss_of(config, self._propose)
         if self.processes.main:
             folder.mkdir(parents=True, exist_ok=True)
         self._resume()
@@ -151,12 +159,21 @@ class Trainer:
         if config.compile == "on" or (config.compile == "auto" and _worth_compiling(kind, config.steps)):
             network = torch.compile(network)
 
-        def forward(*inputs: Tensor) -> Tensor:
-            with torch.autocast(kind, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                output: Tensor = network(*inputs)
-            return output.float()
+        def forward(*inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+            with self._autocast():
+                output = network(*inputs)
+            return output.float() if isinstance(output, Tensor) else tuple(part.float() for part in output)
 
         return forward
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
+
+    def _propose(self, features: Tensor) -> Tensor:
+        """The averaged proposal network's poses: what the denoiser will start from once trained."""
+        assert isinstance(self.ema, ProposedDenoiser)
+        with self._autocast():
+            return self.ema.proposal.estimate(features)[0].float()
 
     def _rate(self) -> float:
         epoch = max(1.0, self.source.size / self.config.batch)
@@ -169,9 +186,10 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.optimiser.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimiser.gradient_clip)
+            for part in parts(self.model):
+                nn.utils.clip_grad_norm_(part.parameters(), self.config.optimiser.gradient_clip)
         self.optimizer.step()
-        average(self.ema, self.model, self.config.ema, self.step, warm=self.config.init is not None)
+        average(self.ema, self.model, self.config.ema, self.step, self._warm)
         return loss.detach()
 
     def _look(self, losses: list[Tensor], requested: bool, report: Report) -> bool:
@@ -320,7 +338,7 @@ def train(config: TrainConfig, folder: Path) -> float:
     except Stopped:
         trainer.processes.leave()
         raise
-    if trainer.processes.main and isinstance(trainer.ema, ResidualMLP):
+    if trainer.processes.main and isinstance(trainer.ema, Proposal):
         _ship_regressor(folder)
     trainer.processes.leave()
     return best
@@ -329,5 +347,5 @@ def train(config: TrainConfig, folder: Path) -> float:
 def _ship_regressor(folder: Path) -> None:
     best = read_trained(folder / "best.pt")
     network = best.build()
-    assert isinstance(network, ResidualMLP)
+    assert isinstance(network, Proposal)
     save_regressor(RegressorFile(network, best.diffusion.pose_scale, best.card), folder / "regressor.safetensors")
