@@ -73,7 +73,7 @@ class HogFinder:
                 "pip install 'opencv-python-headless<5', or take the finder whole_image"
             )
         self._hog = cv2.HOGDescriptor()
-        self._hog.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())
+        self._hog.setSVMDetector(np.asarray(cv2.HOGDescriptor.getDefaultPeopleDetector(), np.float32))
 
     def find(self, image: Image) -> FloatArray:
         """Return boxes (P, 4) around whole bodies, the surest first."""

@@ -222,7 +222,7 @@ def fit_calibration(
             joints.append(_Errors(e, mixed, spread[here, j], samples - 1))
         freedom[c, q] = _fit_freedom(joints)
         for j, errors in enumerate(joints, 1):
-            candidates = [(*errors.fit(nu, freedom[c, q]), nu) for nu in _STRENGTHS]
+            candidates = [(*errors.fit(nu, float(freedom[c, q])), nu) for nu in _STRENGTHS]
             _, scale[c, q, j], strength[c, q, j] = min(candidates)
         prior[c, q, 0] = 0
     return Calibration(prior, strength, scale, freedom)

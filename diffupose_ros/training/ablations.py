@@ -266,6 +266,10 @@ class Kept:
             self.seconds += time.perf_counter() - start
         return self._draws[key]
 
+    def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
+        """Return what the predictor expects of its errors."""
+        return self._predictor.expected_covariance(features)
+
 
 def _fingerprint(path: Path) -> str:
     """Return what tells a file from another of its name, wherever it is."""

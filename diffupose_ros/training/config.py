@@ -62,15 +62,15 @@ class ModelConfig:
     """The network.
 
     Attributes:
-        kind: ``denoiser`` (ours), or ``regressor``, the one-pass baseline.
+        kind: ``denoiser`` (ours), ``regressor``, the one-pass baseline, or ``unet``, the paper's other denoiser.
         variant: which view of the 2D skeleton it gets, and for a denoiser which network it is.
-        channels: the paper's d; a regressor's width.
+        channels: the paper's d; a regressor's width; a U-Net's is fixed.
         joints: 17, or 16, all but the neck, which the authors use with HRNet.
         proposal: whether a denoiser starts from the estimate of a ``Proposal`` network, trained with it.
         proposal_width: of that network's hidden layers.
     """
 
-    kind: Literal["denoiser", "regressor"] = "denoiser"
+    kind: Literal["denoiser", "regressor", "unet"] = "denoiser"
     variant: Variant = "robust"
     channels: int = 128
     joints: Literal[16, 17] = 17
@@ -84,6 +84,8 @@ class ModelConfig:
                 raise ValueError(f"{name}: expected a multiple of 16 from 32 on, got {width}")
         if self.kind == "regressor" and self.joints != 17:
             raise ValueError(f"joints: expected 17 for a regressor, got {self.joints}")
+        if self.kind == "unet" and self.variant != "paper":
+            raise ValueError(f"variant: expected paper for a unet, got {self.variant}")
         if self.proposal and (self.kind, self.variant, self.joints) != ("denoiser", "robust", 17):
             raise ValueError(
                 f"proposal: expected false for a {self.variant} {self.kind} with {self.joints} joints: a proposal is "
@@ -190,10 +192,10 @@ class TrainConfig:
         for name in ("workers", "seed"):
             if getattr(self, name) != "auto":
                 _at_least(getattr(self, name), 0, name)
-        if self.loss == "paper" and (self.model.kind, self.model.variant) != ("denoiser", "paper"):
+        if self.loss == "paper" and (self.model.kind == "regressor" or self.model.variant != "paper"):
             raise ValueError(
                 f"loss: expected squared for a {self.model.variant} {self.model.kind}: only a paper denoiser "
-                "reconstructs its 2D condition"
+                "or U-Net reconstructs its 2D condition"
             )
 
 

@@ -28,6 +28,7 @@ from diffupose_ros.pytorch import one_line
 from diffupose_ros.skeleton import PARENTS
 from diffupose_ros.training.config import ModelConfig
 from diffupose_ros.training.regressor import is_regressor, load_regressor, load_weights, regressor_config
+from diffupose_ros.training.unet import UNet, UNetConfig
 
 _INPUT = "input.gconv.W"
 _ESTIMATE_CHANNELS = 3
@@ -73,7 +74,7 @@ class ProposedDenoiser(nn.Module):
         return prediction, *self.proposal(condition)
 
 
-NetworkConfig = DenoiserConfig | ProposedDenoiserConfig | ProposalConfig
+NetworkConfig = DenoiserConfig | ProposedDenoiserConfig | ProposalConfig | UNetConfig
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,8 @@ def network_config(model: ModelConfig) -> NetworkConfig:
     """Return the configuration of the network that a training configuration asks for."""
     if model.kind == "regressor":
         return regressor_config(model.variant, model.channels)
+    if model.kind == "unet":
+        return UNetConfig(model.joints)
     parents = PARENTS if model.joints == 17 else PARENTS_16
     if model.variant == "paper":
         return DenoiserConfig.paper(model.channels, parents)
@@ -134,6 +137,8 @@ def build(config: NetworkConfig) -> nn.Module:
     """Return a network with random weights."""
     if isinstance(config, ProposalConfig):
         return Proposal(config)
+    if isinstance(config, UNetConfig):
+        return UNet(config)
     return ProposedDenoiser(config) if isinstance(config, ProposedDenoiserConfig) else Denoiser(config)
 
 
@@ -182,6 +187,8 @@ def read_trained(path: str | Path) -> Trained:
 def _read_config(kind: str, content: dict[str, Any]) -> NetworkConfig:
     if kind == "regressor":
         return ProposalConfig(**content)
+    if kind == "unet":
+        return UNetConfig(**content)
     if "proposal" in content:
         return ProposedDenoiserConfig(DenoiserConfig(**content["denoiser"]), ProposalConfig(**content["proposal"]))
     return DenoiserConfig(**content)

@@ -28,6 +28,7 @@ from diffupose_ros.lifting.sampler import Method, Sampler
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.training.networks import checkpoint_of, read_any
 from diffupose_ros.training.regressor import Regressor
+from diffupose_ros.training.unet import AtStep, UNet
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -81,6 +82,8 @@ def predictor_of(network: nn.Module, diffusion: DiffusionConfig, device: str = "
     """
     if isinstance(network, Proposal):
         return Regressor(network, diffusion.pose_scale, device)
+    if isinstance(network, UNet):
+        return Sampler(AtStep(network), diffusion, network.config.joints, device, variant="paper")
     return Sampler.of(checkpoint_of(network, diffusion), device)
 
 

@@ -77,8 +77,8 @@ def join(samples: list[Samples]) -> Samples:
     """Return all samples as one."""
     fields = ("hypotheses", "truth", "status", "scores")
     expected = [s.expected for s in samples if s.expected is not None]
-    joined = (np.concatenate([getattr(s, f) for s in samples]) for f in fields)
-    return Samples(*joined, np.concatenate(expected) if expected else None)
+    joined = {f: np.concatenate([getattr(s, f) for s in samples]) for f in fields}
+    return Samples(**joined, expected=np.concatenate(expected) if expected else None)
 
 
 def measure(samples: Samples, calibration: Calibration) -> dict[str, float]:
