@@ -167,7 +167,7 @@ def test_foreign_pytorch_files_are_refused(saved, tmp_path: Path) -> None:
 
 def test_pickled_objects_are_not_brought_to_life(tmp_path: Path) -> None:
     torch.save({"model": NotWeights()}, tmp_path / "evil.pt")
-    with pytest.raises(ValueError, match=r"evil\.pt: truncated, or not a PyTorch weights file"):
+    with pytest.raises(ValueError, match=r"evil\.pt: holds a .*NotWeights, which is no weight, and could run code"):
         import_official(tmp_path / "evil.pt")
 
 
@@ -204,7 +204,7 @@ def test_missing_file_is_named(load, tmp_path: Path) -> None:
 def test_shipped_checkpoint_has_what_its_users_need() -> None:
     checkpoint = load_checkpoint("default")
     assert checkpoint.denoiser.variant == "robust" and checkpoint.denoiser.joints == 17
-    assert weights_path("default").stat().st_size < 10e6
+    assert weights_path("default").stat().st_size < 15e6
     assert all(value.dtype == torch.float32 for value in checkpoint.weights.values() if value.is_floating_point())
     assert all(torch.isfinite(value).all() for value in checkpoint.weights.values())
     checkpoint.build()

@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from diffupose_ros.lifting.checkpoint import Checkpoint
-from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig, ResidualBlock, skeleton_adjacency
+from diffupose_ros.lifting.denoiser import Denoiser, ResidualBlock, skeleton_adjacency
 from diffupose_ros.lifting.folded import FoldedDenoiser
 from diffupose_ros.lifting.sampler import NO_NECK, Method, Sampler
 from diffupose_ros.skeleton import H36M17, HEAD, NECK, THORAX, Status
@@ -47,7 +47,7 @@ from diffupose_ros.training.drawing import (
     frame,
     legend_handles,
 )
-from diffupose_ros.training.networks import read_any
+from diffupose_ros.training.networks import checkpoint_of, read_any
 from diffupose_ros.training.observations import Observations
 
 FloatArray = npt.NDArray[np.float64]
@@ -61,11 +61,11 @@ _DPI = 100
 
 
 def figures(name_or_path: str, people: Observations, out: Path) -> list[Path]:
-    """Draw figures 2, 4 and 5 of a model into a folder; return the pictures' paths.
+    """Draw figures 2, 4 and 5 of a model, and its worst errors, into a folder; return the pictures' paths.
 
     Args:
         name_or_path: of a denoiser: a shipped checkpoint's name, a file, or best.pt of a run.
-        people: to draw: in figure 2 the first, in figure 4 some of all.
+        people: to draw: in figure 2 the first, in figure 4 some of all, and the worst.
         out: the folder.
 
     Raises:
@@ -73,17 +73,18 @@ def figures(name_or_path: str, people: Observations, out: Path) -> list[Path]:
         ValueError: not a denoiser of ours or the paper's, or no people.
     """
     found = read_any(name_or_path)
-    config = found.denoiser if isinstance(found, Checkpoint) else found.config
-    if not isinstance(config, DenoiserConfig):
-        raise ValueError(f"{name_or_path}: expected a graph network: the figures show how one works")
-    people = people[people.condition(config.variant).valid]
+    try:
+        checkpoint = found if isinstance(found, Checkpoint) else checkpoint_of(found.build(), found.diffusion)
+    except TypeError:
+        raise ValueError(f"{name_or_path}: expected a graph network: the figures show how one works") from None
+    people = people[people.condition(checkpoint.denoiser.variant).valid]
     if not len(people):
         raise ValueError("nobody to draw: none of the people has joints enough to be lifted")
-    checkpoint = Checkpoint(config, found.diffusion, found.weights)
-    paths = [out / f"figure_{number}.png" for number in (2, 4, 5)]
+    paths = [out / f"{name}.png" for name in ("figure_2", "figure_4", "figure_5", "worst")]
     denoising(checkpoint, people[:1], paths[0])
     qualitative(checkpoint, people, paths[1])
     affinities(checkpoint.build(), paths[2])
+    worst(checkpoint, people, paths[3])
     return paths
 
 
@@ -113,7 +114,7 @@ def denoising(checkpoint: Checkpoint, person: Observations, path: Path, hypothes
     figure = Figure(figsize=(10, 3.95), dpi=_DPI, facecolor=PAPER)
     rows = {
         "DDPM, 100 steps": _course(checkpoint, person, hypotheses, "ddpm", (99, 80, 60, 40, 20, 10)),
-        f"DDIM, {DDIM_STEPS} steps": _course(checkpoint, person, hypotheses, "ddim", (99, 74, 50, 25, 0)),
+        f"DDIM, {DDIM_STEPS} steps": _course(checkpoint, person, hypotheses, "ddim", (99, 79, 59, 39, 19)),
     }
     columns, height, panel = max(map(len, rows.values())), 3.95, 1.36  # inches
     for row, (title, stages) in enumerate(rows.items()):
@@ -136,7 +137,8 @@ def _course(
 ) -> dict[str, FloatArray]:
     """Hypotheses (N, 17, 3) in metres at the time steps, and in the end, by label."""
     network = _Watched(FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps))
-    sampler = Sampler(network, checkpoint.diffusion, checkpoint.denoiser.joints, "cpu")
+    joints, proposal = checkpoint.denoiser.joints, checkpoint.build_proposal()
+    sampler = Sampler(network, checkpoint.diffusion, joints, "cpu", proposal)
     features = person.condition(checkpoint.denoiser.variant).features
     end = sampler.draw(features, hypotheses, DDIM_STEPS, seed=_SEED, method=method)[0]
     poses = {t: network.seen[t][:hypotheses].double().numpy() * checkpoint.diffusion.pose_scale for t in times}
@@ -154,11 +156,7 @@ def qualitative(checkpoint: Checkpoint, people: Observations, path: Path) -> Non
         people: to choose from: the 10, 40, 70 and 95 % quantiles of the error are drawn.
         path: of the picture.
     """
-    condition = people.condition(checkpoint.denoiser.variant)
-    people, condition = people[condition.valid], people[condition.valid].condition(checkpoint.denoiser.variant)
-    poses = Sampler.of(checkpoint).draw(condition.features, HYPOTHESES, DDIM_STEPS, seed=_SEED)
-    truth = people.truth(condition)
-    error = 1000 * np.linalg.norm(poses.mean(1) - truth, axis=-1).mean(-1)
+    poses, truth, error = _lifted(checkpoint, people)
     chosen = _spread(error, people.activity, (0.1, 0.4, 0.7, 0.95))
     titles = ("2D input", "hypotheses, as seen", "from the side", "mean and truth, as seen", "from the side")
     figure = Figure(figsize=(10, 8.55), dpi=_DPI, facecolor=PAPER)
@@ -182,6 +180,46 @@ def qualitative(checkpoint: Checkpoint, people: Observations, path: Path) -> Non
     others: list[tuple[str, str, LineStyle]] = [("mean", _ESTIMATE, "-"), ("truth", TRUTH, ":")]
     figure.legend(handles=legend_handles(others), loc="upper right", ncols=4, frameon=False, fontsize=9)
     _save(figure, path)
+
+
+def worst(checkpoint: Checkpoint, people: Observations, path: Path, count: int = 20) -> None:
+    """Draw the people with the largest errors: 2D input, mean and truth as seen and from the side.
+
+    Args:
+        checkpoint: the model.
+        people: to choose from; a second or more apart, or they are all of one moment.
+        path: of the picture.
+        count: how many, at most.
+    """
+    poses, truth, error = _lifted(checkpoint, people)
+    chosen = np.argsort(-error)[:count]
+    columns, views = 4, 3
+    rows = -(-len(chosen) // columns)
+    figure = Figure(figsize=(12, 1.35 * rows + 0.45), dpi=_DPI, facecolor=PAPER)
+    grid = figure.subplots(rows, columns * views, squeeze=False)
+    figure.subplots_adjust(left=0.005, right=0.995, top=1 - 0.55 / (1.35 * rows + 0.45), bottom=0.01, wspace=0.03)
+    cells = grid.reshape(rows * columns, views)
+    for axes in cells[len(chosen) :].flat:
+        axes.set_axis_off()
+    for (seen, front, side), i in zip(cells, chosen, strict=False):
+        draw_keypoints(seen, people.image[i], people.status[i])
+        frame(seen, np.where(people.status[i, :, None] == Status.MISSING, np.nan, people.image[i]) * (1, -1))
+        for axes, view in ((front, CAMERA), (side, SIDE)):
+            frame(axes, view.project(np.concatenate([poses[i].mean(0, keepdims=True), truth[i : i + 1]])))
+            draw_poses(axes, truth[i : i + 1], view, 1.8, TRUTH, ":")
+            draw_poses(axes, poses[i].mean(0, keepdims=True), view, 1.8, _ESTIMATE)
+        front.set_title(f"{people.activity[i] or 'person'}, {error[i]:.0f} mm", fontsize=8.5, color=TEXT, pad=3)
+    others: list[tuple[str, str, LineStyle]] = [("mean", _ESTIMATE, "-"), ("truth", TRUTH, ":")]
+    figure.legend(handles=legend_handles(others), loc="upper right", ncols=4, frameon=False, fontsize=9)
+    _save(figure, path)
+
+
+def _lifted(checkpoint: Checkpoint, people: Observations) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Hypotheses (P, N, 17, 3) and truth (P, 17, 3) in metres, and errors of the mean (P,) in mm."""
+    condition = people.condition(checkpoint.denoiser.variant)
+    poses = Sampler.of(checkpoint).draw(condition.features, HYPOTHESES, DDIM_STEPS, seed=_SEED)
+    truth = people.truth(condition)
+    return poses, truth, 1000 * np.linalg.norm(poses.mean(1) - truth, axis=-1).mean(-1)
 
 
 def _spread(error: FloatArray, activity: npt.NDArray[np.str_], quantiles: Sequence[float]) -> list[int]:
