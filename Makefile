@@ -8,8 +8,8 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)  ## people in, 3D skeletons with uncertainty out: a table, a bag and pictures in demo_output/
 	$(VENV)/bin/diffupose demo --output demo_output
 
-test: $(STAMP)  ## all tests
-	$(VENV)/bin/python -m pytest
+test: $(STAMP)  ## all tests, on as many processes as there are cores
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP)  ## style, types, and the rule of who may import whom
 	$(VENV)/bin/ruff check .
