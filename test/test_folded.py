@@ -59,7 +59,7 @@ def test_same_output_at_every_time_step(name: str, batch: int) -> None:
 @torch.inference_mode()
 def test_the_shipped_model_lifts_the_same_within_a_tenth_of_a_millimetre(lifter: Lifter) -> None:
     model = lifter.checkpoint.build()
-    y, noise = torch.randn(8, 17, 5), torch.randn(8, 17, 3)
+    y, noise = torch.randn(8, 17, model.config.condition_channels), torch.randn(8, 17, 3)
     folded = lifter.sampler.diffusion.ddim(lambda x, t: lifter.sampler._network(x, y, t), noise, 5)
     plain = lifter.sampler.diffusion.ddim(lambda x, t: model(x, y, torch.tensor([t])), noise, 5)
     assert lifter.checkpoint.diffusion.pose_scale * float((folded - plain).abs().max()) < 1e-4

@@ -75,6 +75,7 @@ def test_result_fields(lifter: Lifter, scene: Scene, people: np.ndarray, count: 
     assert {name: value.shape for name, value in vars(lifted).items()} == {
         "mean": (count, 17, 3),
         "covariance": (count, 17, 3, 3),
+        "freedom": (count, 17),
         "hypotheses": (count, hypotheses, 17, 3),
         "root": (count, 3),
         "root_covariance": (count, 3, 3),
