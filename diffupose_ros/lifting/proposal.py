@@ -97,12 +97,15 @@ class Proposal(nn.Module):
 
         In units of ``pose_scale``, and its square.
         """
-        pose, factor = self(condition)
         joints = _MIRROR.to(condition.device)
-        mirrored_pose, mirrored_factor = self(mirrored(condition, joints))
-        pose = (pose + mirrored(mirrored_pose, joints)) / 2
+        poses, factors = self(
+            torch.cat((condition, mirrored(condition, joints)))
+        )  # one pass: reading weights costs most
+        straight, reversed_ = poses.chunk(2)
+        pose = (straight + mirrored(reversed_, joints)) / 2
         flip = torch.tensor([-1.0, 1, 1], device=pose.device)
-        covariance = (_inverse(factor) + _inverse(mirrored_factor)[:, joints] * flip[:, None] * flip) / 2
+        covariance, reversed_covariance = _inverse(factors).chunk(2)
+        covariance = (covariance + reversed_covariance[:, joints] * flip[:, None] * flip) / 2
         return pose - pose[:, :1], covariance
 
 
