@@ -46,7 +46,20 @@ collect_ignore_glob = [] if STANDALONE else ["test_standalone_*.py"]
 COMMAND = all(map(importlib.util.find_spec, ("rich", "rosbags", "typer")))
 if not COMMAND:  # optional on a ROS 2
     collect_ignore_glob += ["test_bags.py", "test_cli*.py", "test_demo_*.py", "test_evaluate.py", "test_offline_*.py"]
-    collect_ignore_glob += ["test_regressor.py", "test_reproduce.py", "test_train*.py"]
+    collect_ignore_glob += [
+        "test_asf_amc.py",
+        "test_cmu.py",
+        "test_human*.py",
+        "test_object_npz.py",
+        "test_proposal.py",
+    ]
+    collect_ignore_glob += [
+        "test_regressor.py",
+        "test_reproduce.py",
+        "test_train*.py",
+        "test_unet.py",
+        "test_weights.py",
+    ]
 
 # isort: split
 from pathlib import Path
