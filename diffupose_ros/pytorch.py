@@ -15,11 +15,16 @@
 
 """What everything that runs on PyTorch needs: a device by its name, files of weights, errors on one line."""
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
 
 
 def select_device(name: str) -> torch.device:
@@ -55,6 +60,42 @@ def load_pickled(path: Path) -> dict[Any, Any]:
             ) from None
         raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {one_line(error)}") from None
     return loaded if isinstance(loaded, dict) else {}
+
+
+def halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights as they are kept: on the CPU, matrices in float16, vectors in float32, integers left out."""
+    return {
+        name: value.to("cpu", torch.float16 if value.ndim > 1 else torch.float32).contiguous()
+        for name, value in weights.items()
+        if value.is_floating_point()
+    }
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    partial = path.with_suffix(".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        save_file(tensors, partial, metadata=metadata)
+    except SafetensorError as error:
+        raise OSError(f"cannot write {path}: {error}") from None
+    partial.chmod(0o644)  # safetensors makes it the owner's alone
+    os.replace(partial, path)
+
+
+def check_finite(weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights that hold NaN or infinite numbers.
+
+    Raises:
+        ValueError: they do; names some.
+    """
+    broken = [name for name, value in weights.items() if not value.isfinite().all()]
+    if broken:
+        raise ValueError(f"the weights hold NaN or infinite numbers: {', '.join(broken[:3])}")
 
 
 def one_line(error: Exception) -> str:

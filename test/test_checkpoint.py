@@ -24,8 +24,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from diffupose_ros import pytorch
 from diffupose_ros.lifting import Camera, Lifter
-from diffupose_ros.lifting import checkpoint as checkpoint_module
 from diffupose_ros.lifting.checkpoint import (
     PARENTS_16,
     Checkpoint,
@@ -242,7 +242,7 @@ def test_interrupted_save_leaves_the_previous_file(tmp_path: Path, monkeypatch: 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(checkpoint_module, "save_file", half_a_save)
+        patched.setattr(pytorch, "save_file", half_a_save)
         save_checkpoint(small_checkpoint(1), path)
     assert path.read_bytes() == before
     save_checkpoint(small_checkpoint(1), path)  # what the interrupted one left is in nobody's way

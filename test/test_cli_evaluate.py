@@ -102,7 +102,7 @@ def test_a_report_that_cannot_be_written_leaves_the_last_one(tmp_path: Path, mon
     out = tmp_path / "report.json"
     out.write_text("the last one")
 
-    def disk_full(path: Path, text: str) -> int:
+    def disk_full(path: Path, text: str, encoding: str) -> int:
         path.write_bytes(text[:100].encode())
         raise OSError("No space left on device")
 

@@ -26,11 +26,11 @@ from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, NECK, Skeletons2D, Status
-from diffupose_ros.training.evaluate import METRICS, cmu_observations, evaluate
+from diffupose_ros.training.evaluate import METRICS, evaluate
 from diffupose_ros.training.observations import Observations
 from diffupose_ros.training.protocols import overwritten, solved_root
 from diffupose_ros.training.samples import draw_samples, measure
-from diffupose_ros.training.synthesis import CLEAN, OCCLUDED
+from diffupose_ros.training.synthesis import CLEAN, OCCLUDED, cmu_observations
 
 CLIPS = load_clips(resource_path("resource/clips/people.npz"))
 WRIST = H36M17.index("left_wrist")

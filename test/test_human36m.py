@@ -14,15 +14,12 @@
 
 """Human3.6M, on files of its structure with people projected by its own cameras."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import videopose3d_support as support
-from typer.testing import CliRunner
 
-from diffupose_ros.cli import app
 from diffupose_ros.lifting.condition import image_coordinates
 from diffupose_ros.skeleton import H36M17, NECK, Status
 from diffupose_ros.training.datasets import CREDITS, load_human36m, load_observations
@@ -265,11 +262,6 @@ def test_missing_and_truncated_files_and_unknown_arguments_are_refused(folder: P
 
 @pytest.mark.parametrize(("keypoints", "protocol"), [("gt", "gt_free"), ("cpn", "paper"), ("hr", "raw")])
 def test_the_command_evaluates_it(folder: Path, tmp_path: Path, keypoints: str, protocol: str) -> None:
-    options = ["--dataset", "h36m", "--data", str(folder), "--keypoints", keypoints, "--protocol", protocol]
-    report = tmp_path / "report.json"
-    options += ["--hypotheses", "2", "--steps", "1", "--json", str(report)]
-    outcome = CliRunner().invoke(app, ["evaluate", *options])
-    assert outcome.exit_code == 0, outcome.output
-    found = json.loads(report.read_text())
+    found = support.evaluated("h36m", folder, keypoints, protocol, tmp_path / "report.json")
     assert 0 < found["mpjpe_mm"] < 2000 and found["people"] > 0
     assert len(found["per_joint"]) == 17

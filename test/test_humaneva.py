@@ -14,17 +14,14 @@
 
 """HumanEva-I, on files of its structure with people projected by cameras where its own stood."""
 
-import json
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import videopose3d_support as support
-from typer.testing import CliRunner
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.cli import app
 from diffupose_ros.simulation import detector_joints
 from diffupose_ros.skeleton import H36M17, NECK, SPINE, Status
 from diffupose_ros.training.datasets import HUMANEVA_JOINTS, load_humaneva, load_observations
@@ -174,11 +171,6 @@ def test_unknown_subjects_actions_and_20_joints_are_refused(folder: Path, truth:
 
 @pytest.mark.parametrize(("keypoints", "protocol"), [("gt", "raw"), ("detectron", "gt_free")])
 def test_the_command_evaluates_it(folder: Path, tmp_path: Path, keypoints: str, protocol: str) -> None:
-    options = ["--dataset", "humaneva", "--data", str(folder), "--keypoints", keypoints, "--protocol", protocol]
-    report = tmp_path / "report.json"
-    options += ["--hypotheses", "2", "--steps", "1", "--json", str(report)]
-    outcome = CliRunner().invoke(app, ["evaluate", *options])
-    assert outcome.exit_code == 0, outcome.output
-    found = json.loads(report.read_text())
+    found = support.evaluated("humaneva", folder, keypoints, protocol, tmp_path / "report.json")
     assert 0 < found["mpjpe_mm"] < 2000 and found["people"] > 0
     assert len(found["per_joint"]) == 15

@@ -14,12 +14,15 @@
 
 """Makes files of VideoPose3D's structure, of people seen by the data sets' own cameras."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
 
+from diffupose_ros.cli import app
 from diffupose_ros.clips import load_clips
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import Status
@@ -53,6 +56,16 @@ def seen(world: np.ndarray, poses: tuple, project: Project) -> list[np.ndarray]:
 def save(path: Path, **objects: dict) -> None:
     """Write dictionaries as VideoPose3D does."""
     np.savez_compressed(path, **{name: np.array(value, dtype=object) for name, value in objects.items()})
+
+
+def evaluated(dataset: str, folder: Path, keypoints: str, protocol: str, report: Path) -> dict:
+    """The report of ``diffupose evaluate``, with as little work as it can be asked for."""
+    options = ["--dataset", dataset, "--data", str(folder), "--keypoints", keypoints, "--protocol", protocol]
+    outcome = CliRunner().invoke(
+        app, ["evaluate", *options, "--hypotheses", "2", "--steps", "1", "--json", str(report)]
+    )
+    assert outcome.exit_code == 0, outcome.output
+    return json.loads(report.read_text())
 
 
 def misses(observations: Observations) -> np.ndarray:

@@ -16,7 +16,6 @@
 
 import hashlib
 import json
-import os
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,6 +74,7 @@ def evaluate(
     """Measure a model: errors, and whether its uncertainty is true. Two runs give the same numbers."""
     from diffupose_ros.lifting.checkpoint import weights_path
     from diffupose_ros.training.evaluate import evaluate as run
+    from diffupose_ros.training.files import write_text
     from diffupose_ros.training.predictors import load_predictor
 
     try:
@@ -95,7 +95,8 @@ def evaluate(
             report["settings"] |= settings | {"keypoints": name}
             reports[name] = report
         if json_file:
-            _write(reports if len(reports) > 1 else next(iter(reports.values())), json_file)
+            content = reports if len(reports) > 1 else next(iter(reports.values()))
+            write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", json_file)
         if plot:
             from diffupose_ros.training.reliability import draw_reliability
 
@@ -123,7 +124,7 @@ def _observations(
     if dataset == "cmu":
         from diffupose_ros.clips import load_clips
         from diffupose_ros.training.calibrate import CONDITIONS
-        from diffupose_ros.training.evaluate import cmu_observations
+        from diffupose_ros.training.synthesis import cmu_observations
 
         clips = load_clips(data)
         names = list(CONDITIONS) if keypoints == "all" else ["clean" if keypoints == "gt" else keypoints]
@@ -155,13 +156,3 @@ def _text(value: float | None) -> str:
     if value is None or isinstance(value, int):
         return "-" if value is None else str(value)
     return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
-
-
-def _write(report: dict[str, Any], path: Path) -> None:
-    """Write JSON whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -15,17 +15,15 @@
 
 """Files of HRNet's weights: official ones, MMPose's, and ours."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from diffupose_ros.pytorch import load_pickled
+from diffupose_ros.pytorch import halved, load_pickled, save_tensors
 
 # MMPose's names, old and new, for what the official network calls the same without the first word.
 _MMPOSE = re.compile(r"^(backbone|(keypoint_head|head)(?=\.final_layer\.))\.")
@@ -77,16 +75,4 @@ def save_hrnet(weights: Mapping[str, Tensor], path: Path, input_size: tuple[int,
     Raises:
         OSError: the file cannot be written.
     """
-    tensors = {
-        name: value.to(torch.float16 if value.ndim > 1 else torch.float32).contiguous()
-        for name, value in weights.items()
-        if value.is_floating_point()
-    }
-    partial = path.with_suffix(".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        save_file(tensors, partial, metadata={"input_size": "{}x{}".format(*input_size)})
-    except SafetensorError as error:
-        raise OSError(f"cannot write {path}: {error}") from None
-    partial.chmod(0o644)  # safetensors makes it the owner's alone
-    os.replace(partial, path)
+    save_tensors(halved(weights), path, {"input_size": "{}x{}".format(*input_size)})

@@ -21,7 +21,6 @@ metadata key ``diffupose``, JSON: the denoiser's configuration, the diffusion pr
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,14 +28,13 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.diffusion import Diffusion, Prediction, Schedule
 from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.uncertainty import Calibration
-from diffupose_ros.pytorch import load_pickled, one_line
+from diffupose_ros.pytorch import check_finite, halved, load_pickled, one_line, save_tensors
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import PARENTS
 
@@ -116,9 +114,7 @@ class Checkpoint:
 
 
 def _filled(model: Network, weights: dict[str, Tensor], kind: str) -> Network:
-    broken = [name for name, value in weights.items() if not value.isfinite().all()]
-    if broken:
-        raise ValueError(f"the weights hold NaN or infinite numbers: {', '.join(broken[:3])}")
+    check_finite(weights)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -147,10 +143,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         OSError: the file cannot be written.
     """
     tensors = {
-        f"{network}.{name}": value.to(torch.float16 if value.ndim > 1 else torch.float32).contiguous()
+        f"{network}.{name}": value
         for network, weights in (("denoiser", checkpoint.weights), ("proposal", checkpoint.proposal_weights))
-        for name, value in weights.items()
-        if value.is_floating_point()
+        for name, value in halved(weights).items()
     }
     for name, array in asdict(checkpoint.calibration).items():
         tensors[f"calibration.{name}"] = torch.tensor(np.ascontiguousarray(array), dtype=torch.float32)
@@ -161,14 +156,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "proposal": asdict(checkpoint.proposal) if checkpoint.proposal else None,
         "card": checkpoint.card,
     }
-    partial = path.with_suffix(".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        save_file(tensors, partial, metadata={"diffupose": json.dumps(meta)})
-    except SafetensorError as error:
-        raise OSError(f"cannot write {path}: {error}") from None
-    partial.chmod(0o644)  # safetensors makes it the owner's alone
-    os.replace(partial, path)
+    save_tensors(tensors, path, {"diffupose": json.dumps(meta)})
 
 
 def load_checkpoint(name_or_path: str | Path) -> Checkpoint:

@@ -97,6 +97,22 @@ def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.
     return _condition(features, np.where(seen, status, Status.MISSING), rotation)
 
 
+def placing_rays(condition: Condition, rays: FloatArray, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return what ``camera.solve_root`` places people by, in their virtual cameras' frames.
+
+    Args:
+        condition: of P people.
+        rays: (P, 17, 3) viewing directions in the camera frame; ignored where missing.
+        scores: (P, 17) in [0, 1].
+
+    Returns:
+        Rays (P, 17, 3), and their weights (P, 17), 0 where a joint is missing or far aside.
+    """
+    seen = condition.status != Status.MISSING
+    turned = np.einsum("pij,pkj->pki", condition.rotation, np.where(seen[..., None], rays, 0))
+    return turned, np.where(seen & (turned[..., 2] > 0.1), np.maximum(scores, 0.05) ** 2, 0)
+
+
 def image_centred(image: FloatArray, status: npt.NDArray[np.integer]) -> Condition:
     """Return the network input of the ``paper`` variant, which sees the image as its authors' code does.
 

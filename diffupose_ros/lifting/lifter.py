@@ -24,7 +24,7 @@ import torch
 
 from diffupose_ros.camera import HEIGHT_SPREAD, Camera, solve_root
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
-from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred
+from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred, placing_rays
 from diffupose_ros.lifting.sampler import Sampler
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
 from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes, to_h36m
@@ -166,13 +166,10 @@ class Lifter:
             condition = image_centred(image, skeletons.status)
         seen = condition.status != Status.MISSING
         skeletons = Skeletons2D(skeletons.keypoints, np.where(seen, skeletons.scores, 0), condition.status)
-        poses = self.sampler.draw(condition.features, hypotheses, steps, flip, seed, interrupted)
+        prepared = self.sampler.prepare(condition.features)
+        poses = self.sampler.draw(prepared, hypotheses, steps, flip, seed, interrupted)
         covariance = calibrated_covariance(
-            poses,
-            skeletons.status,
-            skeletons.scores,
-            self.checkpoint.calibration,
-            self.sampler.expected_covariance(condition.features),
+            poses, skeletons.status, skeletons.scores, self.checkpoint.calibration, prepared.expected
         )
         return self._place(poses, covariance, condition, rays, skeletons, camera)
 
@@ -186,12 +183,9 @@ class Lifter:
         camera: Camera,
     ) -> Lifted:
         """Put root-relative poses (P, N, 17, 3) and covariances of the virtual cameras into the camera frame."""
-        seen = skeletons.status != Status.MISSING
-        virtual_rays = np.einsum("pij,pkj->pki", condition.rotation, np.where(seen[..., None], rays, 0))
-        seen &= virtual_rays[..., 2] > 0.1
-        seen[~condition.valid] = True  # anything finite; these people become NaN below
-        virtual_rays[~condition.valid] = (0, 0, 1)
-        weights = np.where(seen, np.maximum(skeletons.scores, 0.05) ** 2, 0)
+        virtual_rays, weights = placing_rays(condition, rays, skeletons.scores)
+        virtual_rays[~condition.valid] = (0, 0, 1)  # anything finite; these people become NaN below
+        weights[~condition.valid] = 1
         mean = poses.mean(1)
         fit = solve_root(np.concatenate([poses, mean[:, None]], 1), virtual_rays[:, None], weights[:, None])
         roots, mean_root = fit.root[:, :-1], fit.root[:, -1]

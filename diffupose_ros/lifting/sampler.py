@@ -15,6 +15,7 @@
 """Draws 3D poses from the denoiser: people, hypotheses and mirror images in one batch."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -40,6 +41,19 @@ MAX_BATCH = 2048
 
 class Interrupted(Exception):
     """The caller asked to give up."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """P people as the network takes them.
+
+    Attributes:
+        condition: (P, J, C) on the sampler's device, the proposal's estimate in it.
+        expected: (P, 17, 3, 3) m^2, the covariances that the proposal expects; None without one.
+    """
+
+    condition: Tensor
+    expected: FloatArray | None
 
 
 class Sampler:
@@ -89,7 +103,7 @@ class Sampler:
     @torch.inference_mode()
     def draw(
         self,
-        features: npt.NDArray[np.float32],
+        features: npt.NDArray[np.float32] | Prepared,
         hypotheses: int,
         steps: int,
         flip: bool = True,
@@ -104,7 +118,7 @@ class Sampler:
         all people.
 
         Args:
-            features: (P, 17, C) of a ``Condition``.
+            features: (P, 17, C) of a ``Condition``, or these prepared.
             hypotheses: N.
             steps: DDIM steps; DDPM always takes all.
             flip: average each denoiser evaluation with that of the mirror image.
@@ -115,15 +129,13 @@ class Sampler:
         Raises:
             Interrupted: ``interrupted`` said yes.
         """
-        joints, people = self.joints, len(features)
+        seen = (features if isinstance(features, Prepared) else self.prepare(features)).condition
+        joints, people = self.joints, len(seen)
         if people == 0:
             return np.zeros((0, hypotheses, 17, 3))
         generator = torch.Generator()
         generator.manual_seed(seed) if seed is not None else generator.seed()
         at_once = max(1, MAX_BATCH // (hypotheses * (1 + flip)))
-        seen = torch.from_numpy(features if joints == 17 else features[:, NO_NECK]).to(self.device)
-        if self._proposal is not None:
-            seen = torch.cat((seen, self._proposal.estimate(seen)[0]), -1)
         noise = self._noise(hypotheses, generator)
         parts = []
         for part in torch.split(seen, at_once):
@@ -144,15 +156,21 @@ class Sampler:
         return np.asarray(poses - poses[:, :, :1])
 
     @torch.inference_mode()
+    def prepare(self, features: npt.NDArray[np.float32]) -> Prepared:
+        """Return people's features (P, 17, C) as the network takes them; runs the proposal network."""
+        seen = torch.from_numpy(features if self.joints == 17 else features[:, NO_NECK]).to(self.device)
+        if self._proposal is None:
+            return Prepared(seen, None)
+        pose, covariance = self._proposal.estimate(seen)
+        expected = covariance.double().cpu().numpy() * self.pose_scale**2
+        return Prepared(torch.cat((seen, pose), -1), expected)
+
     def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
         """Return the covariances (P, 17, 3, 3) in m^2 that the model expects before any pose is drawn.
 
         In the virtual cameras' frames. None for a model without a proposal network.
         """
-        if self._proposal is None:
-            return None
-        covariance = self._proposal.estimate(torch.from_numpy(features).to(self.device))[1]
-        return np.asarray(covariance.double().cpu().numpy() * self.pose_scale**2)
+        return self.prepare(features).expected
 
     def _noise(self, hypotheses: int, generator: torch.Generator) -> Tensor:
         """Standard normal noise (N, J, 3), centred over the hypotheses."""

@@ -18,12 +18,13 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CompressedImage, Image
 
+from diffupose_ros.detection.pipeline import DETECTORS, FINDERS, Pipeline, load_pipeline
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.boxes import BoxBuffer, boxes_message_type
 from diffupose_ros.nodes.conversions import stamp_ns
@@ -34,15 +35,12 @@ from diffupose_ros.nodes.main import run
 from diffupose_ros.nodes.parameters import Parameter, Parameters
 from diffupose_ros.nodes.qos import NEWEST, OUTPUT
 
-if TYPE_CHECKING:
-    from diffupose_ros.detection.pipeline import Pipeline
-
 PARAMETERS = (
-    Parameter("detector", "hrnet", "What finds the joints of a person", choices=("hrnet", "mediapipe", "onnx")),
+    Parameter("detector", "hrnet", "What finds the joints of a person", choices=DETECTORS),
     Parameter("weights", "", "Name of known weights, or path of a file; empty: the detector's own default"),
     Parameter("device", "auto", "Where the detector runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
     Parameter("finder", "hog", "What finds people who are not tracked yet; whole_image: one person who fills it",
-              choices=("hog", "whole_image")),
+              choices=tuple(FINDERS)),
     Parameter("find_every", 1.0, "Seconds between two searches for new people while some are tracked", 0.0, 60.0),
     Parameter("max_people", 10, "People who are looked at, at most", 1, 200),
     Parameter("forget_after", 1.0, "Seconds after which somebody who is not seen any more gets a new id", 0.05, 60.0),
@@ -62,13 +60,6 @@ _BLANK, _SOMEBODY = np.zeros((480, 640, 3), np.uint8), [(200.0, 40.0, 200.0, 400
 _ALONE = 5.0  # s without people that are worth a word
 
 
-def load_pipeline(**options: Any) -> "Pipeline":
-    """Return the pipeline of the parameters; imported on demand, for a detector may need packages that are large."""
-    from diffupose_ros.detection import pipeline
-
-    return pipeline.load_pipeline(**options)
-
-
 class DetectNode(ManagedNode):
     """Finds the people of the newest image; where there are none it says so by an empty array.
 
@@ -82,7 +73,7 @@ class DetectNode(ManagedNode):
         boxes: the latest of ``boxes_topic``; None where that is empty.
     """
 
-    def __init__(self, load: Callable[..., "Pipeline"] = load_pipeline, **kwargs: Any) -> None:
+    def __init__(self, load: Callable[..., Pipeline] = load_pipeline, **kwargs: Any) -> None:
         super().__init__("detect_node", **kwargs)
         self.parameters = Parameters(self, PARAMETERS)
         self.boxes: BoxBuffer | None = None

@@ -36,13 +36,14 @@ from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.resources import resource_path
 from diffupose_ros.training.config import TrainConfig, load_config
 from diffupose_ros.training.datasets import HUMANEVA_JOINTS, load_observations
-from diffupose_ros.training.evaluate import cmu_observations, evaluate
+from diffupose_ros.training.evaluate import evaluate
+from diffupose_ros.training.files import write_text
 from diffupose_ros.training.networks import build, network_config
 from diffupose_ros.training.observations import Observations, Pairs
 from diffupose_ros.training.predictors import Predictor, load_predictor
 from diffupose_ros.training.protocols import Protocol
 from diffupose_ros.training.sources import MocapSource, Source, load_sources, validation_pairs
-from diffupose_ros.training.synthesis import CLEAN, NOISY
+from diffupose_ros.training.synthesis import CLEAN, NOISY, cmu_observations
 from diffupose_ros.training.train import Trainer
 
 FloatArray = npt.NDArray[np.float64]
@@ -193,9 +194,7 @@ class Models:
                 for protocol in PROTOCOLS
             }
             reports["people_per_second"] = round(len(people) / predictor.seconds, 2)
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(reports))
-            partial.replace(path)
+            write_text(json.dumps(reports), path)
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 

@@ -24,13 +24,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
+from diffupose_ros.drawing.style import PAPER, RULE
 from diffupose_ros.skeleton import BONES, H36M17, Status
 
 LineStyle = Literal["-", ":"]
 FloatArray = npt.NDArray[np.float64]
 
-PAPER, TEXT, FAINT, RULE = "#ffffff", "#20242c", "#687080", "#dfe3ea"
-TRUTH = "#16181d"
 SIDES = {"left": "#2563eb", "right": "#f0540c", "middle": "#64748b"}
 """Colours of the person's left and right limbs, and of the trunk."""
 

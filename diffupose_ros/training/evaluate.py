@@ -36,20 +36,13 @@ from diffupose_ros.lifting.uncertainty import (
 )
 from diffupose_ros.skeleton import BONES, H36M17, PELVIS, Status
 from diffupose_ros.training import metrics
-from diffupose_ros.training.activities import activity_of
 from diffupose_ros.training.observations import Observations
-from diffupose_ros.training.predictors import Predictor
+from diffupose_ros.training.predictors import BATCH, Predictor
 from diffupose_ros.training.protocols import PROTOCOLS, Protocol, overwritten, solved_root
-from diffupose_ros.training.synthesis import Conditions, observe
+from diffupose_ros.training.synthesis import SEED
 
 FloatArray = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]
-
-SEED = 1
-"""Of the cameras and the 2D noise that mocap is seen with: two runs see the same. (That of the hypotheses' noise is
-the number of the batch's first person.)"""
-BATCH = 64
-"""People who share their noise."""
 
 METRICS = {
     "mpjpe_mm": "mean joint error of the mean of the hypotheses",
@@ -73,14 +66,6 @@ METRICS = {
     "absolute_mpjpe_mm": "mean joint error in the camera's frame (gt_free)",
 }
 """What a report says, and what that is. Definitions and sources: ``training.metrics``."""
-
-
-def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every: int = 1) -> Observations:
-    """Return every ``every``-th frame of mocap clips, by name, as random cameras see it; always the same."""
-    poses = [clip[::every] for clip in clips.values()]
-    activity = [activity_of(name) for name in clips]
-    names = np.repeat(np.array(activity, dtype=np.str_), [len(p) for p in poses])
-    return observe(np.concatenate(poses), np.random.default_rng(SEED), conditions, activity=names)
 
 
 def evaluate(

@@ -27,6 +27,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from diffupose_ros.drawing.style import FAINT, PAPER, RULE, TEXT, TRUTH
 from diffupose_ros.lifting.checkpoint import Checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, ResidualBlock, skeleton_adjacency
 from diffupose_ros.lifting.folded import FoldedDenoiser
@@ -34,13 +35,8 @@ from diffupose_ros.lifting.sampler import NO_NECK, Method, Sampler
 from diffupose_ros.skeleton import H36M17, HEAD, NECK, THORAX, Status
 from diffupose_ros.training.drawing import (
     CAMERA,
-    FAINT,
     OBLIQUE,
-    PAPER,
-    RULE,
     SIDE,
-    TEXT,
-    TRUTH,
     LineStyle,
     draw_keypoints,
     draw_poses,

@@ -32,6 +32,9 @@ from diffupose_ros.training.unet import AtStep, UNet
 
 FloatArray = npt.NDArray[np.float64]
 
+BATCH = 64
+"""People who share their noise, whose seed is the number of the first of them."""
+
 
 class Predictor(Protocol):
     """Lifts 2D conditions.
@@ -72,6 +75,16 @@ class Predictor(Protocol):
     def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
         """Return the covariances (P, 17, 3, 3) in m^2 that it expects of its errors; None where it expects none."""
         ...
+
+
+def draw_in_batches(predictor: Predictor, features: npt.NDArray[np.float32], hypotheses: int, steps: int) -> FloatArray:
+    """Return poses (P, N, 17, 3) of any number of people, by DDIM; the same for the same arguments."""
+    return np.concatenate(
+        [
+            predictor.draw(features[first : first + BATCH], hypotheses, steps, seed=first)
+            for first in range(0, len(features), BATCH)
+        ]
+    )
 
 
 def predictor_of(network: nn.Module, diffusion: DiffusionConfig, device: str = "auto") -> Predictor:

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import solve_root
-from diffupose_ros.lifting.condition import Condition
+from diffupose_ros.lifting.condition import Condition, placing_rays
 from diffupose_ros.skeleton import Status
 from diffupose_ros.training.observations import Observations
 
@@ -66,7 +66,4 @@ def solved_root(pose: FloatArray, observations: Observations, condition: Conditi
         observations: of the P people.
         condition: of the observations.
     """
-    seen = condition.status != Status.MISSING
-    rays = np.einsum("pij,pkj->pki", condition.rotation, np.where(seen[..., None], observations.rays, 0))
-    weights = np.where(seen & (rays[..., 2] > 0.1), np.maximum(observations.scores, 0.05) ** 2, 0)
-    return solve_root(pose, rays, weights).root
+    return solve_root(pose, *placing_rays(condition, observations.rays, observations.scores)).root

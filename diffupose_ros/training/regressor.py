@@ -19,7 +19,6 @@ what the denoiser adds to it is what the two differ in.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from diffupose_ros.lifting.denoiser import Variant
 from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.sampler import Method
-from diffupose_ros.pytorch import select_device
+from diffupose_ros.pytorch import check_finite, halved, save_tensors, select_device
 
 FloatArray = npt.NDArray[np.float64]
 _FORMAT = 1
@@ -119,20 +117,9 @@ def save_regressor(regressor: RegressorFile, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    tensors = {
-        name: value.to("cpu", torch.float16 if value.ndim > 1 else torch.float32).contiguous()
-        for name, value in regressor.network.state_dict().items()
-        if value.is_floating_point()
-    }
     config = asdict(regressor.network.config)
     meta = {"format": _FORMAT, "config": config, "pose_scale": regressor.pose_scale, "card": regressor.card}
-    partial = path.with_suffix(".partial")
-    try:
-        save_file(tensors, partial, metadata={_KEY: json.dumps(meta)})
-    except SafetensorError as error:
-        raise OSError(f"cannot write {path}: {error}") from None
-    partial.chmod(0o644)  # safetensors makes it the owner's alone
-    os.replace(partial, path)
+    save_tensors(halved(regressor.network.state_dict()), path, {_KEY: json.dumps(meta)})
 
 
 def is_regressor(path: Path) -> bool:
@@ -169,9 +156,7 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
     Raises:
         ValueError: they are another network's, or not finite.
     """
-    broken = [name for name, value in weights.items() if not value.isfinite().all()]
-    if broken:
-        raise ValueError(f"the weights hold NaN or infinite numbers: {', '.join(broken[:3])}")
+    check_finite(weights)
     counters = {n: v for n, v in network.state_dict().items() if n.endswith("num_batches_tracked")}
     try:
         network.load_state_dict(counters | weights)

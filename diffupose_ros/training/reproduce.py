@@ -15,7 +15,6 @@
 """Makes the paper's tables: trains what is not trained yet, measures it, and writes down what came out."""
 
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ import torch
 import diffupose_ros
 from diffupose_ros.training.ablations import PROTOCOLS, Models, Say, Setup
 from diffupose_ros.training.figures import chart
+from diffupose_ros.training.files import write_text
 from diffupose_ros.training.tables import TABLES, Row, Table, markdown
 
 _METRICS = ("mpjpe_mm", "p_mpjpe_mm", "best_of_n_mpjpe_mm")
@@ -85,8 +85,8 @@ def reproduce(name: str, setup: Setup, out: Path, say: Say = lambda _: None) -> 
     }
     out.mkdir(parents=True, exist_ok=True)
     stem = f"reproduce_{name}_{setup.dataset}"
-    _write(json.dumps(result, indent=1) + "\n", out / f"{stem}.json")
-    _write(markdown(result), out / f"{stem}.md")
+    write_text(json.dumps(result, indent=1) + "\n", out / f"{stem}.json")
+    write_text(markdown(result), out / f"{stem}.md")
     chart(result, out / f"{stem}.png")
     return result
 
@@ -137,10 +137,3 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _write(text: str, path: Path) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

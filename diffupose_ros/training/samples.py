@@ -27,11 +27,10 @@ from diffupose_ros.lifting.uncertainty import (
     mahalanobis2,
 )
 from diffupose_ros.training import metrics
-from diffupose_ros.training.synthesis import Conditions, make_pairs
+from diffupose_ros.training.predictors import draw_in_batches
+from diffupose_ros.training.synthesis import SEED, Conditions, make_pairs
 
 FloatArray = npt.NDArray[np.float64]
-
-_BATCH = 64  # people who share their noise
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,11 @@ def draw_samples(
 ) -> Samples:
     """Lift every ``every``-th frame of the clips, seen by random cameras; always the same ones."""
     poses = np.concatenate([clip[::every] for clip in clips])
-    made = make_pairs(poses, np.random.default_rng(1), conditions)
-    drawn = [
-        lifter.sampler.draw(made.features[first : first + _BATCH], hypotheses, steps, seed=first)
-        for first in range(0, len(made.features), _BATCH)
-    ]
+    made = make_pairs(poses, np.random.default_rng(SEED), conditions)
+    drawn = draw_in_batches(lifter.sampler, made.features, hypotheses, steps)
     scores = made.features[..., 2].astype(np.float64)
     expected = lifter.sampler.expected_covariance(made.features)
-    return Samples(np.concatenate(drawn), made.poses.astype(np.float64), made.status, scores, expected)
+    return Samples(drawn, made.poses.astype(np.float64), made.status, scores, expected)
 
 
 def join(samples: list[Samples]) -> Samples:

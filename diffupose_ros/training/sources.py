@@ -25,7 +25,7 @@ from diffupose_ros.skeleton import MIRROR
 from diffupose_ros.training.config import DataConfig, ModelConfig
 from diffupose_ros.training.datasets import CREDITS, load_observations
 from diffupose_ros.training.observations import Observations, Pairs, pairs
-from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, observe
+from diffupose_ros.training.synthesis import CLEAN, TRAINING, Conditions, cmu_observations, observe
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -128,5 +128,4 @@ def load_sources(data: DataConfig, model: ModelConfig) -> tuple[Source, Pairs]:
 
 def validation_pairs(clips: dict[str, FloatArray], every: int, variant: Variant = "robust") -> Pairs:
     """Return pairs with clean 2D of every ``every``-th frame of clips, always from the same random cameras."""
-    poses = np.concatenate([clip[::every] for clip in clips.values()])
-    return pairs(observe(poses, np.random.default_rng(1), CLEAN), variant)
+    return pairs(cmu_observations(clips, CLEAN, every), variant)

@@ -41,6 +41,7 @@ from diffupose_ros.skeleton import (
     to_h36m,
     unit,
 )
+from diffupose_ros.training.activities import activity_of
 from diffupose_ros.training.observations import Observations, Pairs, pairs
 
 FloatArray = npt.NDArray[np.float64]
@@ -48,6 +49,10 @@ _LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 
 _ARMS = ([11, 12, 13], [14, 15, 16])
 _LEGS = ([4, 5, 6], [1, 2, 3])
 _SEEN = ("keypoints", "scores", "status")  # of Skeletons2D
+
+
+SEED = 1
+"""Of the cameras and the 2D noise that mocap is measured with: two runs see the same."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,14 @@ CLEAN = Conditions()
 NOISY = Conditions(noise=1, layouts=("h36m17", "coco17"))
 OCCLUDED = Conditions(noise=1, occlusion=1, layouts=("h36m17", "coco17"))
 TRAINING = Conditions(noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m17", "h36m17", "coco17", "openpose18"))
+
+
+def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every: int = 1) -> Observations:
+    """Return every ``every``-th frame of mocap clips, by name, as random cameras see it; always the same."""
+    poses = [clip[::every] for clip in clips.values()]
+    activity = [activity_of(name) for name in clips]
+    names = np.repeat(np.array(activity, dtype=np.str_), [len(p) for p in poses])
+    return observe(np.concatenate(poses), np.random.default_rng(SEED), conditions, activity=names)
 
 
 def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:

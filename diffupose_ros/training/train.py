@@ -45,7 +45,7 @@ from diffupose_ros.training.networks import (
 )
 from diffupose_ros.training.observations import Pairs
 from diffupose_ros.training.optimiser import average, learning_rate, make_optimiser
-from diffupose_ros.training.predictors import Predictor, predictor_of
+from diffupose_ros.training.predictors import Predictor, draw_in_batches, predictor_of
 from diffupose_ros.training.processes import Processes
 from diffupose_ros.training.regressor import RegressorFile, load_weights, save_regressor
 from diffupose_ros.training.report import Report, say
@@ -55,7 +55,6 @@ from diffupose_ros.training.state import NEWEST, load_state, save_state, write_w
 _MAY_CHANGE = ("data", "compile", "workers", "validate_every", "save_every")
 """What a run that goes on may be told otherwise; of the data the content must be the same."""
 _LOG_EVERY = 100
-_PEOPLE = 64  # of the validation who share their noise
 _WORTH_COMPILING = 2_000  # steps on a CPU
 
 
@@ -143,11 +142,7 @@ class Trainer:
         """Return the averaged model's MPJPE in mm: of the mean of the hypotheses, DDIM, with flips."""
         predictor: Predictor = predictor_of(self.ema, self.config.diffusion, str(self.device))
         features, poses = self.validation.features, self.validation.poses
-        drawn = [
-            predictor.draw(features[first : first + _PEOPLE], hypotheses, steps, seed=first).mean(1)
-            for first in range(0, len(features), _PEOPLE)
-        ]
-        error = np.linalg.norm(np.concatenate(drawn) - poses, axis=-1)
+        error = np.linalg.norm(draw_in_batches(predictor, features, hypotheses, steps).mean(1) - poses, axis=-1)
         return 1000 * float((error if predictor.joints == 17 else error[:, NO_NECK]).mean())
 
     def _forward(self) -> Forward:
