@@ -26,6 +26,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+_NATIVE_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+"""What Linux calls a CPU's bfloat16 products: on x86, with tiles, and on Arm."""
+
 
 def select_device(name: str) -> torch.device:
     """Return the device called ``name``: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
@@ -41,6 +44,18 @@ def select_device(name: str) -> torch.device:
     except Exception as error:  # noqa: BLE001 - torch raises different kinds for each backend
         raise ValueError(f"device {name!r} cannot be used: {one_line(error)}") from None
     return device
+
+
+def product_type(device: torch.device) -> torch.dtype:
+    """Return the type that matrix products are fastest in: bfloat16 where the device computes in it, else float32."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported()
+    else:
+        try:
+            native = bool(_NATIVE_BFLOAT16 & set(Path("/proc/cpuinfo").read_text().split()))
+        except OSError:  # not Linux
+            native = False
+    return torch.bfloat16 if native else torch.float32
 
 
 def load_pickled(path: Path) -> dict[Any, Any]:

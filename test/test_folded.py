@@ -17,7 +17,6 @@
 import pytest
 import torch
 
-from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import PARENTS_16
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.folded import FoldedDenoiser
@@ -51,15 +50,17 @@ def test_same_output_at_every_time_step(name: str, batch: int) -> None:
     x = torch.randn(batch, config.joints, 3)
     condition = torch.randn(batch, config.joints, config.condition_channels)
     for t in (0, 1, 37, 99):
-        plain = model(x, condition, torch.tensor([t]))
+        plain = model(x, condition, torch.tensor([t]))[..., :3]
         assert plain.abs().max() > 0.1
         torch.testing.assert_close(folded(x, condition, t), plain, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", CONFIGS)
 @torch.inference_mode()
-def test_the_shipped_model_lifts_the_same_within_a_tenth_of_a_millimetre(lifter: Lifter) -> None:
-    model = lifter.checkpoint.build()
-    y, noise = torch.randn(8, 17, model.config.condition_channels), torch.randn(8, 17, 3)
-    folded = lifter.sampler.diffusion.ddim(lambda x, t: lifter.sampler._network(x, y, t), noise, 5)
-    plain = lifter.sampler.diffusion.ddim(lambda x, t: model(x, y, torch.tensor([t])), noise, 5)
-    assert lifter.checkpoint.diffusion.pose_scale * float((folded - plain).abs().max()) < 1e-4
+def test_products_in_bfloat16_are_a_percent_off(name: str) -> None:
+    config = CONFIGS[name]
+    model = randomised(config)
+    x, condition = torch.randn(5, config.joints, 3), torch.randn(5, config.joints, config.condition_channels)
+    plain = FoldedDenoiser(model, 100)(x, condition, 50)
+    halved = FoldedDenoiser(model, 100, products=torch.bfloat16)(x, condition, 50)
+    assert 0 < (halved - plain).norm() < 0.02 * plain.norm()

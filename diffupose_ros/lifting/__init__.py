@@ -16,6 +16,6 @@
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.lifting.lifter import Lifted, Lifter
-from diffupose_ros.lifting.sampler import Interrupted
+from diffupose_ros.lifting.tape import Interrupted
 
 __all__ = ["Camera", "Interrupted", "Lifted", "Lifter"]

@@ -20,6 +20,7 @@ cosine schedule, Nichol and Dhariwal 2021; velocity, Salimans and Ho 2022.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -31,6 +32,25 @@ Prediction = Literal["epsilon", "velocity"]
 Schedule = Literal["cosine", "linear"]
 Denoise = Callable[[Tensor, int], Tensor]
 """(noisy sample, time step) -> prediction of the same shape."""
+
+
+@dataclass(frozen=True)
+class DdimStep:
+    """One step of DDIM without added noise, as the factors of its two sums.
+
+    Attributes:
+        t: time step of the denoiser's evaluation.
+        sample: factor of x_t in x0.
+        prediction: factor of the denoiser's prediction in x0; what follows is clamped, if at all.
+        kept: factor of x_t in the next sample; 0 in the last step, which returns x0.
+        clean: factor of x0 in the next sample.
+    """
+
+    t: int
+    sample: float
+    prediction: float
+    kept: float
+    clean: float
 
 
 def cosine_betas(steps: int, s: float = 0.008) -> npt.NDArray[np.float64]:
@@ -93,9 +113,14 @@ class Diffusion:
 
     def predict_x0(self, x: Tensor, prediction: Tensor, t: int) -> Tensor:
         """Return the clean sample that the denoiser's prediction at x_t stands for."""
-        signal, noise = float(self.signal[t]), float(self.noise[t])
-        x0 = (x - noise * prediction) / signal if self.prediction == "epsilon" else signal * x - noise * prediction
+        of_sample, of_prediction = self._factors(t)
+        x0 = of_sample * x + of_prediction * prediction
         return x0 if self.clamp is None else x0.clamp(-self.clamp, self.clamp)
+
+    def _factors(self, t: int) -> tuple[float, float]:
+        """Factors of x_t and of the denoiser's prediction in x0."""
+        signal, noise = float(self.signal[t]), float(self.noise[t])
+        return (1 / signal, -noise / signal) if self.prediction == "epsilon" else (signal, -noise)
 
     def timesteps(self, steps: int) -> list[int]:
         """Return ``steps`` time steps, evenly spread and always from T - 1 on; the last is T / steps - 1.
@@ -144,6 +169,22 @@ class Diffusion:
             if eta > 0:
                 x = x + sigma * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         return x0
+
+    def ddim_steps(self, steps: int) -> list[DdimStep]:
+        """Return what ``ddim`` does with ``eta`` 0, as numbers: for samplers that run it in place.
+
+        Raises:
+            ValueError: ``steps`` not in 1..T.
+        """
+        times = self.timesteps(steps)
+        taken = []
+        for t, following in zip(times, [*times[1:], -1], strict=True):
+            kept, clean = 0.0, 1.0
+            if following >= 0:
+                kept = float(self.noise[following]) / float(self.noise[t])
+                clean = float(self.signal[following]) - kept * float(self.signal[t])
+            taken.append(DdimStep(t, *self._factors(t), kept, clean))
+        return taken
 
     def ddpm(self, denoise: Denoise, x: Tensor, draw: Callable[[int], Tensor]) -> Tensor:
         """Sample with DDPM (algorithm 2): T denoiser evaluations.

@@ -15,8 +15,9 @@
 """The denoiser for inference: everything that does not depend on the input is computed once.
 
 Batch normalisation is folded into the graph convolutions, affinity and modulation into constants, and the
-time step's scales and shifts into tables. The same numbers as ``Denoiser`` in evaluation mode, but for
-rounding.
+time step's scales and shifts into tables. In float32 the same numbers as ``Denoiser`` in evaluation mode, but
+for rounding. With bfloat16 products, the products over the channels alone (nearly all of the work) are in
+bfloat16; coordinates, sums over the joints and the residual stream stay in float32.
 """
 
 import torch
@@ -31,124 +32,167 @@ from diffupose_ros.lifting.denoiser import (
     ResidualBlock,
     TimeBlock,
 )
+from diffupose_ros.lifting.tape import Eager, Recorder
+
+_FLOAT = torch.float32
+_COORDINATES = 3  # of a pose; ``paper`` also returns the 2D pose, which only its training needs
 
 
-class FoldedDenoiser(nn.Module):
+class FoldedDenoiser:
     """``Denoiser`` with constants folded; not for training.
 
     Args:
         denoiser: in evaluation mode.
         steps: T, the number of time steps.
+        device: where it runs.
+        products: type of the products over the channels, float32 or bfloat16.
     """
 
-    def __init__(self, denoiser: Denoiser, steps: int) -> None:
-        super().__init__()
-        embedding = denoiser.time_embedding(torch.arange(steps))
-        self.input = _graph_conv(denoiser.input)
-        self.blocks = nn.ModuleList(_FoldedBlock(block, embedding) for block in denoiser.blocks)
-        self.time1 = _FoldedTime(denoiser.time1, embedding)
-        self.non_local = _FoldedNonLocal(denoiser.non_local)
-        self.time2 = _FoldedTime(denoiser.time2, embedding)
-        self.output = _FoldedConv(denoiser.output, torch.ones(()), torch.zeros(()))
+    @torch.no_grad()
+    def __init__(
+        self, denoiser: Denoiser, steps: int, device: torch.device | str = "cpu", products: torch.dtype = _FLOAT
+    ) -> None:
+        self.device, self.products = torch.device(device), products
+        self.joints, self.channels = denoiser.config.joints, denoiser.config.channels
+        denoiser = denoiser.to(self.device)
+        embedding = denoiser.time_embedding(torch.arange(steps, device=self.device))
+        self._input = _graph_conv(denoiser.input, _FLOAT)
+        self._blocks = [_FoldedBlock(block, embedding, products) for block in denoiser.blocks]
+        self._time1 = _FoldedTime(denoiser.time1, embedding)
+        self._non_local = _FoldedNonLocal(denoiser.non_local, products)
+        self._time2 = _FoldedTime(denoiser.time2, embedding)
+        one, zero = torch.ones((), device=self.device), torch.zeros((), device=self.device)
+        self._output = _FoldedConv(denoiser.output, one, zero, _FLOAT, _COORDINATES)
 
-    def forward(self, x: Tensor, condition: Tensor, t: int) -> Tensor:
-        """Run the network for one time step of all poses; shapes as in ``Denoiser``."""
-        h = self.input(torch.cat((x, condition), -1).transpose(0, 1).contiguous()).relu_()
-        for block in self.blocks:
-            h = block(h, t)
-        h = self.time2(self.non_local(self.time1(h, t)), t)
-        y: Tensor = self.output(h)
-        return y.transpose(0, 1)
+    def __call__(self, x: Tensor, condition: Tensor, t: int) -> Tensor:
+        """Run the network for one time step of all poses; shapes as in ``Denoiser``, but always 3 channels out."""
+        inputs = torch.cat((x, condition), -1).transpose(0, 1).contiguous()
+        return self.record(Eager(self.device), inputs, t).transpose(0, 1)
+
+    def record(self, tape: Recorder, inputs: Tensor, t: int) -> Tensor:
+        """Record the network for one time step.
+
+        Args:
+            tape: to record on.
+            inputs: (J, B, 3 + C) float32: noisy poses, then their condition.
+            t: time step.
+
+        Returns:
+            (J, B, 3) float32, where the prediction will be.
+        """
+        batch = inputs.shape[1]
+        h = tape.buffer("h", (self.joints, batch, self.channels), _FLOAT)
+        self._input.record(tape, inputs, h)
+        tape(h.relu_)
+        for block in self._blocks:
+            block.record(tape, h, t)
+        self._time1.record(tape, h, t)
+        self._non_local.record(tape, h)
+        self._time2.record(tape, h, t)
+        output = tape.buffer("output", (self.joints, batch, _COORDINATES), _FLOAT)
+        self._output.record(tape, h, output)
+        return output
 
 
-class _FoldedConv(nn.Module):
+def _as_factor(tape: Recorder, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """What ``x`` is in the products' type, once the tape has run this far."""
+    if x.dtype == dtype:
+        return x
+    factor = tape.buffer("factor", tuple(x.shape), dtype)
+    tape(factor.copy_, x)
+    return factor
+
+
+class _FoldedConv:
     """A modulated graph convolution followed by a factor and a shift of each channel."""
 
-    def __init__(self, conv: ModulatedGraphConv, scale: Tensor, shift: Tensor) -> None:
-        super().__init__()
-        affinity = conv.affinity()
+    def __init__(
+        self, conv: ModulatedGraphConv, scale: Tensor, shift: Tensor, products: torch.dtype, outputs: int | None = None
+    ) -> None:
+        affinity, modulation = conv.affinity(), (conv.M * scale)[:, :outputs]
         own = affinity.diagonal()
-        self.register_buffer("weight", torch.cat((conv.W[0], conv.W[1]), 1))
-        self.register_buffer("own", (own[:, None] * conv.M * scale)[:, None])
-        self.register_buffer("modulation", (conv.M * scale)[:, None])
-        self.register_buffer("others", affinity - torch.diag(own))
-        self.register_buffer("bias", conv.bias * scale + shift)
-        self.weight: Tensor
-        self.own: Tensor
-        self.modulation: Tensor
-        self.others: Tensor
-        self.bias: Tensor
+        self.weight = torch.cat((conv.W[0, :, :outputs], conv.W[1, :, :outputs]), 1).to(products)
+        self.own = (own[:, None] * modulation)[:, None]
+        self.modulation = modulation[:, None].contiguous()
+        self.others = affinity - torch.diag(own)
+        self.bias = (conv.bias * scale + shift)[:outputs]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def record(self, tape: Recorder, x: Tensor, out: Tensor) -> None:
         joints, batch, channels = x.shape
-        own, others = torch.mm(x.view(-1, channels), self.weight).view(joints, batch, -1).chunk(2, -1)
-        own = torch.addcmul(self.bias, self.own, own)
-        others = (self.modulation * others).view(joints, -1)
-        return torch.addmm(own.view(joints, -1), self.others, others).view_as(own)
+        outputs, dtype = len(self.bias), self.weight.dtype
+        product = tape.buffer("product", (joints * batch, 2 * outputs), dtype)
+        others = tape.buffer("others", (joints, batch * outputs), _FLOAT)
+        tape(torch.mm, _as_factor(tape, x, dtype).view(-1, channels), self.weight, out=product)
+        own, other = product.view(joints, batch, -1).chunk(2, -1)
+        tape(torch.addcmul, self.bias, self.own, own, out=out)
+        tape(torch.mul, other, self.modulation, out=others.view_as(out))
+        tape(out.view_as(others).addmm_, self.others, others)
 
 
-class _FoldedTime(nn.Module):
+class _FoldedTime:
     """A time block whose scales and shifts are tables over the time steps."""
 
     def __init__(self, block: TimeBlock, embedding: Tensor) -> None:
-        super().__init__()
         scale, shift = block.mlp(embedding).chunk(2, -1)
-        self.register_buffer("scale", scale + 1)
-        self.register_buffer("shift", shift.contiguous())
-        self.scale: Tensor
-        self.shift: Tensor
+        self.scale, self.shift = scale + 1, shift.contiguous()
 
-    def forward(self, x: Tensor, t: int) -> Tensor:
-        return F.silu(torch.addcmul(self.shift[t], x, self.scale[t]), inplace=True)
+    def record(self, tape: Recorder, x: Tensor, t: int) -> None:
+        tape(torch.addcmul, self.shift[t], x, self.scale[t], out=x)
+        tape(F.silu, x, inplace=True)
 
 
-class _FoldedBlock(nn.Module):
-    """A residual block."""
+class _FoldedBlock:
+    """A residual block, which adds to its input."""
 
-    def __init__(self, block: nn.Module, embedding: Tensor) -> None:
-        super().__init__()
+    def __init__(self, block: nn.Module, embedding: Tensor, products: torch.dtype) -> None:
         assert isinstance(block, ResidualBlock)
-        self.first, self.second = _graph_conv(block.gconv1), _graph_conv(block.gconv2)
+        self.first, self.second = _graph_conv(block.gconv1, products), _graph_conv(block.gconv2, products)
         self.time = None if block.time is None else _FoldedTime(block.time, embedding)
 
-    def forward(self, x: Tensor, t: int) -> Tensor:
-        h: Tensor = self.first(x).relu_()
+    def record(self, tape: Recorder, x: Tensor, t: int) -> None:
+        h, y = (tape.buffer(name, tuple(x.shape), _FLOAT) for name in ("within", "added"))
+        self.first.record(tape, x, h)
+        tape(h.relu_)
         if self.time is not None:
-            h = self.time(h, t)
-        y: Tensor = self.second(h).relu_()
-        return y.add_(x)
+            self.time.record(tape, h, t)
+        self.second.record(tape, h, y)
+        tape(y.relu_)
+        tape(x.add_, y)
 
 
-class _FoldedNonLocal(nn.Module):
+class _FoldedNonLocal:
     """A non-local block with one product for query, key and value, and its batch normalisation folded."""
 
-    def __init__(self, block: NonLocal) -> None:
-        super().__init__()
+    def __init__(self, block: NonLocal, products: torch.dtype) -> None:
         parts = (block.theta, block.phi, block.g)
         linear, norm = block.W
         assert isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
         scale, shift = _scale_and_shift(norm)
-        self.register_buffer("weight", torch.cat([p.weight for p in parts]).T.contiguous())
-        self.register_buffer("bias", torch.cat([p.bias for p in parts]))
-        self.register_buffer("out_weight", (linear.weight * scale[:, None]).T.contiguous())
-        self.register_buffer("out_bias", linear.bias * scale + shift)
-        self.weight: Tensor
-        self.bias: Tensor
-        self.out_weight: Tensor
-        self.out_bias: Tensor
+        self.weight = torch.cat([p.weight for p in parts]).T.to(products).contiguous()
+        self.bias = torch.cat([p.bias for p in parts]).to(products)
+        self.out_weight = (linear.weight * scale[:, None]).T.to(products).contiguous()
+        self.out_bias = linear.bias * scale + shift
 
-    def forward(self, x: Tensor) -> Tensor:
+    def record(self, tape: Recorder, x: Tensor) -> None:
         joints, batch, channels = x.shape
-        flat = x.view(-1, channels)
-        mixed = torch.addmm(self.bias, flat, self.weight).view(joints, batch, 3, -1)
-        query, key, value = mixed.permute(2, 1, 0, 3).unsqueeze(2)  # (B, 1, J, C / 2) each
-        h = F.scaled_dot_product_attention(query, key, value, scale=1.0)
-        h = h[:, 0].transpose(0, 1).reshape(joints * batch, -1)
-        return torch.addmm(self.out_bias, h, self.out_weight).add_(flat).view_as(x)
+        inner, dtype = len(self.out_weight), self.weight.dtype
+        mixed = tape.buffer("mixed", (joints * batch, 3 * inner), dtype)
+        attended = tape.buffer("attended", (joints, batch, inner), dtype)
+        added = tape.buffer("product", (joints * batch, channels), dtype)
+        tape(torch.addmm, self.bias, _as_factor(tape, x, dtype).view(-1, channels), self.weight, out=mixed)
+        query, key, value = mixed.view(joints, batch, 3, inner).permute(2, 1, 0, 3).unsqueeze(2)  # (B, 1, J, C / 2)
+        tape(_attend, query, key, value, attended)
+        tape(torch.mm, attended.view(-1, inner), self.out_weight, out=added)
+        tape(x.add_, added.view_as(x))
+        tape(x.add_, self.out_bias)
 
 
-def _graph_conv(block: GraphConv) -> _FoldedConv:
-    return _FoldedConv(block.gconv, *_scale_and_shift(block.bn))
+def _attend(query: Tensor, key: Tensor, value: Tensor, out: Tensor) -> None:
+    out.copy_(F.scaled_dot_product_attention(query, key, value, scale=1.0)[:, 0].transpose(0, 1))
+
+
+def _graph_conv(block: GraphConv, products: torch.dtype) -> _FoldedConv:
+    return _FoldedConv(block.gconv, *_scale_and_shift(block.bn), products)
 
 
 def _scale_and_shift(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:

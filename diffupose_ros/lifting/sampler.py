@@ -14,6 +14,8 @@
 
 """Draws 3D poses from the denoiser: people, hypotheses and mirror images in one batch."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -21,26 +23,28 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from diffupose_ros.lifting.chain import Chain
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.denoiser import Variant
-from diffupose_ros.lifting.diffusion import Denoise
 from diffupose_ros.lifting.folded import FoldedDenoiser
 from diffupose_ros.lifting.proposal import Proposal, mirrored
-from diffupose_ros.pytorch import select_device
+from diffupose_ros.lifting.tape import Interrupted, Memory
+from diffupose_ros.pytorch import product_type, select_device
 from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX
 
 FloatArray = npt.NDArray[np.float64]
 Method = Literal["ddim", "ddpm"]
+Network = Callable[[Tensor, Tensor, int], Tensor]
+Precision = Literal["auto", "float32", "bfloat16"]
+_PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 NO_NECK = [j for j in range(17) if j != NECK]
 """The joints of a 16-joint network."""
 MAX_BATCH = 2048
 """Rows of one evaluation of the network: bounds the memory, and how long an interruption takes."""
-
-
-class Interrupted(Exception):
-    """The caller asked to give up."""
+_CHAINS = 16
+"""Chains kept ready: one for each number of people, hypotheses and steps that is in use."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,15 @@ class Prepared:
 class Sampler:
     """A denoiser on its device, and the diffusion process that it was trained for.
 
+    Can be used from several threads, which then take turns.
+
     Args:
-        network: (noisy poses (B, J, 3), condition (B, J, C), time step) -> (B, J, 3 or more), in evaluation mode.
+        network: (noisy poses (B, J, 3), condition (B, J, C), time step) -> (B, J, 3 or more), on ``device`` and in
+            evaluation mode. A ``FoldedDenoiser`` runs fastest.
         diffusion: the process.
         joints: J, 17, or 16 (all but the neck).
-        proposal: a network whose estimate is part of the condition, in evaluation mode; None for none.
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
+        proposal: a network whose estimate is part of the condition, in evaluation mode; None for none.
         variant: which view of the 2D skeleton the network takes.
 
     Raises:
@@ -73,7 +80,7 @@ class Sampler:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         diffusion: DiffusionConfig,
         joints: int = 17,
         device: str = "auto",
@@ -82,21 +89,33 @@ class Sampler:
     ) -> None:
         self.device, self.variant = select_device(device), variant
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
-        self._network = network.to(self.device)
+        self._network = network
         self._proposal = proposal.to(self.device) if proposal is not None else None
         mirror = list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
         self._mirror = torch.tensor(mirror, device=self.device)
+        self._memory = Memory(self.device)
+        self._chains: OrderedDict[tuple[int, ...], Chain] = OrderedDict()
+        self._turn = threading.Lock()
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, device: str = "auto") -> "Sampler":
-        """Return the sampler of a checkpoint's denoiser, its constants folded."""
-        network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps)
+    def of(cls, checkpoint: Checkpoint, device: str = "auto", precision: Precision = "auto") -> "Sampler":
+        """Return the sampler of a checkpoint's denoiser, its constants folded.
+
+        Args:
+            checkpoint: the model.
+            device: see above.
+            precision: of the products over the channels; ``auto``: bfloat16 where the device computes in it.
+        """
+        where = select_device(device)
+        products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
+        network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps, where, products)
         config, proposal = checkpoint.denoiser, checkpoint.build_proposal()
         return cls(network, checkpoint.diffusion, config.joints, device, proposal, config.variant)
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""
-        del self._network, self._proposal
+        del self._network, self._proposal, self._memory
+        self._chains.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -130,26 +149,21 @@ class Sampler:
             Interrupted: ``interrupted`` said yes.
         """
         seen = (features if isinstance(features, Prepared) else self.prepare(features)).condition
-        joints, people = self.joints, len(seen)
-        if people == 0:
+        if len(seen) == 0:
             return np.zeros((0, hypotheses, 17, 3))
         generator = torch.Generator()
         generator.manual_seed(seed) if seed is not None else generator.seed()
-        at_once = max(1, MAX_BATCH // (hypotheses * (1 + flip)))
         noise = self._noise(hypotheses, generator)
+        recorded = method == "ddim" and isinstance(self._network, FoldedDenoiser)
         parts = []
-        for part in torch.split(seen, at_once):
-            y = part.repeat_interleave(hypotheses, 0)
-            denoise = self._symmetric(y, interrupted) if flip else self._plain(y, interrupted)
-            start = noise.repeat(len(part), 1, 1)
-            if method == "ddim":
-                parts.append(self.diffusion.ddim(denoise, start, steps))
+        for part in torch.split(seen, max(1, MAX_BATCH // (hypotheses * (1 + flip)))):
+            if recorded:
+                drawn = self._run_chain(part, noise, steps, flip, interrupted)
             else:
-                rows = len(part)
-                draw = lambda t: self._noise(hypotheses, generator).repeat(rows, 1, 1)  # noqa: E731, B023
-                parts.append(self.diffusion.ddpm(denoise, start, draw))
-        poses = torch.cat(parts).view(people, hypotheses, joints, 3).double().cpu().numpy() * self.pose_scale
-        if joints == 16:
+                drawn = self._evaluate(part, noise, steps, flip, interrupted, method, generator)
+            parts.append(drawn.double().cpu().numpy())
+        poses = np.concatenate(parts) * self.pose_scale
+        if self.joints == 16:
             # The released 16-joint networks know no neck: halfway from thorax to head.
             head = NO_NECK.index(HEAD)
             poses = np.insert(poses, NECK, (poses[:, :, THORAX] + poses[:, :, head]) / 2, axis=2)
@@ -179,23 +193,58 @@ class Sampler:
             noise = (noise - noise.mean(0)) * (hypotheses / (hypotheses - 1)) ** 0.5
         return noise.to(self.device)
 
-    def _plain(self, y: Tensor, interrupted: Callable[[], bool]) -> Denoise:
+    def _run_chain(
+        self, seen: Tensor, noise: Tensor, steps: int, flip: bool, interrupted: Callable[[], bool]
+    ) -> Tensor:
+        """Poses (P, N, J, 3) by the recorded chain of this many people; the oldest one makes room for a new one."""
+        people, channels, hypotheses = len(seen), seen.shape[-1], len(noise)
+        key = (people, hypotheses, steps, flip)
+        with self._turn:
+            if key not in self._chains:
+                assert isinstance(self._network, FoldedDenoiser)
+                mirror = self._mirror.tolist() if flip else None
+                self._chains[key] = Chain(
+                    self._network, self.diffusion, people, hypotheses, steps, channels, mirror, self._memory
+                )
+                if len(self._chains) > _CHAINS:
+                    self._chains.popitem(last=False)
+            self._chains.move_to_end(key)
+            reversed_ = self._mirrored(seen) if flip else seen
+            return self._chains[key].run(seen, reversed_, noise, interrupted).clone()
+
+    def _evaluate(
+        self,
+        seen: Tensor,
+        noise: Tensor,
+        steps: int,
+        flip: bool,
+        interrupted: Callable[[], bool],
+        method: Method,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Poses (P, N, J, 3) by any network and either method."""
+        people, hypotheses = len(seen), len(noise)
+        y = seen.repeat_interleave(hypotheses, 0)
+        both = torch.cat((y, self._mirrored(y))) if flip else y
+
         def denoise(x: Tensor, t: int) -> Tensor:
             if interrupted():
                 raise Interrupted
-            output: Tensor = self._network(x, y, t)
-            return output[..., :3]
-
-        return denoise
-
-    def _symmetric(self, y: Tensor, interrupted: Callable[[], bool]) -> Denoise:
-        """The denoiser made equivariant to mirroring: the average over the pose and its mirror image."""
-        estimated = (0,) if self._proposal is None else (0, y.shape[-1] - 3)
-        both = torch.cat((y, mirrored(y, self._mirror, estimated)))
-        plain = self._plain(both, interrupted)
-
-        def denoise(x: Tensor, t: int) -> Tensor:
-            straight, reversed_ = plain(torch.cat((x, mirrored(x, self._mirror))), t).chunk(2)
+            if not flip:
+                return self._network(x, both, t)[..., :3]
+            poses = torch.cat((x, mirrored(x, self._mirror)))
+            straight, reversed_ = self._network(poses, both, t)[..., :3].chunk(2)
             return (straight + mirrored(reversed_, self._mirror)) / 2
 
-        return denoise
+        start = noise.repeat(people, 1, 1)
+        if method == "ddim":
+            poses = self.diffusion.ddim(denoise, start, steps)
+        else:
+            draw = lambda t: self._noise(hypotheses, generator).repeat(people, 1, 1)  # noqa: E731
+            poses = self.diffusion.ddpm(denoise, start, draw)
+        return torch.unflatten(poses, 0, (people, hypotheses))
+
+    def _mirrored(self, condition: Tensor) -> Tensor:
+        """Condition (B, J, C) of the mirror images; the proposal's estimate is its last three channels."""
+        horizontal = (0,) if self._proposal is None else (0, condition.shape[-1] - 3)
+        return mirrored(condition, self._mirror, horizontal)

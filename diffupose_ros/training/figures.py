@@ -25,13 +25,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 
 from diffupose_ros.drawing.style import FAINT, PAPER, RULE, TEXT, TRUTH
 from diffupose_ros.lifting.checkpoint import Checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, ResidualBlock, skeleton_adjacency
 from diffupose_ros.lifting.folded import FoldedDenoiser
-from diffupose_ros.lifting.sampler import NO_NECK, Method, Sampler
+from diffupose_ros.lifting.sampler import NO_NECK, Method, Network, Sampler
 from diffupose_ros.skeleton import H36M17, HEAD, NECK, THORAX, Status
 from diffupose_ros.training.drawing import (
     CAMERA,
@@ -84,18 +84,16 @@ def figures(name_or_path: str, people: Observations, out: Path) -> list[Path]:
     return paths
 
 
-class _Watched(nn.Module):
+class _Watched:
     """A network that keeps the noisy poses it is given, by time step."""
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
+    def __init__(self, network: Network) -> None:
         self.network, self.seen = network, dict[int, Tensor]()
 
-    def forward(self, x: Tensor, condition: Tensor, t: int) -> Tensor:
+    def __call__(self, x: Tensor, condition: Tensor, t: int) -> Tensor:
         """Run the network."""
         self.seen[t] = x.clone()
-        y: Tensor = self.network(x, condition, t)
-        return y
+        return self.network(x, condition, t)
 
 
 def denoising(checkpoint: Checkpoint, person: Observations, path: Path, hypotheses: int = 5) -> None:
