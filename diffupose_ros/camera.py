@@ -167,18 +167,18 @@ def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: 
     x, y = np.broadcast_to(xy[..., 0], pose.shape[:-1]), np.broadcast_to(xy[..., 1], pose.shape[:-1])
     X, Y, Z = pose[..., 0], pose[..., 1], pose[..., 2]
     bx, by = x * Z - X, y * Z - Y
+    # Rows (1, 0, -x) and (0, 1, -y) of each joint; weighted and summed, the numbers of the normal equations.
+    terms = np.stack([np.ones_like(bx), x, y, x * x + y * y, bx, by, -(x * bx + y * by)], -1)
     weights = np.broadcast_to(weights, pose.shape[:-1])
     used = weights
     middle = (np.maximum((weights > 0).sum(-1, keepdims=True), 1) - 1) // 2
+    root = np.empty((*pose.shape[:-2], 3))
     for _ in range(rounds):
-        # Rows (1, 0, -x) and (0, 1, -y) of each joint, summed to the normal equations.
-        sums = [(used * v).sum(-1) for v in (np.ones_like(x), x, y, x * x + y * y, bx, by, -(x * bx + y * by))]
-        w, wx, wy, wr, tx, ty, tz = sums
-        zero = np.zeros_like(w)
-        normal = np.stack([w, zero, -wx, zero, w, -wy, -wx, -wy, wr], -1).reshape(*w.shape, 3, 3)
-        # Keeps the solution finite where all rays coincide.
-        normal[..., [0, 1, 2], [0, 1, 2]] += 1e-9 * w[..., None] + 1e-12
-        root = np.linalg.solve(normal, np.stack([tx, ty, tz], -1)[..., None])[..., 0]
+        w, wx, wy, wr, tx, ty, tz = np.moveaxis((used[..., None, :] @ terms)[..., 0, :], -1, 0)
+        least = 1e-9 * w + 1e-12  # keeps the solution finite where all rays coincide
+        w, wr = w + least, wr + least
+        root[..., 2] = (tz + (wx * tx + wy * ty) / w) / (wr - (wx * wx + wy * wy) / w)
+        root[..., 0], root[..., 1] = (tx + wx * root[..., 2]) / w, (ty + wy * root[..., 2]) / w
         root[..., 2] = np.maximum(root[..., 2], _MIN_DEPTH)
         depth = np.maximum(Z + root[..., 2:], _MIN_DEPTH)
         residual = np.hypot((X + root[..., :1]) / depth - x, (Y + root[..., 1:2]) / depth - y)
@@ -188,7 +188,8 @@ def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: 
         huber = 1 / np.maximum(residual / (1.5 * scale), 1)
         used = weights * huber / depth**2
     variance = _weighted_rms(residual, weights * huber) ** 2 / 2  # of x and of y
-    inverse = np.linalg.inv(normal)
+    zero = np.zeros_like(w)
+    inverse = np.linalg.inv(np.stack([w, zero, -wx, zero, w, -wy, -wx, -wy, wr], -1).reshape(*w.shape, 3, 3))
     mean_weight = weights.sum(-1) / np.maximum(seen.sum(-1), 1)
     covariance = inverse * (variance[..., 0] * mean_weight)[..., None, None]
     return RootFit(root, covariance)

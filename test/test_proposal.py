@@ -23,6 +23,7 @@ import torch
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, load_checkpoint, save_checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.lifting.folded_proposal import FoldedProposal
 from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.sampler import Sampler
 from diffupose_ros.skeleton import MIRROR
@@ -96,6 +97,13 @@ def test_its_estimate_is_relative_to_the_root_and_its_covariance_positive_defini
         assert (root[..., 0] > 0).all()
 
 
+def test_folded_it_estimates_the_same(proposal: Proposal) -> None:
+    ours = FoldedProposal(proposal).estimate(torch.from_numpy(FEATURES))
+    for part, expected in zip(ours, proposal.estimate(torch.from_numpy(FEATURES)), strict=True):
+        assert expected.abs().max() > 0.1
+        torch.testing.assert_close(part, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_its_estimate_of_a_mirror_image_is_the_mirror_image(proposal: Proposal) -> None:
     ours, theirs = (
         [part.numpy() for part in proposal.estimate(torch.from_numpy(f))] for f in (FEATURES, mirrored(FEATURES))
@@ -133,7 +141,7 @@ def test_a_checkpoint_keeps_it_and_what_it_expects(checkpoint: Checkpoint, propo
     for name, value in checkpoint.proposal_weights.items():
         if value.is_floating_point():
             torch.testing.assert_close(loaded.proposal_weights[name], value, atol=1e-3, rtol=1e-3)
-    before, after = (Sampler.of(c, "cpu") for c in (checkpoint, loaded))
+    before, after = (Sampler.of(c, "cpu", "float32") for c in (checkpoint, loaded))
     np.testing.assert_allclose(after.draw(FEATURES, 3, 2, seed=0), before.draw(FEATURES, 3, 2, seed=0), atol=2e-2)
     expected = before.expected_covariance(FEATURES)
     np.testing.assert_allclose(after.expected_covariance(FEATURES), expected, rtol=0.05, atol=1e-3)

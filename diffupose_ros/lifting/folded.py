@@ -32,6 +32,7 @@ from diffupose_ros.lifting.denoiser import (
     ResidualBlock,
     TimeBlock,
 )
+from diffupose_ros.lifting.products import linear
 from diffupose_ros.lifting.tape import Eager, Recorder
 
 _FLOAT = torch.float32
@@ -111,22 +112,24 @@ class _FoldedConv:
     ) -> None:
         affinity, modulation = conv.affinity(), (conv.M * scale)[:, :outputs]
         own = affinity.diagonal()
-        self.weight = torch.cat((conv.W[0, :, :outputs], conv.W[1, :, :outputs]), 1).to(products)
+        self.dtype, self.multiply = products, linear(torch.cat(tuple(conv.W[:, :, :outputs]), 1).to(products))
         self.own = (own[:, None] * modulation)[:, None]
         self.modulation = modulation[:, None].contiguous()
         self.others = affinity - torch.diag(own)
         self.bias = (conv.bias * scale + shift)[:outputs]
 
     def record(self, tape: Recorder, x: Tensor, out: Tensor) -> None:
+        others = tape.buffer("others", tuple(out.shape), _FLOAT)
+        tape(self._apart, _as_factor(tape, x, self.dtype), out, others)
+        tape(out.flatten(1).addmm_, self.others, others.flatten(1))
+
+    def _apart(self, x: Tensor, own: Tensor, others: Tensor) -> None:
+        """Write what each joint gives itself, and the others."""
         joints, batch, channels = x.shape
-        outputs, dtype = len(self.bias), self.weight.dtype
-        product = tape.buffer("product", (joints * batch, 2 * outputs), dtype)
-        others = tape.buffer("others", (joints, batch * outputs), _FLOAT)
-        tape(torch.mm, _as_factor(tape, x, dtype).view(-1, channels), self.weight, out=product)
-        own, other = product.view(joints, batch, -1).chunk(2, -1)
-        tape(torch.addcmul, self.bias, self.own, own, out=out)
-        tape(torch.mul, other, self.modulation, out=others.view_as(out))
-        tape(out.view_as(others).addmm_, self.others, others)
+        product = self.multiply(x.view(-1, channels)).view(joints, batch, -1)
+        to_self, to_others = product.chunk(2, -1)
+        torch.addcmul(self.bias, self.own, to_self, out=own)
+        torch.mul(to_others, self.modulation, out=others)
 
 
 class _FoldedTime:
@@ -165,37 +168,33 @@ class _FoldedNonLocal:
 
     def __init__(self, block: NonLocal, products: torch.dtype) -> None:
         parts = (block.theta, block.phi, block.g)
-        linear, norm = block.W
-        assert isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
-        scale, shift = _scale_and_shift(norm)
-        self.weight = torch.cat([p.weight for p in parts]).T.to(products).contiguous()
-        self.bias = torch.cat([p.bias for p in parts]).to(products)
-        self.out_weight = (linear.weight * scale[:, None]).T.to(products).contiguous()
-        self.out_bias = linear.bias * scale + shift
+        weight, bias = torch.cat([p.weight for p in parts]).T, torch.cat([p.bias for p in parts])
+        project, norm = block.W
+        assert isinstance(project, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
+        scale, shift = scale_and_shift(norm)
+        self.dtype, self.inner = products, len(bias) // 3
+        self.mix = linear(weight.to(products), bias.to(products))
+        self.project = linear((project.weight * scale[:, None]).T.to(products))
+        self.bias = project.bias * scale + shift
 
     def record(self, tape: Recorder, x: Tensor) -> None:
+        tape(self._add, _as_factor(tape, x, self.dtype), x)
+        tape(x.add_, self.bias)
+
+    def _add(self, x: Tensor, out: Tensor) -> None:
         joints, batch, channels = x.shape
-        inner, dtype = len(self.out_weight), self.weight.dtype
-        mixed = tape.buffer("mixed", (joints * batch, 3 * inner), dtype)
-        attended = tape.buffer("attended", (joints, batch, inner), dtype)
-        added = tape.buffer("product", (joints * batch, channels), dtype)
-        tape(torch.addmm, self.bias, _as_factor(tape, x, dtype).view(-1, channels), self.weight, out=mixed)
-        query, key, value = mixed.view(joints, batch, 3, inner).permute(2, 1, 0, 3).unsqueeze(2)  # (B, 1, J, C / 2)
-        tape(_attend, query, key, value, attended)
-        tape(torch.mm, attended.view(-1, inner), self.out_weight, out=added)
-        tape(x.add_, added.view_as(x))
-        tape(x.add_, self.out_bias)
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor, out: Tensor) -> None:
-    out.copy_(F.scaled_dot_product_attention(query, key, value, scale=1.0)[:, 0].transpose(0, 1))
+        mixed = self.mix(x.view(-1, channels)).view(joints, batch, 3, self.inner)
+        query, key, value = mixed.permute(2, 1, 0, 3).unsqueeze(2)  # (B, 1, J, C / 2) each
+        attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+        out.add_(self.project(attended[:, 0].transpose(0, 1).reshape(-1, self.inner)).view_as(out))
 
 
 def _graph_conv(block: GraphConv, products: torch.dtype) -> _FoldedConv:
-    return _FoldedConv(block.gconv, *_scale_and_shift(block.bn), products)
+    return _FoldedConv(block.gconv, *scale_and_shift(block.bn), products)
 
 
-def _scale_and_shift(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+def scale_and_shift(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Return factor and shift of each channel that batch normalisation amounts to in evaluation mode."""
     assert norm.running_var is not None and norm.running_mean is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale

@@ -20,6 +20,7 @@ and Gal, "What uncertainties do we need ...", NeurIPS 2017. It runs once a perso
 estimate as part of its condition, runs once for each hypothesis and step.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -89,7 +90,7 @@ class Proposal(nn.Module):
         flat = condition.flatten(1)
         hidden = self.trunk(flat)
         numbers = self.precision(torch.cat((hidden.detach(), flat), 1))
-        return self.pose(hidden).unflatten(1, (-1, 3)), _triangular(numbers.unflatten(1, (-1, 6)))
+        return self.pose(hidden).unflatten(1, (-1, 3)), triangular(numbers.unflatten(1, (-1, 6)))
 
     @torch.no_grad()
     def estimate(self, condition: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,16 +98,20 @@ class Proposal(nn.Module):
 
         In units of ``pose_scale``, and its square.
         """
-        joints = _MIRROR.to(condition.device)
-        poses, factors = self(
-            torch.cat((condition, mirrored(condition, joints)))
-        )  # one pass: reading weights costs most
-        straight, reversed_ = poses.chunk(2)
-        pose = (straight + mirrored(reversed_, joints)) / 2
-        flip = torch.tensor([-1.0, 1, 1], device=pose.device)
-        covariance, reversed_covariance = _inverse(factors).chunk(2)
-        covariance = (covariance + reversed_covariance[:, joints] * flip[:, None] * flip) / 2
-        return pose - pose[:, :1], covariance
+        return symmetric(self, condition)
+
+
+def symmetric(network: Callable[[Tensor], tuple[Tensor, Tensor]], condition: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``Proposal.estimate`` of a network that returns what ``Proposal`` does."""
+    joints = _MIRROR.to(condition.device)
+    # One pass for both: reading the weights costs most.
+    poses, factors = network(torch.cat((condition, mirrored(condition, joints))))
+    straight, reversed_ = poses.chunk(2)
+    pose = (straight + mirrored(reversed_, joints)) / 2
+    flip = torch.tensor([-1.0, 1, 1], device=pose.device)
+    covariance, reversed_covariance = _inverse(factors).chunk(2)
+    covariance = (covariance + reversed_covariance[:, joints] * flip[:, None] * flip) / 2
+    return pose - pose[:, :1], covariance
 
 
 def mirrored(x: Tensor, joints: Tensor, horizontal: tuple[int, ...] = (0,)) -> Tensor:
@@ -117,7 +122,7 @@ def mirrored(x: Tensor, joints: Tensor, horizontal: tuple[int, ...] = (0,)) -> T
     return mirror
 
 
-def _triangular(numbers: Tensor) -> Tensor:
+def triangular(numbers: Tensor) -> Tensor:
     """Upper triangular matrices (..., 3, 3) of positive diagonal from any numbers (..., 6)."""
     factor = torch.diag_embed(numbers[..., :3].float().clamp(-_LOG_BOUND, _LOG_BOUND).exp())
     factor[..., _UPPER[0], _UPPER[1]] = numbers[..., 3:].float()

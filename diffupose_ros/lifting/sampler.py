@@ -29,6 +29,7 @@ from diffupose_ros.lifting.chain import Chain
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.denoiser import Variant
 from diffupose_ros.lifting.folded import FoldedDenoiser
+from diffupose_ros.lifting.folded_proposal import FoldedProposal
 from diffupose_ros.lifting.proposal import Proposal, mirrored
 from diffupose_ros.lifting.tape import Interrupted, Memory
 from diffupose_ros.pytorch import product_type, select_device
@@ -90,7 +91,7 @@ class Sampler:
         self.device, self.variant = select_device(device), variant
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network
-        self._proposal = proposal.to(self.device) if proposal is not None else None
+        self._proposal = FoldedProposal(proposal.to(self.device)) if proposal is not None else None
         mirror = list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
         self._mirror = torch.tensor(mirror, device=self.device)
         self._memory = Memory(self.device)

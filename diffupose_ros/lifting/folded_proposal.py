@@ -1,0 +1,66 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The proposal network for inference: batch normalisation folded, weights packed; the same numbers but for rounding."""
+
+import torch
+from torch import Tensor, nn
+
+from diffupose_ros.lifting.folded import scale_and_shift
+from diffupose_ros.lifting.products import Linear, linear
+from diffupose_ros.lifting.proposal import Proposal, symmetric, triangular
+
+
+class FoldedProposal:
+    """``Proposal`` with constants folded; not for training.
+
+    Args:
+        proposal: in evaluation mode, on the device where it runs.
+    """
+
+    @torch.no_grad()
+    def __init__(self, proposal: Proposal) -> None:
+        first, norm, _, *blocks = proposal.trunk
+        self._first = _folded(first, norm)
+        self._blocks = []
+        for block in blocks:
+            inner, inner_norm, _, outer, outer_norm, _ = block.layers  # type: ignore[misc]
+            self._blocks.append((_folded(inner, inner_norm), _folded(outer, outer_norm)))
+        self._pose = _folded(proposal.pose)
+        self._precision = [_folded(layer) for layer in proposal.precision if isinstance(layer, nn.Linear)]
+
+    @torch.no_grad()
+    def estimate(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Return poses and covariances as ``Proposal.estimate`` does."""
+        return symmetric(self._forward, condition)
+
+    def _forward(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        flat = condition.flatten(1)
+        hidden = self._first(flat).relu_()
+        for inner, outer in self._blocks:
+            hidden = outer(inner(hidden).relu_()).relu_().add_(hidden)
+        numbers = torch.cat((hidden, flat), 1)
+        *layers, last = self._precision
+        for layer in layers:
+            numbers = layer(numbers).relu_()
+        return torch.unflatten(self._pose(hidden), 1, (-1, 3)), triangular(torch.unflatten(last(numbers), 1, (-1, 6)))
+
+
+def _folded(layer: nn.Module, norm: nn.Module | None = None) -> Linear:
+    assert isinstance(layer, nn.Linear)
+    if norm is None:
+        return linear(layer.weight.T, layer.bias)
+    assert isinstance(norm, nn.BatchNorm1d)
+    scale, shift = scale_and_shift(norm)
+    return linear((layer.weight * scale[:, None]).T, layer.bias * scale + shift)

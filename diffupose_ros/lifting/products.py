@@ -1,0 +1,53 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Products with constant weights, as fast as the device makes them."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Linear = Callable[[Tensor], Tensor]
+"""(n, inputs) -> (n, outputs), of the weights' type."""
+
+
+def linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
+    """Return x -> x @ weight + bias, with the weights packed for the CPU's kernels where PyTorch can.
+
+    Packed once instead of in each product: as much as a third of the time of one pose, 5 % of that of many.
+
+    Args:
+        weight: (inputs, outputs).
+        bias: (outputs,), of the same type.
+    """
+    outputs_first = weight.T.contiguous()  # the faster order for few outputs
+    if weight.device.type == "cpu":
+        try:
+            return _packed(outputs_first, bias)
+        except (AttributeError, RuntimeError):  # a build of PyTorch without oneDNN, or one that calls it otherwise
+            pass
+    transposed = outputs_first.T
+    if bias is None:
+        return lambda x: torch.mm(x, transposed)
+    return lambda x: torch.addmm(bias, x, transposed)
+
+
+def _packed(weight: Tensor, bias: Tensor | None) -> Linear:
+    """What torch.compile makes of a linear layer on a CPU."""
+    operations = torch.ops.mkldnn
+    packed, run = operations._reorder_linear_weight(weight, None), operations._linear_pointwise.default
+    few = weight.new_ones(1, weight.shape[1])
+    torch.testing.assert_close(run(few, packed, bias, "none", [], ""), torch.nn.functional.linear(few, weight, bias))
+    return lambda x: run(x, packed, bias, "none", [], "")
