@@ -19,8 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
-from scipy.special import fdtr, fdtri  # the F distribution; scipy.stats takes four times as long
-from scipy.stats import chi2
+from scipy.special import chdtri, fdtr, fdtri  # scipy.stats takes longer to load, and four times as long to compute
 
 from diffupose_ros.skeleton import LEFT_HIP, RIGHT_HIP, SPINE, Status, pelvis_axes
 
@@ -36,7 +35,7 @@ QUALITY_BOUNDS = (0.8, 0.95)
 """A person's mean score over the seen joints falls below, between or above these."""
 
 _ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
-_ANCHOR_RADIUS2 = float(chi2.ppf(_ANCHOR, 3))
+_ANCHOR_RADIUS2 = float(chdtri(3, 1 - _ANCHOR))
 _DRAWS = 64
 _STRENGTHS = (0.5, 1, 2, 4, 8, 16, 32, 64)
 _FREEDOMS = (2, 2.5, 3, 4, 5, 6, 8, 12, 20, 50, NORMAL)
