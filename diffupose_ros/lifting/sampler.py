@@ -74,6 +74,7 @@ class Sampler:
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
         proposal: a network whose estimate is part of the condition, in evaluation mode; None for none.
         variant: which view of the 2D skeleton the network takes.
+        first_seed: what seeds count from, see ``Checkpoint``.
 
     Raises:
         ValueError: a device that is not there.
@@ -87,8 +88,9 @@ class Sampler:
         device: str = "auto",
         proposal: Proposal | None = None,
         variant: Variant = "robust",
+        first_seed: int = 0,
     ) -> None:
-        self.device, self.variant = select_device(device), variant
+        self.device, self.variant, self._first_seed = select_device(device), variant, first_seed
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network
         self._proposal = FoldedProposal(proposal.to(self.device)) if proposal is not None else None
@@ -111,7 +113,8 @@ class Sampler:
         products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
         network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps, where, products)
         config, proposal = checkpoint.denoiser, checkpoint.build_proposal()
-        return cls(network, checkpoint.diffusion, config.joints, device, proposal, config.variant)
+        seed = checkpoint.first_seed
+        return cls(network, checkpoint.diffusion, config.joints, device, proposal, config.variant, seed)
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""
@@ -153,7 +156,7 @@ class Sampler:
         if len(seen) == 0:
             return np.zeros((0, hypotheses, 17, 3))
         generator = torch.Generator()
-        generator.manual_seed(seed) if seed is not None else generator.seed()
+        generator.manual_seed(self._first_seed + seed) if seed is not None else generator.seed()
         noise = self._noise(hypotheses, generator)
         recorded = method == "ddim" and isinstance(self._network, FoldedDenoiser)
         parts = []

@@ -118,7 +118,7 @@ def evaluate(
     ):
         batch = people[first : first + BATCH]
         condition = batch.condition(predictor.variant)
-        poses = predictor.draw(condition.features, hypotheses, steps, seed=first, method=method)
+        poses = predictor.draw(condition.features, hypotheses, steps, seed=0, method=method)
         expected = predictor.expected_covariance(condition.features)
         measured.append(_measure(poses, batch, condition, calibration, expected, protocol, counted))
     arrays = {name: np.concatenate([m[name] for m in measured]) for name in measured[0]}

@@ -33,7 +33,7 @@ from diffupose_ros.training.unet import AtStep, UNet
 FloatArray = npt.NDArray[np.float64]
 
 BATCH = 64
-"""People who share their noise, whose seed is the number of the first of them."""
+"""People who are drawn at once."""
 
 
 class Predictor(Protocol):
@@ -78,10 +78,10 @@ class Predictor(Protocol):
 
 
 def draw_in_batches(predictor: Predictor, features: npt.NDArray[np.float32], hypotheses: int, steps: int) -> FloatArray:
-    """Return poses (P, N, 17, 3) of any number of people, by DDIM; the same for the same arguments."""
+    """Return poses (P, N, 17, 3) of any number of people, by DDIM, from the noise that a node uses: that of seed 0."""
     return np.concatenate(
         [
-            predictor.draw(features[first : first + BATCH], hypotheses, steps, seed=first)
+            predictor.draw(features[first : first + BATCH], hypotheses, steps, seed=0)
             for first in range(0, len(features), BATCH)
         ]
     )
