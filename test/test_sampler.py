@@ -91,6 +91,16 @@ def test_people_beyond_the_largest_batch_are_drawn_in_parts() -> None:
     np.testing.assert_allclose(together[-1:], sampler.draw(features[-1:], 200, 1, seed=0), atol=1e-5)
 
 
+def test_padded_to_few_sizes_as_for_cuda_graphs_people_are_drawn_the_same() -> None:
+    checkpoint = random_checkpoint("robust")
+    plainly, padded = (Sampler.of(checkpoint, "cpu", "float32") for _ in range(2))
+    padded._pads = True
+    for people in (1, 5, 9, 11, 7, 32):
+        features = some_features(checkpoint, people)
+        np.testing.assert_allclose(padded.draw(features, 2, 2, seed=0), plainly.draw(features, 2, 2, seed=0), atol=1e-5)
+    assert {key[0] for key in padded._chains} == {1, 6, 8, 12, 32}
+
+
 def test_chains_share_memory_and_old_ones_make_room() -> None:
     sampler = Sampler.of(random_checkpoint("robust"), "cpu")
     for people in (*range(1, 40), *range(1, 40)):

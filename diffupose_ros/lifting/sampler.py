@@ -99,6 +99,7 @@ class Sampler:
         self._memory = Memory(self.device)
         self._chains: OrderedDict[tuple[int, ...], Chain] = OrderedDict()
         self._turn = threading.Lock()
+        self._pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, device: str = "auto", precision: Precision = "auto") -> "Sampler":
@@ -201,7 +202,10 @@ class Sampler:
         self, seen: Tensor, noise: Tensor, steps: int, flip: bool, interrupted: Callable[[], bool]
     ) -> Tensor:
         """Poses (P, N, J, 3) by the recorded chain of this many people; the oldest one makes room for a new one."""
-        people, channels, hypotheses = len(seen), seen.shape[-1], len(noise)
+        count, channels, hypotheses = len(seen), seen.shape[-1], len(noise)
+        people = _bucket(count) if self._pads else count
+        if people > count:
+            seen = torch.cat((seen, seen[-1:].expand(people - count, -1, -1)))
         key = (people, hypotheses, steps, flip)
         with self._turn:
             if key not in self._chains:
@@ -214,7 +218,7 @@ class Sampler:
                     self._chains.popitem(last=False)
             self._chains.move_to_end(key)
             reversed_ = self._mirrored(seen) if flip else seen
-            return self._chains[key].run(seen, reversed_, noise, interrupted).clone()
+            return self._chains[key].run(seen, reversed_, noise, interrupted)[:count].clone()
 
     def _evaluate(
         self,
@@ -252,3 +256,9 @@ class Sampler:
         """Condition (B, J, C) of the mirror images; the proposal's estimate is its last three channels."""
         horizontal = (0,) if self._proposal is None else (0, condition.shape[-1] - 3)
         return mirrored(condition, self._mirror, horizontal)
+
+
+def _bucket(people: int) -> int:
+    """The next of 1, 2, 3, 4, 6, 8, 12, 16, ...: at most half as many again."""
+    power = 1 << (people - 1).bit_length()
+    return power * 3 // 4 if people <= power * 3 // 4 else power

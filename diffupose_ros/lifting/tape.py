@@ -18,11 +18,14 @@ For a small network most of the time of PyTorch is Python: views are made, outpu
 A tape holds what is left once all that is known: which kernel, from where, to where.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from diffupose_ros.pytorch import one_line
 
 
 class Interrupted(Exception):
@@ -84,6 +87,7 @@ class Tape:
         self._memory = memory
         self._parts: list[list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]] = [[]]
         self._graph: torch.cuda.CUDAGraph | None = None
+        self._refused = False
 
     def buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return the memory called ``name``."""
@@ -107,13 +111,17 @@ class Tape:
         Raises:
             Interrupted: it said yes.
         """
-        if self._memory.device.type == "cuda":
+        if self._memory.device.type == "cuda" and not self._refused:
             if interrupted():
                 raise Interrupted
-            if self._graph is None:
-                self._graph = self._capture()
-            self._graph.replay()
-            return
+            try:
+                self._graph = self._graph or self._capture()
+            except RuntimeError as error:  # whatever a driver cannot, the operations one by one still can
+                self._refused = True
+                warnings.warn(f"no CUDA graph, lifting is slower: {one_line(error)}", stacklevel=2)
+            else:
+                self._graph.replay()
+                return
         for part in self._parts:
             if interrupted():
                 raise Interrupted
