@@ -202,4 +202,4 @@ def _prepare(options: Options) -> Iterator[list[Cell]]:
     yield Core(options, Grid()).cells()
 
 
-CORE = Section("core", "the sampler of the paper's widest network", _prepare, asdict(Grid()), bars)
+CORE = Section("core", "the sampler of the paper's widest network", _prepare, asdict(Grid()), bars=bars)

@@ -89,4 +89,5 @@ LIFT = Section(
     "one call of the lifter, 10 hypotheses with mirror images",
     _prepare,
     {"hypotheses": HYPOTHESES, "flip": True},
+    ("weights", "seconds"),
 )

@@ -81,4 +81,4 @@ def _cell(folder: Path, people: int, lifter: Lifter, seconds: float) -> Cell:
     return Cell({"people": people}, measure)
 
 
-OFFLINE = Section("offline", "from bag to bag", _prepare, {"messages": MESSAGES})
+OFFLINE = Section("offline", "from bag to bag", _prepare, {"messages": MESSAGES}, ("weights", "seconds"))

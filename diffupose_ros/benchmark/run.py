@@ -15,7 +15,6 @@
 """Measures sections one after another; what has been measured is kept, whatever ends the run."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,7 @@ def _measure(
 
 def _setting(section: Section, options: Options) -> dict[str, Any]:
     """What figures depend on, as it reads back from JSON."""
-    chosen = {key: value for key, value in asdict(options).items() if key != "device"}
+    chosen = {name: getattr(options, name) for name in section.depends}
     return {key: _listed(value) for key, value in {**chosen, **section.setting}.items()}
 
 

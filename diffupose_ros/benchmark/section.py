@@ -103,7 +103,8 @@ class Section:
         name: of it.
         about: one line for people.
         prepare: sets up what the cells need, for as long as its context is open, and returns the cells.
-        setting: what, beside ``Options``, the figures depend on.
+        setting: what, beside the options, the figures depend on.
+        depends: the ``Options`` that the figures depend on, the device aside.
         bars: of the section's rows; of those that are there.
     """
 
@@ -111,6 +112,7 @@ class Section:
     about: str
     prepare: Callable[[Options], AbstractContextManager[Sequence[Cell]]]
     setting: Mapping[str, Any] = field(default_factory=dict)
+    depends: tuple[str, ...] = ("seconds",)
     bars: Callable[[Sequence[Row]], list[Bar]] = _no_bars
 
 

@@ -61,9 +61,13 @@ def parts(options: Options, interrupted: Interrupted) -> dict[str, float]:
                 output, errors = process.communicate(timeout=0.2)
                 break
             except subprocess.TimeoutExpired:
-                if interrupted() or time.monotonic() > end:
-                    process.kill()
-                    raise Stopped from None
+                late = time.monotonic() > end
+                if not late and not interrupted():
+                    continue
+                process.kill()
+                if late:
+                    raise BenchmarkError(f"the start took longer than {_PATIENCE:.0f} s") from None
+                raise Stopped from None
     if process.returncode:
         raise BenchmarkError(f"the start ended with exit code {process.returncode}: {errors.strip()[-500:]}")
     taken = {}
@@ -101,4 +105,4 @@ def _prepare(options: Options) -> Iterator[list[Cell]]:
     yield [_parts(options), _node(options)]
 
 
-STARTUP = Section("startup", "a lift node's start", _prepare, {"runs": RUNS}, bars)
+STARTUP = Section("startup", "a lift node's start", _prepare, {"runs": RUNS}, ("weights",), bars)

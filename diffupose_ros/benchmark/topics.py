@@ -15,7 +15,8 @@
 """From the stamp of the 2D skeletons to the 3D skeletons in a planner's hands, over real topics; and at overload.
 
 The lift node is a process of its own. It tells the percentiles of its model's time in its diagnostics, over its last
-300 messages; what ROS adds is therefore a difference of percentiles, not a percentile of differences.
+300 messages; what ROS adds is therefore a difference of percentiles, not a percentile of differences: ``rest``.
+Where the model takes longer than a frame, a message waits for the one before: ``handling`` is without that.
 """
 
 import tempfile
@@ -28,6 +29,7 @@ import numpy as np
 
 from diffupose_ros.benchmark.machine import resident_memory
 from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, Interrupted, Options, Row, Section, find
+from diffupose_ros.benchmark.timing import percentiles
 from diffupose_ros.benchmark.traffic import Traffic, Watched, refuse_company, traffic
 from diffupose_ros.demo.processes import DemoError, NodeProcess
 
@@ -66,7 +68,9 @@ class Measured:
         model = {f"model_p{q}_ms": watched.value(f"model p{q} ms") for q in (50, 99)}
         ages = watched.ages_ms()
         rest = {f"rest_p{q}_ms": ages[f"p{q}_ms"] - model[f"model_p{q}_ms"] for q in (50, 99)}
-        return {"sent": watched.sent, "received": len(watched.ages), **ages, **model, **rest}
+        spans = percentiles(watched.spans)
+        handling = {f"handling_p{q}_ms": spans[f"p{q}_ms"] - model[f"model_p{q}_ms"] for q in (50, 99)}
+        return {"sent": watched.sent, "received": len(watched.ages), **ages, **model, **rest, **handling}
 
     def _overload(self, interrupted: Interrupted) -> dict[str, float]:
         warm = self._warm_up(interrupted)
@@ -132,6 +136,7 @@ def bars(rows: Sequence[Row]) -> list[Bar]:
     found = []
     if steady:
         found.append(Bar("everything but the model, p99 less p99, ms", steady["rest_p99_ms"], 5.0, False))
+        found.append(Bar("the same but for waiting for the one before, ms", steady["handling_p99_ms"], 5.0, False))
     if overload:
         found.append(Bar("age at overload, p50 in model times", overload["model_times_p50"], 2.0, False))
         found.append(Bar("age at overload, longest in model times", overload["model_times_max"], 2.0, False))
@@ -171,5 +176,10 @@ def seconds_to_first_result(options: Options, interrupted: Interrupted) -> float
 
 
 TOPICS = Section(
-    "topics", "over topics, and at overload", _prepare, {"people": PEOPLE, "rate": RATE, "overload": OVERLOAD}, bars
+    "topics",
+    "over topics, and at overload",
+    _prepare,
+    {"people": PEOPLE, "rate": RATE, "overload": OVERLOAD},
+    ("weights", "seconds", "minutes"),
+    bars,
 )

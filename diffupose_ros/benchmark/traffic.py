@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
@@ -34,6 +33,7 @@ from std_msgs.msg import Header
 
 from diffupose_ros.benchmark.scene import LAYOUT, seen
 from diffupose_ros.benchmark.section import BenchmarkError, Interrupted
+from diffupose_ros.benchmark.timing import percentiles
 from diffupose_ros.lifting import Interrupted as Stopped
 from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.conversions import camera_to_info, skeletons_2d_message, stamp_ns
@@ -51,19 +51,20 @@ class Watched:
     Attributes:
         sent: messages published.
         ages: seconds from stamp to arrival of each result.
+        spans: the same, but from the arrival of the result before where that was after the stamp.
         samples: (seconds since the start, what ``watch`` was to sample) once a second.
         diagnostics: values of the node's last.
     """
 
     sent: int = 0
     ages: list[float] = field(default_factory=list)
+    spans: list[float] = field(default_factory=list)
     samples: list[tuple[float, float]] = field(default_factory=list)
     diagnostics: dict[str, str] = field(default_factory=dict)
 
     def ages_ms(self) -> dict[str, float]:
         """Return percentiles and the longest."""
-        ages = 1000 * np.array(self.ages)
-        return {f"p{q}_ms": float(np.percentile(ages, q)) for q in (50, 95, 99)} | {"max_ms": float(ages.max())}
+        return percentiles(self.ages) | {"max_ms": 1000 * max(self.ages)}
 
     def value(self, name: str) -> float:
         """Return a number of the node's diagnostics.
@@ -99,7 +100,8 @@ class Traffic:
         views = [seen(people, frame) for frame in range(_FRAMES)]
         self._messages = [skeletons_2d_message(Header(), c, ids, LAYOUT, xy, s) for xy, s, c in views]
         self._camera = camera_to_info(views[0][2], Header())
-        self._watched, self._since, self._next_camera = Watched(), 0, 0.0
+        self._watched, self._next_camera = Watched(), 0.0
+        self._since, self._arrived = 0, 0  # ns
 
     def watch(
         self,
@@ -165,6 +167,8 @@ class Traffic:
         stamp = stamp_ns(deserialize_message(data, Skeleton3DArray).header)
         if stamp >= self._since:
             self._watched.ages.append((now - stamp) / 1e9)
+            self._watched.spans.append((now - max(stamp, self._arrived)) / 1e9)
+        self._arrived = now
 
     def _receive_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
