@@ -63,7 +63,7 @@ class Counting:
 
         return Cell({"number": number}, measure)
 
-    def _bars(self, rows: Sequence[Row]) -> list[Bar]:
+    def _bars(self, rows: Sequence[Row], device: str) -> list[Bar]:
         row = find(rows, number=0)
         return [Bar("value", row["value"], 1.0, True)] if row else []
 
@@ -77,7 +77,7 @@ def write(path: Path, section: str, rows: list[dict], complete: bool = True) -> 
     results.complete = complete
     for row in rows:
         results.add(row.pop("labels"), row)
-    results.save([], {})
+    results.save({})
     return path
 
 

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from diffupose_ros.benchmark.results import path_of, read
 from diffupose_ros.benchmark.section import BenchmarkError, Row, find
@@ -80,6 +82,7 @@ def latency(folder: Path, device: str) -> Figure:
     for axes in (left, right):
         axes.set(xscale="log", yscale="log")
         axes.set_xticks(counts, [str(n) for n in counts])
+        _plain_numbers(axes.yaxis, (1,))
         axes.minorticks_off()
         axes.legend(frameon=False, fontsize=9, loc="upper left")
     left.set_ylim(top=left.get_ylim()[1] * 8)  # room for the legends
@@ -112,6 +115,8 @@ def steps(folder: Path, device: str) -> Figure:
             axes.plot(*zip(*points, strict=True), "o-", color=colour, label=f"{people} people of CMU mocap")
     _axes(axes, "error over the time of one call", "ms for one person, p50", "MPJPE [mm]")
     axes.set_xscale("log")
+    _plain_numbers(axes.xaxis, (1, 2, 5))
+    axes.minorticks_off()
     axes.margins(0.12)
     axes.legend(frameon=False, fontsize=9)
     _machine(figure, lift, "10 hypotheses with mirror images; DDPM: the draw alone")
@@ -131,16 +136,17 @@ def startup(folder: Path, device: str) -> Figure:
     figure = Figure(figsize=(10, 2.6), dpi=_DPI, facecolor=PAPER, layout="constrained")
     axes, start = figure.subplots(), 0.0
     named = {name.removesuffix(" s"): seconds for name, seconds in parts.items() if name.endswith(" s")}
+    named.pop("second lift", None)  # for comparison with the first
     for (name, seconds), colour in zip(named.items(), PEOPLE, strict=False):
         axes.barh("in one process", seconds, left=start, color=colour, label=f"{name}, {seconds:.2f} s")
         start += seconds
     whiskers = [[node["median_s"] - node["min_s"]], [node["max_s"] - node["median_s"]]]
     axes.barh("over topics", node["median_s"], xerr=whiskers, color=FAINT, ecolor=TEXT, capsize=4)
-    axes.text(node["median_s"] / 2, 1, f"{node['median_s']:.2f} s", color=PAPER, ha="center", va="center")
+    axes.text(0.03 * node["median_s"], 1, f"{node['median_s']:.2f} s", color=PAPER, va="center")
     axes.invert_yaxis()
     _axes(axes, "a lift node's start, to its first result", "s, median", "")
     axes.grid(False, axis="y")
-    figure.legend(loc="outside right", frameon=False, fontsize=9)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
     _machine(figure, result, f"{parts['runs']:.0f} runs")
     return figure
 
@@ -184,8 +190,16 @@ def _axes(axes: Axes, heading: str, x: str, y: str) -> None:
         axes.spines[side].set_visible(False)
 
 
+def _plain_numbers(axis: Axis, digits: tuple[int, ...]) -> None:
+    """Mark these multiples of the powers of ten of a logarithmic axis, as people write them."""
+    axis.set_major_locator(LogLocator(subs=digits))
+    axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+
+
 def _machine(figure: Figure, result: dict[str, Any], setting: str) -> None:
     """Say at the bottom what was measured on what."""
     machine = result["machine"]
-    device = machine.get("gpu") or f"{machine.get('cpu', 'unknown CPU')}, {machine.get('threads', '?')} threads"
+    threads = machine.get("threads", "?")
+    cpu = f"{machine.get('cpu', 'unknown CPU')}, {threads} thread{'s' if threads != 1 else ''}"
+    device = machine.get("gpu") or cpu
     figure.supxlabel(f"{setting}; {device}, torch {machine.get('torch', '?')}", fontsize=8.5, color=FAINT)

@@ -18,7 +18,7 @@ Speed does not depend on the weights. ``plain_batched`` is the plain network in 
 ``released`` is the released procedure: one chain of 100 steps after another for each hypothesis and mirror image.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -28,7 +28,7 @@ import torch
 from diffupose_ros.benchmark.ceiling import GPU_SHAPES, SHAPES, Workload, workloads
 from diffupose_ros.benchmark.plain import plain_sampler
 from diffupose_ros.benchmark.section import Bar, Cell, Interrupted, Label, Options, Row, Section, find
-from diffupose_ros.benchmark.timing import figures, interleaved, percentiles
+from diffupose_ros.benchmark.timing import LEAST, figures, interleaved, percentiles
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.sampler import Method, Prepared, Sampler
@@ -37,7 +37,9 @@ from diffupose_ros.pytorch import product_type, select_device
 MFLOP = {128: 11.6, 256: 43.4, 384: 95.4}
 """Of a pose and evaluation of the network, by its channels."""
 FULL = 160
-"""Rows at which the arithmetic shall be what takes the time."""
+"""Rows at which the arithmetic shall be what takes a CPU's time."""
+MANY = 205
+"""People, each with 20 rows, that fill a GPU."""
 _ROUNDS = 3  # of the released procedure
 
 
@@ -85,10 +87,12 @@ class Core:
         self._float32 = None
         if product_type(self._device) != torch.float32:
             self._float32 = Sampler.of(checkpoint, options.device, "float32")
-        features = np.random.default_rng(0).normal(0, 0.3, (max(grid.people), config.joints, 2))
+        features = np.random.default_rng(0).normal(0, 0.3, (max(*grid.people, MANY), config.joints, 2))
         self._features = features.astype(np.float32)
-        shapes = SHAPES + (GPU_SHAPES if self._device.type == "cuda" else ())
-        self._limits = [w for w in workloads(self._device, shapes) if w.kind.startswith("float32")]
+        self._gpu = self._device.type == "cuda"
+        self._full = 20 * MANY if self._gpu else FULL
+        limits = workloads(self._device, GPU_SHAPES if self._gpu else SHAPES)
+        self._limits = [work for work in limits if self._gpu or work.kind.startswith("float32")]
 
     def cells(self) -> list[Cell]:
         """Return all cells, the long ones last."""
@@ -100,6 +104,8 @@ class Core:
             for flip in (False, True)
             for steps in grid.steps
         ]
+        if self._gpu:
+            cells.append(self._cell(MANY, 10, True, grid.compared_steps, "ddim"))
         if not grid.long:
             return cells
         cells += [
@@ -115,10 +121,11 @@ class Core:
         samplers = {"ours": self._ours}
         if compared and self._float32 is not None:
             samplers["float32"] = self._float32
-        if compared and (people, hypotheses, flip) in self._grid.compared:
+        if compared and ((people, hypotheses, flip) in self._grid.compared or people == MANY):
             samplers["plain_batched"] = self._plain
         rows = people * hypotheses * (1 + flip)
-        limits = self._limits if rows == FULL and "plain_batched" in samplers else []
+        limits = self._limits if rows == self._full and "plain_batched" in samplers else []
+        least = 1 if method == "ddpm" else LEAST  # as long as many of the others together
 
         def measure(interrupted: Interrupted) -> dict[str, float]:
             works = {
@@ -126,7 +133,7 @@ class Core:
                 for name, sampler in samplers.items()
             }
             pure = {str(i): work.run for i, work in enumerate(limits)}
-            taken = interleaved(works | pure, self._options.seconds * len(samplers), interrupted)
+            taken = interleaved(works | pure, self._options.seconds * len(samplers), interrupted, least)
             found = figures({name: taken[name] for name in works}, "ours")
             if self._grid.channels in MFLOP:
                 gflop = 1e-3 * MFLOP[self._grid.channels] * rows * steps
@@ -175,24 +182,27 @@ def _join(work: str, figure: str) -> str:
 
 
 def _shares(
-    found: dict[str, float], works: Sequence[str] | dict[str, object], limits: list[Workload], taken: list[list[float]]
+    found: dict[str, float], works: Iterable[str], limits: list[Workload], taken: list[list[float]]
 ) -> dict[str, float]:
-    """What part of the best float32 rate, measured in the same rounds, the works reach."""
+    """What part of the best rate, on a CPU that of float32, measured in the same rounds, the works reach."""
     if not limits or "gflops" not in found:
         return {}
     best = max(work.gflop / float(np.median(seconds)) for work, seconds in zip(limits, taken, strict=True))
     return {"ceiling_gflops": best} | {_join(name, "share"): found[_join(name, "gflops")] / best for name in works}
 
 
-def bars(rows: Sequence[Row]) -> list[Bar]:
+def bars(rows: Sequence[Row], device: str) -> list[Bar]:
     """Return what is demanded of this section's figures."""
-    wanted = (
+    many = _labels(MANY, 10, True, 5, "ddim")
+    on_gpu = (("4,100 rows, times as fast as plain batched", "plain_batched_ratio", 10.0, many),)
+    on_cpu = (
         ("20 rows, times as fast as plain batched", "plain_batched_ratio", 3.0, _labels(1, 10, True, 5, "ddim")),
         ("1 row, times as fast as plain batched", "plain_batched_ratio", 6.0, _labels(1, 1, False, 5, "ddim")),
         ("1 person, times as fast as released", "speed_up", 200.0, _labels(1, 10, True, 100, "released")),
         ("160 rows, share of the float32 ceiling", "share", 0.75, _labels(8, 10, True, 5, "ddim")),
         ("160 rows in float32, share of its ceiling", "float32_share", 0.75, _labels(8, 10, True, 5, "ddim")),
     )
+    wanted = on_gpu if device == "cuda" else on_cpu
     found = ((name, find(rows, **labels) or {}, figure, limit) for name, figure, limit, labels in wanted)
     return [Bar(name, row[figure], limit, True) for name, row, figure, limit in found if figure in row]
 

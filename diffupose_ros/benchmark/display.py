@@ -33,7 +33,7 @@ def show(section: Section, results: Results, console: Console) -> None:
         others = {k: v for k, v in row.items() if k not in ("labels", "rounds", *_FIRST)}
         table.add_row(title(row["labels"]), *(number(row.get(name)) for name in _FIRST), _more(others))
     console.print(table)
-    for bar in section.bars(results.rows):
+    for bar in results.bars:
         console.print(verdict(bar), highlight=False)
     console.print(f"[dim]{results.path}[/]", soft_wrap=True)
 
@@ -62,7 +62,5 @@ def number(value: Any) -> str:
 
 
 def _more(figures: dict[str, float]) -> str:
-    medians = {
-        k: v for k, v in figures.items() if not k.endswith(("_p95_ms", "_p99_ms")) or k.startswith(("rest", "m"))
-    }
-    return ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in medians.items())
+    shown = {name: value for name, value in figures.items() if not name.endswith("_p95_ms")}
+    return ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in shown.items())

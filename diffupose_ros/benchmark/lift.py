@@ -14,11 +14,11 @@
 
 """One call of the lifter, 2D joints in, means and covariances out; against hypotheses one by one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from diffupose_ros.benchmark.scene import LAYOUT, seen
-from diffupose_ros.benchmark.section import Cell, Interrupted, Label, Options, Section
+from diffupose_ros.benchmark.section import Bar, Cell, Interrupted, Label, Options, Row, Section, find
 from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.condition import person_centred
@@ -79,6 +79,18 @@ def _labels(people: int, steps: int, method: str) -> dict[str, Label]:
     return {"people": people, "steps": steps, "method": method}
 
 
+def bars(rows: Sequence[Row], device: str) -> list[Bar]:
+    """Return what is demanded of this section's figures: of a GPU only."""
+    one, eight = (find(rows, people=people, steps=USUAL_STEPS) for people in (1, 8))
+    if device != "cuda" or one is None or eight is None:
+        return []
+    return [
+        Bar("1 person, p50, ms", one["p50_ms"], 1.0, False),
+        Bar("1 person, p99, ms", one["p99_ms"], 2.0, False),
+        Bar("8 people in times of 1, p50", eight["p50_ms"] / one["p50_ms"], 1.5, False),
+    ]
+
+
 @contextmanager
 def _prepare(options: Options) -> Iterator[list[Cell]]:
     yield _Calls(options).cells()
@@ -90,4 +102,5 @@ LIFT = Section(
     _prepare,
     {"hypotheses": HYPOTHESES, "flip": True},
     ("weights", "seconds"),
+    bars,
 )

@@ -15,7 +15,7 @@
 """The file of a section: written after each cell, so that an interrupted run goes on where it was."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,13 @@ class Results:
     Attributes:
         rows: measured so far.
         complete: whether that is all.
+        bars: what is demanded of the rows.
     """
 
     def __init__(self, path: Path, section: str, machine: dict[str, Any], setting: dict[str, Any]) -> None:
         self.path, self.section, self.machine, self.setting = path, section, machine, setting
         self.rows: list[Row] = []
+        self.bars: list[Bar] = []
         self.complete = False
 
     def resume(self) -> bool:
@@ -86,7 +88,7 @@ class Results:
         if not machines.same(content["machine"], self.machine) or content["setting"] != self.setting:
             return False
         self.machine = content["machine"]
-        self.rows, self.complete = content["rows"], bool(content.get("complete"))
+        self.rows, self.complete = content["rows"], content.get("complete") is True
         return True
 
     def has(self, labels: Mapping[str, Label]) -> bool:
@@ -98,7 +100,7 @@ class Results:
         rounded = {name: float(f"{value:.{_DIGITS}g}") for name, value in figures.items()}
         self.rows.append({"labels": dict(labels), **rounded})
 
-    def save(self, bars: Sequence[Bar], memory: Mapping[str, float]) -> None:
+    def save(self, memory: Mapping[str, float]) -> None:
         """Write the file, whole or not at all.
 
         Raises:
@@ -110,7 +112,7 @@ class Results:
             "machine": self.machine,
             "setting": self.setting,
             "peak_memory": dict(memory),
-            "bars": [bar.as_dict() for bar in bars],
+            "bars": [bar.as_dict() for bar in self.bars],
         }
         # A row a line: a file that people read, and whose changes git shows.
         head = json.dumps(content, indent=1, allow_nan=False).removesuffix("\n}")

@@ -59,6 +59,7 @@ def run(sections: Sequence[Section], folder: Path, options: Options, again: bool
         found.append((section, results, not again and results.resume()))  # damaged files come to light at once
     with interruptible() as interrupted:
         for section, results, resumed in found:
+            results.bars = section.bars(results.rows, device.type)
             if not results.complete:
                 if resumed:
                     console.print(f"{section.name}: going on after {len(results.rows)} cells")
@@ -87,10 +88,11 @@ def _measure(
                 if interrupted():
                     raise Stopped
                 results.add(cell.labels, cell.measure(interrupted))
-                results.save(section.bars(results.rows), peak_memory(device))
+                results.bars = section.bars(results.rows, device.type)
+                results.save(peak_memory(device))
             progress.advance(task)
     results.complete = True
-    results.save(section.bars(results.rows), peak_memory(device))
+    results.save(peak_memory(device))
 
 
 def _setting(section: Section, options: Options) -> dict[str, Any]:

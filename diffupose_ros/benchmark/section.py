@@ -91,7 +91,7 @@ class Bar:
         return asdict(self) | {"met": self.met}
 
 
-def _no_bars(rows: Sequence[Row]) -> list[Bar]:
+def _no_bars(rows: Sequence[Row], device: str) -> list[Bar]:
     return []
 
 
@@ -105,7 +105,7 @@ class Section:
         prepare: sets up what the cells need, for as long as its context is open, and returns the cells.
         setting: what, beside the options, the figures depend on.
         depends: the ``Options`` that the figures depend on, the device aside.
-        bars: of the section's rows; of those that are there.
+        bars: of those of the section's rows that are there, on ``cpu`` or ``cuda``.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Section:
     prepare: Callable[[Options], AbstractContextManager[Sequence[Cell]]]
     setting: Mapping[str, Any] = field(default_factory=dict)
     depends: tuple[str, ...] = ("seconds",)
-    bars: Callable[[Sequence[Row]], list[Bar]] = _no_bars
+    bars: Callable[[Sequence[Row], str], list[Bar]] = _no_bars
 
 
 def title(labels: Mapping[str, Label]) -> str:

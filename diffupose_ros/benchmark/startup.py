@@ -94,7 +94,7 @@ def _node(options: Options) -> Cell:
     return Cell({"what": "process to first result"}, measure)
 
 
-def bars(rows: Sequence[Row]) -> list[Bar]:
+def bars(rows: Sequence[Row], device: str) -> list[Bar]:
     """Return what is demanded of this section's figures."""
     node = find(rows, what="process to first result")
     return [Bar("lift node, process to first result, s", node["median_s"], 6.0, False)] if node else []

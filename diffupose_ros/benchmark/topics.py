@@ -130,7 +130,7 @@ def _memory(watched: Watched) -> dict[str, float]:
     return found
 
 
-def bars(rows: Sequence[Row]) -> list[Bar]:
+def bars(rows: Sequence[Row], device: str) -> list[Bar]:
     """Return what is demanded of this section's figures."""
     steady, overload = find(rows, load="steady"), find(rows, load="overload")
     found = []
