@@ -40,7 +40,7 @@ FULL = 160
 """Rows at which the arithmetic shall be what takes a CPU's time."""
 MANY = 205
 """People, each with 20 rows, that fill a GPU."""
-_ROUNDS = 3  # of the released procedure
+_ROUNDS, _HYPOTHESES = 3, 10  # of the released procedure
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ class Core:
         return Cell(_labels(people, hypotheses, flip, steps, method), measure)
 
     def _released(self) -> Cell:
-        """One person, ten hypotheses with mirror images, by the released procedure; and by ours."""
-        hypotheses, steps = 10, self._grid.compared_steps
+        """One person's hypotheses and mirror images by the released procedure; and by ours."""
+        hypotheses, steps = _HYPOTHESES, self._grid.compared_steps
 
         def measure(interrupted: Interrupted) -> dict[str, float]:
             ours = self._draw(self._ours, 1, hypotheses, True, steps, "ddim", interrupted)
