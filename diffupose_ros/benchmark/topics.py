@@ -32,6 +32,7 @@ from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, Interrupt
 from diffupose_ros.benchmark.timing import percentiles
 from diffupose_ros.benchmark.traffic import Traffic, Watched, refuse_company, traffic
 from diffupose_ros.demo.processes import DemoError, NodeProcess
+from diffupose_ros.lifting.checkpoint import weights_path
 
 PEOPLE, RATE = 4, 30.0
 STEADY = 6
@@ -145,6 +146,7 @@ def bars(rows: Sequence[Row], device: str) -> list[Bar]:
 
 @contextmanager
 def _prepare(options: Options) -> Iterator[list[Cell]]:
+    weights_path(options.weights)  # raises; the node would wait for better ones
     parameters: dict[str, object] = {"weights": options.weights, "device": options.device}
     with (
         tempfile.TemporaryDirectory(prefix="diffupose_benchmark_") as folder,
