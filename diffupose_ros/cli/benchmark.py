@@ -31,13 +31,13 @@ def benchmark(
     sections: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Some of ceiling, core, lift, topics, detector, offline, startup [default: all].",
+            help="Some of ceiling, core, lift, topics, detector, offline, startup; none: all of them.",
             metavar="[SECTION]...",
             show_default=False,
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the results [default: benchmarks/results in a checkout, else .].")
+        Path | None, typer.Option(help="Folder of the results; none: benchmarks/results in a checkout, else here.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")] = "auto",
     weights: Annotated[str, typer.Option(help="Of the lifter: shipped name, or path.")] = "default",
