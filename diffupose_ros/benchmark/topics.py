@@ -41,6 +41,7 @@ OVERLOAD = 4
 """Times as many messages as the model can lift."""
 _PATIENCE = 60.0  # s until the first result
 _WARM_UP = 3.0  # s
+_FLAT = 50.0  # s from which on a slope of the memory says something
 _DROPPED = "dropped (newest wins)"
 
 
@@ -141,6 +142,9 @@ def bars(rows: Sequence[Row], device: str) -> list[Bar]:
     if overload:
         found.append(Bar("age at overload, p50 in model times", overload["model_times_p50"], 2.0, False))
         found.append(Bar("age at overload, longest in model times", overload["model_times_max"], 2.0, False))
+        slope, seconds = overload.get("memory_slope_mb_per_minute"), overload["sent"] / overload["sent_per_second"]
+        if slope is not None and seconds >= _FLAT:
+            found.append(Bar("memory at overload, MB more a minute", slope, 1.0, False))
     return found
 
 
