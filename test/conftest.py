@@ -45,7 +45,14 @@ STANDALONE = standalone.activate()
 collect_ignore_glob = [] if STANDALONE else ["test_standalone_*.py"]
 COMMAND = all(map(importlib.util.find_spec, ("rich", "rosbags", "typer")))
 if not COMMAND:  # optional on a ROS 2
-    collect_ignore_glob += ["test_bags.py", "test_cli*.py", "test_demo_*.py", "test_evaluate.py", "test_offline_*.py"]
+    collect_ignore_glob += [
+        "test_bags.py",
+        "test_benchmark*.py",
+        "test_cli*.py",
+        "test_demo_*.py",
+        "test_evaluate.py",
+        "test_offline_*.py",
+    ]
     collect_ignore_glob += [
         "test_asf_amc.py",
         "test_cmu.py",

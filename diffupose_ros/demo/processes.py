@@ -58,6 +58,11 @@ class NodeProcess:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """The process' id."""
+        return self._process.pid
+
     def tail(self, lines: int = 15) -> str:
         """Return the end of the log."""
         text = self.log.read_text(errors="replace").splitlines()[-lines:]

@@ -1,0 +1,77 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""HRNet W32 on random weights, and the finder that tells it where people are; speed does not depend on the weights."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from diffupose_ros.benchmark.section import Cell, Interrupted, Options, Section
+from diffupose_ros.benchmark.timing import figures, interleaved
+from diffupose_ros.detection.detector import Image
+from diffupose_ros.detection.hrnet import HRNet
+from diffupose_ros.detection.people import HogFinder
+from diffupose_ros.detection.top_down import HRNetDetector
+
+PEOPLE = (1, 2, 4)
+WIDTH, HEIGHT = 640, 480
+
+
+def image() -> Image:
+    """Return an image with structure of all sizes, and nobody in it."""
+    random = np.random.default_rng(0)
+    layers = [random.uniform(0, 64, (HEIGHT >> k, WIDTH >> k, 3)) for k in range(4)]
+    summed = sum(np.asarray(cv2.resize(layer, (WIDTH, HEIGHT))) for layer in layers)
+    return np.asarray(summed, np.uint8)
+
+
+def random_detector(device: str) -> HRNetDetector:
+    """Return a detector with weights that were never trained.
+
+    Raises:
+        ValueError: a device that is not there.
+    """
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "random.pth"
+        torch.save(HRNet("w32").state_dict(), path)
+        return HRNetDetector(path, device)
+
+
+@contextmanager
+def _prepare(options: Options) -> Iterator[Sequence[Cell]]:
+    detector, finder, picture = random_detector(options.device), HogFinder(), image()
+    boxes = np.array([[20.0 + 150 * i, 60, 130, 380] for i in range(max(PEOPLE))])
+
+    def cell(name: str, people: int, work: Callable[[], object]) -> Cell:
+        def measure(interrupted: Interrupted) -> dict[str, float]:
+            found = figures(interleaved({"work": work}, options.seconds, interrupted), "work")
+            return found | {"people_per_second": 1000 * people / found["p50_ms"]} if people else found
+
+        return Cell({"part": name, "people": people}, measure)
+
+    def detect(people: int) -> Callable[[], object]:
+        return lambda: detector.detect(picture, boxes[:people])
+
+    yield [cell("HRNet W32", n, detect(n)) for n in PEOPLE] + [cell("HOG", 0, lambda: finder.find(picture))]
+    detector.close()
+
+
+DETECTOR = Section("detector", "HRNet W32, and HOG to find people", _prepare, {"image": f"{WIDTH}x{HEIGHT}"})
