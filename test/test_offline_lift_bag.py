@@ -100,7 +100,7 @@ def lift(source: Path, target: Path, lifter: Lifter, **options: Any) -> Report:
 def test_every_message_is_lifted_as_if_it_were_alone(
     tmp_path: Path, lifter: Lifter, monkeypatch: pytest.MonkeyPatch, storage: Storage, batch: int
 ) -> None:
-    monkeypatch.setattr(lift_bag_module, "CPU_BATCH", batch)
+    monkeypatch.setattr(lift_bag_module, "MAX_BATCH", batch)
     other: Storage = "sqlite3" if storage == "mcap" else "mcap"
     report = lift(make(tmp_path / "in", some(), storage), tmp_path / "out", lifter, storage=other)
     results = read(tmp_path / "out")

@@ -33,8 +33,6 @@ from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.offline.messages import record
 from diffupose_ros.offline.settings import Settings
 
-CPU_BATCH = 256
-"""Rows of the network (people x hypotheses x mirror images) at once on a CPU: more no longer fit its caches."""
 MAX_MESSAGES = 200
 """Lifted at once; bounds how long an interruption takes where there are no people in them."""
 
@@ -80,8 +78,7 @@ class Batches:
         self._lifter, self._settings, self._interrupted = lifter, settings, interrupted
         self._bag, self._topics = bag, topics
         self._waiting: list[tuple[Seen, People]] = []
-        rows = CPU_BATCH if lifter.device.type == "cpu" else MAX_BATCH
-        self._room = rows // (settings.hypotheses * (1 + settings.flip))  # people
+        self._room = MAX_BATCH // (settings.hypotheses * (1 + settings.flip))  # people
         self.messages, self.people = 0, 0
         self.problems: Counter[str] = Counter()
 
