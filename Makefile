@@ -16,8 +16,8 @@ lint: $(STAMP)  ## style, types, and the rule of who may import whom
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(STAMP)  ## time of one call of the lifter, as JSON under benchmarks/results
-	$(VENV)/bin/python benchmarks/lift_latency.py
+bench: $(STAMP)  ## speed of every part, about a quarter of an hour; JSON and charts under benchmarks/results
+	$(VENV)/bin/diffupose benchmark --chart
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from diffupose_ros.benchmark.section import Cell, Interrupted, Options, Section
 from diffupose_ros.benchmark.timing import figures, interleaved
+from diffupose_ros.lifting.products import linear
 from diffupose_ros.pytorch import select_device
 
 SHAPES = ((2720, 384, 768), (2720, 384, 384), (2720, 384, 576), (1024, 1024, 1024), (2048, 2048, 2048))
@@ -36,7 +37,7 @@ class Workload:
     """A piece of pure arithmetic.
 
     Attributes:
-        kind: ``float32 mm``, ``float32 convolution`` or ``bfloat16 mm``.
+        kind: ``float32 mm``, ``float32 packed product``, ``float32 convolution`` or ``bfloat16 mm``.
         shape: (rows, in, out).
         run: does it once.
     """
@@ -65,6 +66,7 @@ def workloads(device: torch.device, shapes: Sequence[tuple[int, int, int]]) -> l
         pixels = x.T[None, :, :, None].contiguous(memory_format=torch.channels_last)
         works: list[tuple[str, Callable[[], object]]] = [
             ("float32 mm", _product(x, weight)),
+            ("float32 packed product", _packed(x, weight)),
             ("float32 convolution", _convolution(pixels, kernel)),
             ("bfloat16 mm", _product(x.bfloat16(), weight.bfloat16())),
         ]
@@ -75,6 +77,11 @@ def workloads(device: torch.device, shapes: Sequence[tuple[int, int, int]]) -> l
 def _product(x: torch.Tensor, weight: torch.Tensor) -> Callable[[], object]:
     out = x @ weight
     return lambda: torch.mm(x, weight, out=out)
+
+
+def _packed(x: torch.Tensor, weight: torch.Tensor) -> Callable[[], object]:
+    product = linear(weight)
+    return lambda: product(x)
 
 
 def _convolution(x: torch.Tensor, kernel: torch.Tensor) -> Callable[[], object]:
