@@ -29,7 +29,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.lifting.uncertainty import NORMAL, ellipsoids, radius2
-from diffupose_ros.nodes.conversions import FloatArray, points, quaternions, valid_people
+from diffupose_ros.nodes.conversions import points, quaternions, valid_people
 from diffupose_ros.skeleton import BONES, Status
 
 JOINTS = 17
