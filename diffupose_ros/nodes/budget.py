@@ -24,6 +24,8 @@ CHOICES = (2, 5, 10, 20)
 """The numbers of steps that are chosen among."""
 
 _GAIN = 0.5  # how much of what it was wrong by an estimate learns from one call
+_MIDDLE = 6.0  # steps; above it the cost of each step takes most of that, below it the fixed cost
+_LEAST = 0.02  # share of the time that either of the two is at least
 _LONGEST = 4.0  # times its estimate that a call counts as at most
 _RECENT = 60  # calls that tell how far estimates are exceeded
 _QUANTILE = 0.95  # share of these that are to be in time
@@ -45,11 +47,13 @@ class _Line:
     def learn(self, steps: int, ratio: float) -> None:
         """Learn from a call that took ``ratio`` times the estimate; one that is far off needs a second like it."""
         self.latest.append(ratio)
-        variable = self.per_step * steps
-        # The larger part of the two takes more of what is wrong.
-        wrong = _GAIN * (sorted(self.latest)[1] - 1) * self.at(steps) / (self.fixed**2 + variable**2)
-        self.fixed *= 1 + wrong * self.fixed
-        self.per_step *= 1 + wrong * variable
+        now = self.at(steps)
+        target = now * (1 + _GAIN * (sorted(self.latest)[1] - 1))
+        # The normalised least-mean-squares step, both parts kept positive.
+        share, least = 1 / (1 + (steps / _MIDDLE) ** 2), _LEAST * target
+        fixed = max(self.fixed + share * (target - now), least)
+        self.per_step = max(target - fixed, least) / steps
+        self.fixed = target - self.per_step * steps
 
 
 class StepBudget:
@@ -81,9 +85,8 @@ class StepBudget:
             times: number of steps -> seconds; at least two.
         """
         per_step, fixed = np.polyfit(list(times), list(times.values()), 1)
-        shortest = min(times.values())
-        # Neither part is nothing, whatever the clock said: it could not grow any more.
-        self._lines[size] = _Line(max(float(fixed), 0.05 * shortest), max(float(per_step), 0.005 * shortest))
+        least = _LEAST * min(times.values())
+        self._lines[size] = _Line(max(float(fixed), least), max(float(per_step), least / CHOICES[0]))
         self._seen |= {(size, steps) for steps in times}
 
     def note(self, size: int, steps: int, seconds: float) -> None:
