@@ -74,7 +74,7 @@ def camera_to_info(camera: Camera, header: Header) -> CameraInfo:
         height=camera.height,
         distortion_model=camera.model,
         d=camera.D.tolist() or [0.0] * 5,
-        k=camera.K.ravel(),
+        k=camera.K.flatten(),
         r=np.eye(3).ravel(),
         p=np.array([fx, skew, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0], np.float64),
     )
