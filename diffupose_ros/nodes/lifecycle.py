@@ -58,8 +58,7 @@ class ManagedNode(LifecycleNode):
     def on_configure(self, state: State) -> TransitionCallbackReturn:
         """Load the model, and create the publishers."""
         done = self._try("configure", self._load, self._release)
-        # Looking through all that a model and its library are made of would hold up a message by 0.1 s now and then.
-        gc.collect()
+        # To look for garbage in all that a model and its library are made of holds up a message by 0.1 s now and then.
         gc.freeze()
         return done
 
