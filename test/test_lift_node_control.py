@@ -191,15 +191,15 @@ def test_a_latency_budget_chooses_the_steps_and_says_when_none_hold_it(operator:
         operator.spin_until(lambda: shown() == (budget, steps) or operator.publish(operator.good()))
         assert len(operator.answer(operator.good(people=2)).skeletons) == 2
 
-    with node_process("lift_node", "-p", "latency_budget_ms:=0.01", "-p", "steps:=7"):
+    with node_process("lift_node", "-p", "latency_budget_ms:=1", "-p", "steps:=7"):
         operator.see()
-        lifting_with("0.01 ms", "2")
+        lifting_with("1 ms", "2")
         operator.spin_until(lambda: operator.count("over budget"))
         operator.spin_until(lambda: "over budget" in operator.status().message or operator.publish(operator.good()))
-        assert not operator.set("latency_budget_ms", -1.0).successful
-        assert operator.set("latency_budget_ms", 10000.0).successful
+        assert not operator.set("latency_budget_ms", -1).successful
+        assert operator.set("latency_budget_ms", 10000).successful
         lifting_with("10000 ms", "20")
-        assert operator.set("latency_budget_ms", 0.0).successful
+        assert operator.set("latency_budget_ms", 0).successful
         lifting_with("off", "7")
         assert float(operator.values()["besides the model p99 ms"]) >= 0
         assert operator.change(Transition.TRANSITION_DEACTIVATE)
@@ -209,7 +209,7 @@ def test_a_latency_budget_chooses_the_steps_and_says_when_none_hold_it(operator:
         operator.diagnostics.clear()
         operator.see()
         lifting_with("off", "7")
-        assert operator.set("latency_budget_ms", 10000.0).successful
+        assert operator.set("latency_budget_ms", 10000).successful
         lifting_with("10000 ms", "20")
 
 

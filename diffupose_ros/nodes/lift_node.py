@@ -45,8 +45,8 @@ PARAMETERS = (
     Parameter("min_score", 0.1, "Joints with a lower score count as not seen", 0.0, 1.0, effect="live"),
     Parameter("hypotheses", 10, "Poses sampled for each person", 1, 200, effect="live"),
     Parameter("steps", 5, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
-    Parameter("latency_budget_ms", 0.0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
-              "among 2, 5, 10 and 20, and the parameter steps is not used; 0: no budget", 0.0, 1e4, effect="live"),
+    Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
+              "among 2, 5, 10 and 20, and the parameter steps is not used; 0: no budget", 0, 10000, effect="live"),
     Parameter("flip", True, "Average each denoiser evaluation with that of the mirror image", effect="live"),
     Parameter("seed", 0, "Seed of the sampling, the same for each frame: poses do not flicker; -1: fresh noise",
               -1, 2**31 - 1, effect="live"),
@@ -136,7 +136,7 @@ class LiftNode(ManagedNode):
         values = {
             "camera": self.view.problem or "calibrated",
             "weights": self.parameters["weights"],
-            "latency budget": f"{budget:g} ms" if budget else "off",
+            "latency budget": f"{budget} ms" if budget else "off",
         }
         worker = self._worker
         if isinstance(worker, LiftWorker) and worker.steps:
