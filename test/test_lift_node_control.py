@@ -191,7 +191,7 @@ def test_a_latency_budget_chooses_the_steps_and_says_when_none_hold_it(operator:
         operator.spin_until(lambda: shown() == (budget, steps) or operator.publish(operator.good()))
         assert len(operator.answer(operator.good(people=2)).skeletons) == 2
 
-    with node_process("lift_node", "-p", "latency_budget_ms:=1", "-p", "steps:=7"):
+    with node_process("lift_node", "-p", "device:=cpu", "-p", "latency_budget_ms:=1", "-p", "steps:=7"):
         operator.see()
         lifting_with("1 ms", "2")
         operator.spin_until(lambda: operator.count("over budget"))
@@ -201,7 +201,7 @@ def test_a_latency_budget_chooses_the_steps_and_says_when_none_hold_it(operator:
         lifting_with("10000 ms", "20")
         assert operator.set("latency_budget_ms", 0).successful
         lifting_with("off", "7")
-        assert float(operator.values()["besides the model p99 ms"]) >= 0
+        assert {"waiting p99 ms", "besides the model p99 ms"} <= set(operator.values())
         assert operator.change(Transition.TRANSITION_DEACTIVATE)
         assert operator.change(Transition.TRANSITION_CLEANUP)
         assert operator.change(Transition.TRANSITION_CONFIGURE)  # without a budget: its steps are measured later

@@ -103,6 +103,9 @@ class LiftWorker(Worker):
         if not any(map(self._wanted, self._outputs)):
             self._diagnostics.count("not lifted (nobody subscribes)", len(messages))
             return
+        now = time.monotonic()
+        for _, received in messages.values():
+            self._diagnostics.duration("waiting", now - received)
         min_score = self._parameters["min_score"]
         inputs = {topic: read_people(message, view, min_score) for topic, (message, _) in messages.items()}
         for people in inputs.values():
