@@ -36,12 +36,12 @@ from std_msgs.msg import Header
 from diffupose_ros.nodes.conversions import (
     camera_to_info,
     hri_keypoints,
-    skeleton_to_h36m,
+    keypoints_of,
     skeletons_2d_message,
     stamp_ns,
 )
 from diffupose_ros.simulation import detector_joints
-from diffupose_ros.skeleton import H36M17, LAYOUTS, Status
+from diffupose_ros.skeleton import H36M17, LAYOUTS, Status, to_h36m
 
 NAN, INF = float("nan"), float("inf")
 
@@ -65,7 +65,8 @@ def test_joints_are_scaled_to_the_image_and_keep_their_order() -> None:
         Header(), CameraInfo(width=1280, height=720), ["b1"], "openpose18", pixels[None], scores[None]
     )
     assert (message.image_width, message.image_height) == (1280, 720)
-    joints = skeleton_to_h36m(message.skeletons[0], 0.1)
+    values = keypoints_of(message.skeletons)
+    joints = to_h36m(values[..., :2], values[..., 2], message.skeletons[0].layout, 0.1)
     assert joints.keypoints[0, H36M17.index("right_wrist")] == pytest.approx([1280, 0])
     assert joints.status[0, H36M17.index("thorax")] == Status.MEASURED  # hri_msgs' neck
 

@@ -182,6 +182,37 @@ def test_parameters_are_described_checked_and_live(operator: Operator) -> None:
         assert next(m for m in hypotheses if m.header == message.header).people[0].count == 3
 
 
+def test_a_latency_budget_chooses_the_steps_and_says_when_none_hold_it(operator: Operator) -> None:
+    def shown() -> tuple[str | None, ...]:
+        values = operator.values()
+        return values.get("latency budget"), values.get("steps")
+
+    def lifting_with(budget: str, steps: str) -> None:
+        operator.spin_until(lambda: shown() == (budget, steps) or operator.publish(operator.good()))
+        assert len(operator.answer(operator.good(people=2)).skeletons) == 2
+
+    with node_process("lift_node", "-p", "device:=cpu", "-p", "latency_budget_ms:=1", "-p", "steps:=7"):
+        operator.see()
+        lifting_with("1 ms", "2")
+        operator.spin_until(lambda: operator.count("over budget"))
+        operator.spin_until(lambda: "over budget" in operator.status().message or operator.publish(operator.good()))
+        assert not operator.set("latency_budget_ms", -1).successful
+        assert operator.set("latency_budget_ms", 10000).successful
+        lifting_with("10000 ms", "20")
+        assert operator.set("latency_budget_ms", 0).successful
+        lifting_with("off", "7")
+        assert {"waiting p99 ms", "besides the model p99 ms"} <= set(operator.values())
+        assert operator.change(Transition.TRANSITION_DEACTIVATE)
+        assert operator.change(Transition.TRANSITION_CLEANUP)
+        assert operator.change(Transition.TRANSITION_CONFIGURE)  # without a budget: its steps are measured later
+        assert operator.change(Transition.TRANSITION_ACTIVATE)
+        operator.diagnostics.clear()
+        operator.see()
+        lifting_with("off", "7")
+        assert operator.set("latency_budget_ms", 10000).successful
+        lifting_with("10000 ms", "20")
+
+
 def test_a_parameter_out_of_range_at_the_start_ends_the_node_with_the_reason() -> None:
     command = [sys.executable, "-m", "diffupose_ros.nodes.lift_node", "--ros-args", "-p", "steps:=0"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

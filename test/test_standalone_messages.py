@@ -21,21 +21,26 @@ import standalone_support  # noqa: F401
 # isort: split
 import array
 import copy
+import struct
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from diffupose_ros.msg import Joint3D, Skeleton2DArray, Skeleton3D, Skeleton3DArray
-from geometry_msgs.msg import Point, Pose, PoseWithCovariance
+from diffupose_ros.msg import Joint3D, Keypoint2D, Skeleton2DArray, Skeleton3D, Skeleton3DArray
+from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Transform, Twist, Vector3
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
+from std_msgs.msg import Bool, ColorRGBA, Header
 from vision_msgs.msg import BoundingBox2D, Detection2D, Detection2DArray, ObjectHypothesisWithPose
 from visualization_msgs.msg import Marker, MarkerArray
+
+from diffupose_ros.standalone import packing
+from diffupose_ros.standalone.definitions import own_types, typestore
 
 CAMERA = CameraInfo(header=Header(frame_id="camera"), width=640, d=[0.1, 0.2], k=range(9))
 EXAMPLES = [
@@ -117,6 +122,37 @@ def test_rosbags_reads_and_writes_the_same_bytes() -> None:
     assert theirs.k.tolist() == CAMERA.k.tolist() and theirs.header.frame_id == "camera"
     again = bytes(store.serialize_cdr(theirs, "sensor_msgs/msg/CameraInfo"))
     assert data == again.ljust(len(data), b"\0") and len(data) - len(again) < 4
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Point(x=1.5, y=-2.0, z=1e300),
+        Pose(position=Point(x=1.0)),
+        Transform(translation=Vector3(z=-1.0)),
+        ColorRGBA(r=0.1, a=1.0),
+        Duration(sec=-2, nanosec=7),
+        Keypoint2D(x=3.0, y=4.0, score=0.5),
+        Bool(data=True),
+        Twist(linear=Vector3(x=1.0), angular=Vector3(z=2.0)),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_messages_of_numbers_of_one_size_are_written_as_rosbags_does(message: object) -> None:
+    def fields(typename: str) -> object:
+        return typestore().fielddefs[typename][1]
+
+    assert packing.serializer(message.__msgtype__, fields) is not None  # type: ignore[attr-defined]
+    stock = get_typestore(Stores.ROS2_JAZZY)
+    stock.register(own_types())
+    expected = stock.serialize_cdr(message, message.__msgtype__)  # type: ignore[attr-defined]
+    assert serialize_message(message)[: len(expected)] == bytes(expected)
+
+
+def test_messages_of_numbers_refuse_what_is_no_number() -> None:
+    for wrong in (Point(x="1"), Pose(position="here")):
+        with pytest.raises((struct.error, AttributeError)):
+            serialize_message(wrong)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\1\0\0", b"\0\1\0\0" + b"\xff" * 40, b"\0\0\0\0" + bytes(40)])

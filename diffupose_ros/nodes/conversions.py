@@ -15,11 +15,14 @@
 """Between messages and arrays."""
 
 from array import array
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from geometry_msgs.msg import Point, PoseWithCovariance, Quaternion
+from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Quaternion
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -35,12 +38,14 @@ from diffupose_ros.msg import (
     Skeleton3D,
     Skeleton3DArray,
 )
-from diffupose_ros.skeleton import Skeletons2D, layout_joints, to_h36m
+from diffupose_ros.skeleton import Skeletons2D, layout_joints
 
 if TYPE_CHECKING:  # a node that lifts nothing need not load torch
     from diffupose_ros.lifting import Lifted
 
 FloatArray = npt.NDArray[np.float64]
+
+_NUMBERS = tuple(map(attrgetter, ("x", "y", "score")))
 
 
 def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
@@ -69,29 +74,37 @@ def camera_to_info(camera: Camera, header: Header) -> CameraInfo:
         height=camera.height,
         distortion_model=camera.model,
         d=camera.D.tolist() or [0.0] * 5,
-        k=camera.K.ravel(),
+        k=camera.K.flatten(),
         r=np.eye(3).ravel(),
         p=np.array([fx, skew, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0], np.float64),
     )
 
 
-def skeleton_to_h36m(skeleton: Skeleton2D, min_score: float) -> Skeletons2D:
-    """Return one person's joints, (1, 17, ...); those with a lower score than ``min_score`` are missing.
+def check_skeleton(skeleton: Skeleton2D) -> None:
+    """Check that a skeleton has a known layout, and as many keypoints as that has.
 
     Raises:
-        ValueError: an unknown layout, or another number of keypoints than it has.
+        ValueError: otherwise.
     """
     expected = len(layout_joints(skeleton.layout))
     if len(skeleton.keypoints) != expected:
         raise ValueError(f"layout {skeleton.layout} has {expected} keypoints, got {len(skeleton.keypoints)}")
-    values = np.array([(k.x, k.y, k.score) for k in skeleton.keypoints], np.float64)
-    return to_h36m(values[None, :, :2], values[None, :, 2], skeleton.layout, min_score)
+
+
+def keypoints_of(skeletons: Sequence[Skeleton2D]) -> FloatArray:
+    """Return (P, J, 3) x, y and score of people with J keypoints each; P is at least 1."""
+    # An array for each attribute: no tuple is made for each keypoint, which takes twice the time.
+    keypoints = list(chain.from_iterable([skeleton.keypoints for skeleton in skeletons]))
+    columns = [np.fromiter(map(number, keypoints), np.float64, len(keypoints)) for number in _NUMBERS]
+    return np.stack(columns, -1).reshape(len(skeletons), -1, 3)
 
 
 def concatenate(people: list[Skeletons2D]) -> Skeletons2D:
     """Return the skeletons of all ``people`` as one batch; there may be none."""
     if not people:
         return Skeletons2D(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros((0, 17), np.int8))
+    if len(people) == 1:
+        return people[0]
     fields = ("keypoints", "scores", "status")
     return Skeletons2D(*(np.concatenate([getattr(p, f) for p in people]) for f in fields))
 
@@ -144,44 +157,58 @@ def skeletons_2d_message(
 
 def skeletons_3d_message(header: Header, ids: list[str], lifted: "Lifted", people: range) -> Skeleton3DArray:
     """Return the message of those of ``people`` (indices into ``lifted``) who are valid."""
-    message = Skeleton3DArray(header=header)
-    for name, i in zip(ids, people, strict=True):
-        if lifted.valid[i]:
-            message.skeletons.append(_skeleton_3d(name, lifted, i))
-    return message
-
-
-def _skeleton_3d(name: str, lifted: "Lifted", i: int) -> Skeleton3D:
-    covariances = lifted.covariance[i].reshape(17, 9)
-    rows = zip(lifted.mean[i].tolist(), covariances, lifted.scores[i].tolist(), lifted.status[i].tolist(), strict=True)
-    return Skeleton3D(
-        id=name,
-        joints=[
-            Joint3D(position=Point(x=p[0], y=p[1], z=p[2]), covariance=c, confidence=s, status=status)
-            for p, c, s, status in rows
+    names, rows = valid_people(ids, lifted, people)
+    if not rows:
+        return Skeleton3DArray(header=header)
+    columns = (
+        lifted.mean[rows].tolist(),
+        lifted.covariance[rows].reshape(-1, 17, 9),
+        lifted.scores[rows].tolist(),
+        lifted.status[rows].tolist(),
+        _roots(lifted, rows),
+        lifted.reprojection_error[rows].tolist(),
+    )
+    return Skeleton3DArray(
+        header=header,
+        skeletons=[
+            Skeleton3D(id=name, joints=_joints(*joints), root=root, reprojection_error=error)
+            for name, *joints, root, error in zip(names, *columns, strict=True)
         ],
-        root=_root(lifted, i),
-        reprojection_error=float(lifted.reprojection_error[i]),
     )
 
 
-def _root(lifted: "Lifted", i: int) -> PoseWithCovariance:
-    covariance = np.zeros((6, 6))
-    covariance[:3, :3], covariance[3:, 3:] = lifted.root_covariance[i], lifted.orientation_covariance[i]
-    root = PoseWithCovariance(covariance=covariance.ravel())
-    root.pose.position = Point(**dict(zip("xyz", lifted.root[i].tolist(), strict=True)))
-    root.pose.orientation = quaternions(lifted.orientation[i : i + 1])[0]
-    return root
+def valid_people(ids: list[str], lifted: "Lifted", people: range) -> tuple[list[str], list[int]]:
+    """Return the ids and the rows in ``lifted`` of those of ``people`` who are valid."""
+    valid = lifted.valid.tolist()
+    pairs = [(name, i) for name, i in zip(ids, people, strict=True) if valid[i]]
+    return [name for name, _ in pairs], [i for _, i in pairs]
+
+
+def _joints(positions: Any, covariances: Any, scores: Any, status: Any) -> list[Joint3D]:
+    return [
+        Joint3D(position=Point(x=x, y=y, z=z), covariance=covariance, confidence=score, status=where)
+        for (x, y, z), covariance, score, where in zip(positions, covariances, scores, status, strict=True)
+    ]
+
+
+def _roots(lifted: "Lifted", rows: list[int]) -> list[PoseWithCovariance]:
+    covariance = np.zeros((len(rows), 6, 6))
+    covariance[:, :3, :3], covariance[:, 3:, 3:] = lifted.root_covariance[rows], lifted.orientation_covariance[rows]
+    poses = map(_pose, points(lifted.root[rows]), quaternions(lifted.orientation[rows]))
+    return [PoseWithCovariance(pose=p, covariance=c) for p, c in zip(poses, covariance.reshape(-1, 36), strict=True)]
+
+
+def _pose(place: Point, turn: Quaternion) -> Pose:
+    return Pose(position=place, orientation=turn)
 
 
 def hypotheses_message(header: Header, ids: list[str], lifted: "Lifted", people: range) -> Hypotheses3DArray:
     """Return the sampled poses of those of ``people`` who are valid."""
-    message = Hypotheses3DArray(header=header)
-    for name, i in zip(ids, people, strict=True):
-        if lifted.valid[i]:
-            positions = array("f", lifted.hypotheses[i].astype(np.float32).tobytes())
-            message.people.append(Hypotheses3D(id=name, count=lifted.hypotheses.shape[1], positions=positions))
-    return message
+    names, rows = valid_people(ids, lifted, people)
+    count = lifted.hypotheses.shape[1]
+    poses = [array("f", pose.tobytes()) for pose in lifted.hypotheses[rows].astype(np.float32)]
+    drawn = [Hypotheses3D(id=name, count=count, positions=pose) for name, pose in zip(names, poses, strict=True)]
+    return Hypotheses3DArray(header=header, people=drawn)
 
 
 def truth_message(header: Header, ids: list[str], poses: FloatArray) -> Skeleton3DArray:
@@ -195,8 +222,13 @@ def truth_message(header: Header, ids: list[str], poses: FloatArray) -> Skeleton
     return message
 
 
+def points(positions: FloatArray) -> list[Point]:
+    """Return positions (n, 3) as messages."""
+    return [Point(x=x, y=y, z=z) for x, y, z in positions.tolist()]
+
+
 def quaternions(rotations: FloatArray) -> list[Quaternion]:
-    """Return rotation matrices (n, 3, 3) as messages."""
+    """Return rotation matrices (n, 3, 3), n at least 1, as messages."""
     return [Quaternion(x=x, y=y, z=z, w=w) for x, y, z, w in Rotation.from_matrix(rotations).as_quat().tolist()]
 
 

@@ -27,6 +27,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from diffupose_ros.nodes.qos import OUTPUT
 
 _WINDOW = 300
+_PERCENTILES = (50, 99)
 _PERIOD = 1.0  # s between two messages
 _LOG_PERIOD = 5.0  # s between two logs of the same kind of problem
 _PROBLEM = "problem: "
@@ -69,10 +70,11 @@ class Statistics:
         """Return all totals, and percentiles of the latest durations in milliseconds."""
         with self._lock:
             values = {event: str(number) for event, number in sorted(self._total.items())}
-            for name, durations in self._durations.items():
-                for q in (50, 99):
-                    values[f"{name} p{q} ms"] = f"{1000 * np.percentile(durations, q):.1f}"
-            return values
+            latest = {name: list(durations) for name, durations in self._durations.items()}
+        for name, durations in latest.items():  # the worker does not wait for these
+            for q, duration in zip(_PERCENTILES, np.percentile(durations, _PERCENTILES), strict=True):
+                values[f"{name} p{q} ms"] = f"{1000 * duration:.1f}"
+        return values
 
 
 @dataclass(frozen=True)

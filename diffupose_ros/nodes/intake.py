@@ -16,14 +16,15 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.msg import Skeleton2DArray
-from diffupose_ros.nodes.conversions import camera_from_info, concatenate, skeleton_to_h36m, stamp_ns
-from diffupose_ros.skeleton import Skeletons2D
+from diffupose_ros.msg import Skeleton2D, Skeleton2DArray
+from diffupose_ros.nodes.conversions import camera_from_info, check_skeleton, concatenate, keypoints_of, stamp_ns
+from diffupose_ros.skeleton import Skeletons2D, to_h36m
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,13 @@ class View:
         camera: None where there is none that can be used.
         problem: why not.
         frame_id: of the camera's optical frame.
-        content: of the message, as text, in which NaN equals NaN.
+        content: of the message, its numbers as bytes, in which NaN equals NaN.
     """
 
     camera: Camera | None
     problem: str
     frame_id: str = ""
-    content: str = ""
+    content: tuple[Any, ...] = ()
 
 
 NO_VIEW = View(None, "no camera_info received yet")
@@ -48,8 +49,12 @@ NO_VIEW = View(None, "no camera_info received yet")
 
 def read_camera(info: CameraInfo, rectified: bool, previous: View) -> View:
     """Return what a CameraInfo says; ``previous`` itself where that has not changed."""
-    numbers = (info.k, info.d, info.p if rectified else (), info.roi, info.binning_x, info.binning_y)
-    content = f"{[str(n) for n in numbers]} {info.distortion_model} {info.width}x{info.height} {info.header.frame_id}"
+    roi = info.roi
+    content = (
+        *(np.asarray(numbers, np.float64).tobytes() for numbers in (info.k, info.d, info.p if rectified else ())),
+        *(roi.x_offset, roi.y_offset, roi.width, roi.height, info.binning_x, info.binning_y),
+        *(rectified, info.distortion_model, info.width, info.height, info.header.frame_id),
+    )
     if content == previous.content:
         return previous
     try:
@@ -82,23 +87,42 @@ def read_people(message: Skeleton2DArray, view: View, min_score: float) -> Peopl
     if any(kind == "image size" for kind, _ in problems):
         return People(message, [], concatenate([]), problems)
     ids: list[str] = []
-    people: list[Skeletons2D] = []
+    usable: list[Skeleton2D] = []
     for index, skeleton in enumerate(message.skeletons):
         try:
-            people.append(skeleton_to_h36m(skeleton, min_score))
+            check_skeleton(skeleton)
         except ValueError as error:
             problems.append(("bad skeleton", f"person {skeleton.id!r}: {error}"))
             continue
-        scores = np.array([k.score for k in skeleton.keypoints])
-        if not ((scores >= 0) & (scores <= 1)).all():  # NaN too
-            problems.append(("bad score", f"person {skeleton.id!r}: scores outside [0, 1] are taken as 0 or 1"))
         name = _unused(skeleton.id or str(index), ids)
         if not skeleton.id:
             problems.append(("no id", f"people without an id are numbered: {name!r}"))
         elif name != skeleton.id:
             problems.append(("duplicate id", f"two people called {skeleton.id!r}: one is published as {name!r}"))
         ids.append(name)
-    return People(message, ids, concatenate(people), problems)
+        usable.append(skeleton)
+    return People(message, ids, _joints(usable, min_score, problems), problems)
+
+
+def _joints(people: list[Skeleton2D], min_score: float, problems: list[tuple[str, str]]) -> Skeletons2D:
+    """Return the joints of people who are all of a known layout, converted one layout at a time."""
+    rows: dict[str, list[int]] = {}
+    for row, skeleton in enumerate(people):
+        rows.setdefault(skeleton.layout, []).append(row)
+    converted = []
+    for layout, members in rows.items():
+        values = keypoints_of([people[row] for row in members])
+        scores = values[..., 2]
+        bad = ~((scores >= 0) & (scores <= 1)).all(-1)  # NaN too
+        for member in np.flatnonzero(bad).tolist():
+            detail = f"person {people[members[member]].id!r}: scores outside [0, 1] are taken as 0 or 1"
+            problems.append(("bad score", detail))
+        converted.append(to_h36m(values[..., :2], scores, layout, min_score))
+    joints = concatenate(converted)
+    if len(converted) < 2:  # in order already
+        return joints
+    order = np.argsort([row for members in rows.values() for row in members])
+    return Skeletons2D(joints.keypoints[order], joints.scores[order], joints.status[order])
 
 
 def _header_problems(message: Skeleton2DArray, view: View) -> list[tuple[str, str]]:

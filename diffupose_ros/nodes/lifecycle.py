@@ -14,6 +14,7 @@
 
 """What all lifecycle nodes of this package share."""
 
+import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -56,7 +57,10 @@ class ManagedNode(LifecycleNode):
 
     def on_configure(self, state: State) -> TransitionCallbackReturn:
         """Load the model, and create the publishers."""
-        return self._try("configure", self._load, self._release)
+        done = self._try("configure", self._load, self._release)
+        # To look for garbage in all that a model and its library are made of holds up a message by 0.1 s now and then.
+        gc.freeze()
+        return done
 
     def on_activate(self, state: State) -> TransitionCallbackReturn:
         """Start the worker, and subscribe."""
@@ -71,12 +75,14 @@ class ManagedNode(LifecycleNode):
     def on_cleanup(self, state: State) -> TransitionCallbackReturn:
         """Free the model and the publishers."""
         self._release()
+        gc.unfreeze()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: State) -> TransitionCallbackReturn:
         """Stop and free everything."""
         self._stop()
         self._release()
+        gc.unfreeze()
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:

@@ -14,22 +14,23 @@
 
 """The lift node: 2D skeletons in, 3D skeletons with uncertainty out."""
 
+import time
 from collections import Counter
 from typing import Any
 
-import numpy as np
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from diffupose_ros.lifting import Camera, Lifter
+from diffupose_ros.lifting import Lifter
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.nodes.budget import StepBudget
 from diffupose_ros.nodes.diagnostics import Diagnostics, Status, problems
 from diffupose_ros.nodes.intake import NO_VIEW, View, read_camera
 from diffupose_ros.nodes.lifecycle import ManagedNode
-from diffupose_ros.nodes.lift_worker import LiftWorker
+from diffupose_ros.nodes.lift_worker import LiftWorker, warm_up
 from diffupose_ros.nodes.main import run
 from diffupose_ros.nodes.parameters import Parameter, Parameters
 from diffupose_ros.nodes.qos import NEWEST, OUTPUT, TF
@@ -44,6 +45,8 @@ PARAMETERS = (
     Parameter("min_score", 0.1, "Joints with a lower score count as not seen", 0.0, 1.0, effect="live"),
     Parameter("hypotheses", 10, "Poses sampled for each person", 1, 200, effect="live"),
     Parameter("steps", 5, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
+    Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
+              "among 2, 5, 10 and 20, and the parameter steps is not used; 0: no budget", 0, 10000, effect="live"),
     Parameter("flip", True, "Average each denoiser evaluation with that of the mirror image", effect="live"),
     Parameter("seed", 0, "Seed of the sampling, the same for each frame: poses do not flicker; -1: fresh noise",
               -1, 2**31 - 1, effect="live"),
@@ -80,13 +83,15 @@ class LiftNode(ManagedNode):
         self.parameters = Parameters(self, PARAMETERS)
         self.view: View = NO_VIEW
         self._lifter: Lifter | None = None
+        self._budget = StepBudget()
         self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._status)
 
     # Transitions
 
     def _load(self) -> None:
         self._lifter = Lifter.load(self.parameters["weights"], self.parameters["device"])
-        self._warm_up(self._lifter)
+        self._budget = StepBudget()
+        warm_up(self._lifter, self.parameters, self._budget)
         self._create_outputs(_OUTPUTS)
         config = self._lifter.checkpoint.denoiser
         self.get_logger().info(
@@ -95,7 +100,7 @@ class LiftNode(ManagedNode):
 
     def _start(self) -> None:
         assert self._lifter is not None
-        self._worker = LiftWorker(self, self._lifter, self._outputs)
+        self._worker = LiftWorker(self, self._lifter, self._outputs, self._budget)
         self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, NEWEST))
         for topic in self.parameters["input_topics"]:
             self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), NEWEST))
@@ -106,19 +111,14 @@ class LiftNode(ManagedNode):
             self._lifter.close()
         self._lifter = None
 
-    def _warm_up(self, lifter: Lifter) -> None:
-        """Run once what every message will run, so that the first is not the slowest."""
-        camera = Camera.from_fov(1.0, 640, 480)
-        pixels = 200 + 10 * np.random.default_rng(0).normal(size=(1, 17, 2))
-        lifter.lift(pixels, np.ones((1, 17)), camera, "h36m17", self.parameters["hypotheses"], self.parameters["steps"])
-
     # Input
 
     def _receiver(self, topic: str) -> Any:
         def receive(message: Skeleton2DArray) -> None:
+            received = time.monotonic()
             self.diagnostics.count("messages in")
             if self._worker is not None:
-                self._worker.put(topic, message)
+                self._worker.put(topic, (message, received))
 
         return receive
 
@@ -132,7 +132,15 @@ class LiftNode(ManagedNode):
 
     def _status(self, recent: Counter[str]) -> Status:
         level, message = self._health(recent)
-        values = {"camera": self.view.problem or "calibrated", "weights": self.parameters["weights"]}
+        budget = self.parameters["latency_budget_ms"]
+        values = {
+            "camera": self.view.problem or "calibrated",
+            "weights": self.parameters["weights"],
+            "latency budget": f"{budget} ms" if budget else "off",
+        }
+        worker = self._worker
+        if isinstance(worker, LiftWorker) and worker.steps:
+            values["steps"] = str(worker.steps)
         return Status(level, message, values, hardware=str(self._lifter.device) if self._lifter else "")
 
     def _health(self, recent: Counter[str]) -> tuple[bytes, str]:

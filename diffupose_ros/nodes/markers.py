@@ -18,26 +18,51 @@ A namespace a kind, and marker ids that stay with a person; people who leave are
 """
 
 import colorsys
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Vector3
+from geometry_msgs.msg import Point, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from diffupose_ros.lifting import Lifted
-from diffupose_ros.lifting.uncertainty import NORMAL, ellipsoids
-from diffupose_ros.nodes.conversions import FloatArray, quaternions
+from diffupose_ros.lifting.uncertainty import NORMAL, ellipsoids, radius2
+from diffupose_ros.nodes.conversions import points, quaternions, valid_people
 from diffupose_ros.skeleton import BONES, Status
 
 JOINTS = 17
-_BONE_ENDS = np.array(BONES).ravel()
-_UNSEEN = ColorRGBA(r=1.0, g=0.25, b=0.1, a=1.0)
+_BONE_ENDS = np.array(BONES).ravel().tolist()
+_UNSEEN = (1.0, 0.25, 0.1)
+_ELLIPSOID_ALPHA, _HYPOTHESIS_ALPHA = 0.3, 0.35
 _GOLDEN_RATIO = 0.618
+_Message = TypeVar("_Message")
+
+
+@dataclass
+class _Frame:
+    """What the people of one message look like, each field with an entry for each of them.
+
+    Attributes:
+        places: of the 17 joints.
+        turns: of their ellipsoids.
+        sizes: of their ellipsoids, diameters.
+        unseen: whether each of them is placed by the model alone.
+        hypotheses: the ends of the bones of the sampled poses.
+    """
+
+    places: list[list[Point]]
+    turns: list[list[Quaternion]]
+    sizes: list[list[Vector3]]
+    unseen: list[list[bool]]
+    hypotheses: list[list[Point]]
 
 
 class MarkerBuilder:
     """Builds the markers of one topic's people, and knows whom it has drawn.
+
+    A person's markers are made once and changed with each message: making 20 costs more than all the rest.
 
     Args:
         topic: part of the namespaces, so that the people of two topics do not replace each other.
@@ -46,7 +71,7 @@ class MarkerBuilder:
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self._header = Header()
-        self._slots: dict[str, int] = {}
+        self._drawn: dict[str, _Person] = {}
         self._next_slot = 0
 
     def build(
@@ -61,9 +86,11 @@ class MarkerBuilder:
     ) -> MarkerArray:
         """Return the markers of those of ``people`` (indices into ``lifted``) who are valid.
 
+        They are to be published at once: the next call changes them.
+
         Args:
             header: of the 2D input.
-            ids: of the people.
+            ids: of the people, unique.
             lifted: their poses.
             people: indices into ``lifted``.
             probability: that a drawn ellipsoid holds its joint.
@@ -72,88 +99,124 @@ class MarkerBuilder:
         """
         array = MarkerArray()
         self._header = header
-        shown = {name: i for name, i in zip(ids, people, strict=True) if lifted.valid[i]}
-        for name in set(self._slots) - set(shown):
-            array.markers += _deleted(header, self._slots.pop(name))
+        names, rows = valid_people(ids, lifted, people)
+        for name in set(self._drawn) - set(names):
+            array.markers += self._drawn.pop(name).deleted(header)
+        if not rows:
+            return array
         seconds, rest = divmod(lifetime, 1)
         duration = Duration(sec=int(seconds), nanosec=int(rest * 1e9))
-        for name, i in shown.items():
-            if name not in self._slots:
-                self._slots[name], self._next_slot = self._next_slot, self._next_slot + 1
-            markers = _person(header, self._slots[name], lifted, i, probability, hypotheses)
-            for marker in markers:
-                marker.lifetime = duration
-            array.markers += markers
-        return self._named(array)
+        frame = _frame(lifted, rows, probability, hypotheses)
+        for name, *person in zip(names, *(getattr(frame, field.name) for field in fields(frame)), strict=True):
+            if name not in self._drawn:
+                self._drawn[name] = _Person(self._topic, self._next_slot)
+                self._next_slot += 1
+            array.markers += self._drawn[name].show(header, duration, *person)
+        return array
 
     def clear(self) -> MarkerArray:
         """Return what takes everyone back."""
         array = MarkerArray()
-        for slot in self._slots.values():
-            array.markers += _deleted(self._header, slot)
-        self._slots = {}
-        return self._named(array)
-
-    def _named(self, array: MarkerArray) -> MarkerArray:
-        for marker in array.markers:
-            marker.ns = f"{self._topic}/{marker.ns}"
+        for person in self._drawn.values():
+            array.markers += person.deleted(self._header)
+        self._drawn = {}
         return array
 
 
-def _person(header: Header, slot: int, lifted: Lifted, i: int, probability: float, hypotheses: int) -> list[Marker]:
-    color = _color(slot)
-    bones = _marker(header, "bones", slot, Marker.LINE_LIST, color, 0.03)
-    bones.points = _points(lifted.mean[i, _BONE_ENDS])
-    joints = _marker(header, "joints", slot, Marker.SPHERE_LIST, color, 0.05)
-    joints.points = _points(lifted.mean[i])
-    markers = [bones, joints, *_ellipsoid_markers(header, slot, lifted, i, probability)]
-    if hypotheses:
-        thin = _marker(header, "hypotheses", slot, Marker.LINE_LIST, color, 0.006, alpha=0.35)
-        thin.points = _points(lifted.hypotheses[i, :hypotheses][:, _BONE_ENDS].reshape(-1, 3))
-        markers.append(thin)
-    return markers
+class _Person:
+    """The markers of one person, changed with each message.
+
+    Args:
+        topic: at the start of the namespaces.
+        slot: number of the person.
+    """
+
+    def __init__(self, topic: str, slot: int) -> None:
+        color = _color(slot)
+        self._colors = [_rgba(rgb, _ELLIPSOID_ALPHA) for rgb in (color, _UNSEEN)]
+        self._bones = _marker(f"{topic}/bones", slot, Marker.LINE_LIST, _rgba(color), 0.03)
+        self._joints = _marker(f"{topic}/joints", slot, Marker.SPHERE_LIST, _rgba(color), 0.05)
+        thin = _rgba(color, _HYPOTHESIS_ALPHA)
+        self._hypotheses = _marker(f"{topic}/hypotheses", slot, Marker.LINE_LIST, thin, 0.006)
+        numbers = range(slot * JOINTS, (slot + 1) * JOINTS)
+        self._ellipsoids = [
+            _marker(f"{topic}/covariance", number, Marker.SPHERE, self._colors[0], 0.0) for number in numbers
+        ]
+
+    def show(
+        self,
+        header: Header,
+        lifetime: Duration,
+        places: list[Point],
+        turns: list[Quaternion],
+        sizes: list[Vector3],
+        unseen: list[bool],
+        hypotheses: list[Point],
+    ) -> list[Marker]:
+        """Return the markers of this person; the values are those of one person of a ``_Frame``."""
+        self._bones.points = [places[joint] for joint in _BONE_ENDS]
+        self._joints.points = places
+        self._hypotheses.points = hypotheses
+        for marker, place, turn, size, hidden in zip(self._ellipsoids, places, turns, sizes, unseen, strict=True):
+            pose = marker.pose
+            pose.position, pose.orientation = place, turn
+            marker.scale, marker.color = size, self._colors[hidden]
+        shown = [self._bones, self._joints, *self._ellipsoids]
+        if hypotheses:
+            shown.append(self._hypotheses)
+        for marker in shown:
+            marker.header, marker.lifetime = header, lifetime
+        return shown
+
+    def deleted(self, header: Header) -> list[Marker]:
+        """Return what takes this person back."""
+        drawn = [self._bones, self._joints, self._hypotheses, *self._ellipsoids]
+        return [Marker(header=header, ns=m.ns, id=m.id, action=Marker.DELETE) for m in drawn]
 
 
-def _ellipsoid_markers(header: Header, slot: int, lifted: Lifted, i: int, probability: float) -> list[Marker]:
+def _frame(lifted: Lifted, rows: list[int], probability: float, hypotheses: int) -> _Frame:
+    """Return what the people in the ``rows`` of ``lifted`` look like; see ``MarkerBuilder.build``."""
     # The root relative to itself is certain: its ellipsoid shows where the person stands instead.
-    covariance = lifted.covariance[i].copy()
-    covariance[0] = lifted.root_covariance[i]
-    freedom = np.where(np.arange(JOINTS) == 0, NORMAL, lifted.freedom[i])
-    radii, axes = ellipsoids(covariance, probability, freedom)
-    turns, places = quaternions(axes), _points(lifted.mean[i])
-    markers = []
-    for j in range(JOINTS):
-        unseen = lifted.status[i, j] == Status.MISSING
-        color = _UNSEEN if unseen else _color(slot)
-        marker = _marker(header, "covariance", slot * JOINTS + j, Marker.SPHERE, color, 0.0, alpha=0.3)
-        marker.pose.position = places[j]
-        marker.pose.orientation = turns[j]
-        x, y, z = np.maximum(2 * radii[j], 1e-3).tolist()
-        marker.scale = Vector3(x=x, y=y, z=z)
-        markers.append(marker)
-    return markers
+    covariance, freedom = lifted.covariance[rows], lifted.freedom[rows]
+    covariance[:, 0], freedom[:, 0] = lifted.root_covariance[rows], NORMAL
+    radii, axes = ellipsoids(covariance, probability)
+    # The few values that there are of it: the distribution is what takes the time.
+    values, which = np.unique(freedom, return_inverse=True)
+    widening = np.sqrt(radius2(probability, values) / radius2(probability))[which].reshape(freedom.shape)
+    diameters = np.maximum(2 * radii * widening[..., None], 1e-3)
+    sizes = [Vector3(x=x, y=y, z=z) for x, y, z in diameters.reshape(-1, 3).tolist()]
+    samples = lifted.hypotheses[rows, :hypotheses]
+    return _Frame(
+        places=_grouped(points(lifted.mean[rows].reshape(-1, 3)), len(rows)),
+        turns=_grouped(quaternions(axes.reshape(-1, 3, 3)), len(rows)),
+        sizes=_grouped(sizes, len(rows)),
+        unseen=(lifted.status[rows] == Status.MISSING).tolist(),
+        hypotheses=[_bones(points(poses.reshape(-1, 3))) for poses in samples],
+    )
 
 
-def _marker(
-    header: Header, kind: str, number: int, shape: int, color: ColorRGBA, size: float, alpha: float = 1.0
-) -> Marker:
-    marker = Marker(header=header, ns=kind, id=number, type=shape, action=Marker.ADD)
+def _grouped(messages: list[_Message], people: int) -> list[list[_Message]]:
+    """Return as many messages for each of the people."""
+    each = len(messages) // people
+    return [messages[i * each : (i + 1) * each] for i in range(people)]
+
+
+def _bones(joints: list[Point]) -> list[Point]:
+    """Return the ends of the bones of poses of 17 joints each, one pose after the other."""
+    return [joints[first + joint] for first in range(0, len(joints), JOINTS) for joint in _BONE_ENDS]
+
+
+def _marker(namespace: str, number: int, shape: int, color: ColorRGBA, size: float) -> Marker:
+    marker = Marker(ns=namespace, id=number, type=shape, action=Marker.ADD, color=color)
     marker.pose.orientation.w = 1.0
     marker.scale = Vector3(x=size, y=size, z=size)
-    marker.color = ColorRGBA(r=color.r, g=color.g, b=color.b, a=alpha)
     return marker
 
 
-def _deleted(header: Header, slot: int) -> list[Marker]:
-    one_each = [(kind, slot) for kind in ("bones", "joints", "hypotheses")]
-    numbers = one_each + [("covariance", slot * JOINTS + j) for j in range(JOINTS)]
-    return [Marker(header=header, ns=kind, id=number, action=Marker.DELETE) for kind, number in numbers]
+def _rgba(color: tuple[float, float, float], alpha: float = 1.0) -> ColorRGBA:
+    red, green, blue = color
+    return ColorRGBA(r=red, g=green, b=blue, a=alpha)
 
 
-def _points(positions: FloatArray) -> list[Point]:
-    return [Point(x=x, y=y, z=z) for x, y, z in positions.tolist()]
-
-
-def _color(slot: int) -> ColorRGBA:
-    red, green, blue = colorsys.hsv_to_rgb((0.55 + slot * _GOLDEN_RATIO) % 1, 0.75, 0.95)
-    return ColorRGBA(r=red, g=green, b=blue, a=1.0)
+def _color(slot: int) -> tuple[float, float, float]:
+    return colorsys.hsv_to_rgb((0.55 + slot * _GOLDEN_RATIO) % 1, 0.75, 0.95)

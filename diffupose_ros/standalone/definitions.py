@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 from rosbags.interfaces import Msgdef
@@ -27,6 +28,7 @@ from rosbags.typesys.store import Typestore
 from rosbags.typesys.stores import ros2_jazzy
 
 from diffupose_ros.resources import PACKAGE, resource_path
+from diffupose_ros.standalone import packing
 from diffupose_ros.standalone.services import SERVICES
 from diffupose_ros.standalone.vision import MESSAGES
 
@@ -36,13 +38,22 @@ DEFAULTS = {("geometry_msgs/msg/Quaternion", "w"): 1.0}
 
 
 class MessageStore(Typestore):
-    """A rosbags typestore that makes our message classes and generates little-endian CDR code only."""
+    """A rosbags typestore that makes our message classes and generates little-endian CDR code only.
+
+    Attributes:
+        made: what the CDR code asks for the code of a message's parts, which is there when its own is.
+    """
+
+    def __init__(self, base: ModuleType) -> None:
+        super().__init__(base)
+        made = SimpleNamespace(get_msgdef=self.cache.__getitem__, max_sequence_length=self.max_sequence_length)
+        self.made = cast(Typestore, made)
 
     def get_msgdef(self, typename: str) -> Msgdef[object]:
         if typename not in self.cache:
             from diffupose_ros.standalone.messages import message_class
 
-            entries: Any = [(normalize_fieldname(name), desc) for name, desc in self.fielddefs[typename][1]]
+            entries = self._entries(typename)
             getsize, size = generate_getsize_cdr(entries, self)
             unused = cast(Any, None)
             self.cache[typename] = Msgdef(
@@ -51,12 +62,16 @@ class MessageStore(Typestore):
                 cast(Any, message_class(typename)._from_wire),
                 size,
                 getsize,
-                generate_serialize_cdr(entries, self, "le"),
+                packing.serializer(typename, self._entries) or generate_serialize_cdr(entries, self, "le"),
                 unused,
                 generate_deserialize_cdr(entries, self, "le"),
                 *[unused] * 9,
             )
         return self.cache[typename]
+
+    def _entries(self, typename: str) -> Any:
+        """Return the (name, type) of each field, as Python can call them."""
+        return [(normalize_fieldname(name), desc) for name, desc in self.fielddefs[typename][1]]
 
 
 @cache

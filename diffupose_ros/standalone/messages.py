@@ -188,11 +188,11 @@ def serialize(message: Any, prefix: bytes = b"") -> bytearray:
     store = definitions.typestore()
     msgdef = store.get_msgdef(message.__msgtype__)
     start = 4 + len(prefix)
-    size = msgdef.getsize_cdr(0, message, store)
+    size = msgdef.getsize_cdr(0, message, store.made)
     data = bytearray((start + size + 3) & -4)
     data[1] = 1  # CDR_LE
     data[4:start] = prefix
-    msgdef.serialize_cdr_le(memoryview(data)[start:], 0, message, store)
+    msgdef.serialize_cdr_le(memoryview(data)[start:], 0, message, store.made)
     return data
 
 
@@ -208,7 +208,7 @@ def deserialize(data: Any, message_type: Any, skip: int = 0) -> Any:
     store = definitions.typestore()
     msgdef = store.get_msgdef(message_type.__msgtype__)
     try:
-        message, _ = msgdef.deserialize_cdr_le(view[4 + skip :], 0, msgdef.cls, store)
+        message, _ = msgdef.deserialize_cdr_le(view[4 + skip :], 0, msgdef.cls, store.made)
     except SerdeError:
         raise
     except Exception as error:  # struct.error, UnicodeDecodeError, ValueError: whatever a stranger sent
