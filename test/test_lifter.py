@@ -346,6 +346,11 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         Lifter.load("default", device="gpu")
 
 
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ValueError, match="precision 'half': expected auto, float32 or bfloat16"):
+        Lifter.load("default", device="cpu", precision="half")
+
+
 @pytest.mark.parametrize("steps", [1, 2, 20])
 def test_any_number_of_steps_is_plainly_right(lifter: Lifter, scene: Scene, people: np.ndarray, steps: int) -> None:
     assert mpjpe(see(lifter, people, scene.camera, steps=steps), people).mean() < 100

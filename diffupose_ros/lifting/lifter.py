@@ -123,7 +123,7 @@ class Lifter:
         """Lift P people in one batch.
 
         Joints that are NaN, infinite or scored 0 are missing. With a seed a person's pose does not depend
-        on who else is in the batch.
+        on who else is in the batch, but for rounding.
 
         Args:
             keypoints: (P, J, 2) pixels in the (distorted) image of ``camera``; P may be 0.

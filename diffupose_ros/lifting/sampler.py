@@ -111,8 +111,13 @@ class Sampler:
             checkpoint: the model.
             device: see above.
             precision: of the products over the channels; ``auto``: bfloat16 where the device computes in it.
+
+        Raises:
+            ValueError: a device that is not there, or an unknown precision.
         """
         where = select_device(device)
+        if precision not in ("auto", *_PRODUCTS):
+            raise ValueError(f"precision {precision!r}: expected auto, {' or '.join(_PRODUCTS)}")
         products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
         network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps, where, products)
         config, proposal = checkpoint.denoiser, checkpoint.build_proposal()

@@ -38,6 +38,7 @@ from diffupose_ros.nodes.qos import NEWEST, OUTPUT, TF
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
     Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
+    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto, what the device is fastest in"),
     Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",
               effect="activate"),
     Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",
@@ -89,7 +90,7 @@ class LiftNode(ManagedNode):
     # Transitions
 
     def _load(self) -> None:
-        self._lifter = Lifter.load(self.parameters["weights"], self.parameters["device"])
+        self._lifter = Lifter.load(*(self.parameters[name] for name in ("weights", "device", "precision")))
         self._budget = StepBudget()
         warm_up(self._lifter, self.parameters, self._budget)
         self._create_outputs(_OUTPUTS)
