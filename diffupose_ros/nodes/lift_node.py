@@ -38,7 +38,7 @@ from diffupose_ros.nodes.qos import NEWEST, OUTPUT, TF
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
     Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
-    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto, what the device is fastest in"),
+    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)"),
     Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",
               effect="activate"),
     Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",
