@@ -209,6 +209,13 @@ def test_numbers_are_those_that_models_are_selected_and_calibrated_by(lifter: Li
     assert first["settings"]["steps"] == 1 and first["settings"]["joints"] == list(H36M17)
 
 
+def test_without_mirror_images_it_is_another_model(lifter: Lifter) -> None:
+    seen, calibration = cmu_observations(CLIPS, CLEAN, every=150), lifter.checkpoint.calibration
+    found = [evaluate(lifter.sampler, seen, calibration, hypotheses=2, steps=1, flip=flip) for flip in (True, False)]
+    assert [report["settings"]["flip"] for report in found] == [True, False]
+    assert found[0]["mpjpe_mm"] != found[1]["mpjpe_mm"]
+
+
 def test_one_hypothesis_can_be_measured(lifter: Lifter) -> None:
     seen = cmu_observations(CLIPS, CLEAN, every=150)
     predictor, calibration = lifter.sampler, lifter.checkpoint.calibration

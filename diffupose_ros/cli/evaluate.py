@@ -56,6 +56,7 @@ def evaluate(
     hypotheses: Annotated[int, typer.Option(min=1, help="N: poses drawn for each person.")] = 10,
     steps: Annotated[int, typer.Option(min=1, help="DDIM steps.")] = 5,
     sampler: Annotated[Method, typer.Option(help="ddpm takes all 100 steps.")] = Method.ddim,
+    flip: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
     protocol: Annotated[
         Protocol,
         typer.Option(
@@ -91,7 +92,9 @@ def evaluate(
         reports = {}
         for name, people in inputs.items():
             method, taken = sampler.value, protocol.value
-            report = run(predictor, people, calibration, hypotheses, steps, method, taken, joints, progress=True)
+            report = run(
+                predictor, people, calibration, hypotheses, steps, method, taken, joints, progress=True, flip=flip
+            )
             report["settings"] |= settings | {"keypoints": name}
             reports[name] = report
         if json_file:

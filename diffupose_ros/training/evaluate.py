@@ -78,6 +78,7 @@ def evaluate(
     protocol: Protocol = "raw",
     joints: Sequence[int] | None = None,
     progress: bool = False,
+    flip: bool = True,
 ) -> dict[str, Any]:
     """Return a report on a model; the same for the same arguments.
 
@@ -97,6 +98,7 @@ def evaluate(
         protocol: see ``training.protocols``.
         joints: H36M-17 indices of those that count, with the root; None for all that the model knows.
         progress: show a progress bar on stderr.
+        flip: average with the mirror image, as ``Sampler.draw`` does.
 
     Raises:
         ValueError: nobody to evaluate, or numbers that do not fit; says what was expected.
@@ -118,7 +120,7 @@ def evaluate(
     ):
         batch = people[first : first + BATCH]
         condition = batch.condition(predictor.variant)
-        poses = predictor.draw(condition.features, hypotheses, steps, seed=0, method=method)
+        poses = predictor.draw(condition.features, hypotheses, steps, flip, seed=0, method=method)
         expected = predictor.expected_covariance(condition.features)
         measured.append(_measure(poses, batch, condition, calibration, expected, protocol, counted))
     arrays = {name: np.concatenate([m[name] for m in measured]) for name in measured[0]}
@@ -135,6 +137,7 @@ def evaluate(
             "hypotheses": hypotheses,
             "sampler": method,
             "steps": steps if method == "ddim" else None,
+            "flip": flip,
             "seed": SEED,
             "joints": [H36M17[j] for j in counted],
             "versions": {
