@@ -15,7 +15,6 @@
 """The recorded chains draw what the plain loop draws, whatever was asked before and from whichever thread."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,7 +44,8 @@ def random_checkpoint(name: str) -> Checkpoint:
 def plain(checkpoint: Checkpoint) -> Sampler:
     """The same model as the textbook has it: no constant folded, nothing recorded."""
     network = AtStep(checkpoint.build())
-    return Sampler(network, checkpoint.diffusion, checkpoint.denoiser.joints, "cpu", checkpoint.build_proposal())
+    proposal, seed = checkpoint.build_proposal(), checkpoint.first_seed
+    return Sampler(network, checkpoint.diffusion, checkpoint.denoiser.joints, "cpu", proposal, first_seed=seed)
 
 
 def some_features(checkpoint: Checkpoint, people: int) -> np.ndarray:
@@ -139,7 +139,7 @@ def test_threads_take_turns() -> None:
 
 
 def test_poses_drawn_earlier_stay_as_they_were() -> None:
-    checkpoint = replace(random_checkpoint("robust"))
+    checkpoint = random_checkpoint("robust")
     sampler = Sampler.of(checkpoint, "cpu")
     first = sampler.draw(some_features(checkpoint, 2), 3, 2, seed=0)
     kept = first.copy()
