@@ -49,7 +49,7 @@ def select_device(name: str) -> torch.device:
 def product_type(device: torch.device) -> torch.dtype:
     """Return the type that matrix products are fastest in: bfloat16 where the device computes in it, else float32."""
     if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported()
+        native = torch.cuda.get_device_capability(device) >= (8, 0)  # older ones emulate it
     else:
         try:
             native = bool(_NATIVE_BFLOAT16 & set(Path("/proc/cpuinfo").read_text().split()))
