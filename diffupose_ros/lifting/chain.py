@@ -67,12 +67,11 @@ class Chain:
             self._record(network, step)
             tape.next_part()
 
-    def run(self, condition: Tensor, mirrored: Tensor, noise: Tensor, interrupted: Callable[[], bool]) -> Tensor:
+    def run(self, images: Sequence[Tensor], noise: Tensor, interrupted: Callable[[], bool]) -> Tensor:
         """Draw poses (P, N, J, 3), in units of ``pose_scale``, valid until the next run.
 
         Args:
-            condition: (P, J, C).
-            mirrored: (P, J, C), of the mirror images; not read without them.
+            images: conditions (P, J, C), and with mirror images theirs.
             noise: (N, J, 3), shared by all people.
             interrupted: asked before each evaluation of the network whether to give up.
 
@@ -80,7 +79,6 @@ class Chain:
             Interrupted: it said yes.
         """
         shape = (self._people, self._hypotheses)
-        images = (condition, mirrored)[: self._inputs.shape[1] // self._rows]
         for image, part in zip(images, torch.split(self._inputs, self._rows, 1), strict=True):
             torch.unflatten(part[..., 3:], 1, shape).copy_(image.transpose(0, 1)[:, :, None])
         torch.unflatten(self._x, 1, shape).copy_(noise.transpose(0, 1)[:, None])

@@ -226,8 +226,8 @@ class Sampler:
                 if len(self._chains) > _CHAINS:
                     self._chains.popitem(last=False)
             self._chains.move_to_end(key)
-            reversed_ = self._mirrored(seen) if flip else seen
-            return self._chains[key].run(seen, reversed_, noise, interrupted)[:count].clone()
+            images = (seen, self._mirrored(seen)) if flip else (seen,)
+            return self._chains[key].run(images, noise, interrupted)[:count].clone()
 
     def _evaluate(
         self,

@@ -59,11 +59,12 @@ def choose_seed(
     poses = frames[rng.permutation(len(frames))[:PEOPLE]]
     seen = [make_pairs(poses, np.random.default_rng(SEED), condition) for condition in conditions.values()]
 
+    sampler = Sampler.of(replace(checkpoint, first_seed=0))
+
     def gain(seed: int) -> float:
-        sampler = Sampler.of(replace(checkpoint, first_seed=seed))
         gains = []
         for pairs in seen:
-            drawn = draw_in_batches(sampler, pairs.features, _HYPOTHESES, _STEPS)
+            drawn = draw_in_batches(sampler, pairs.features, _HYPOTHESES, _STEPS, seed)
             truth = pairs.poses.astype(np.float64)
             mean = metrics.joint_errors(drawn.mean(1), truth).mean()
             gains.append(1 - float(metrics.best_of_n(drawn, truth).mean() / mean))
