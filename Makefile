@@ -19,7 +19,7 @@ lint: $(STAMP)  ## style, types, and the rule of who may import whom
 bench: $(STAMP)  ## speed of every part, about a quarter of an hour; JSON and charts under benchmarks/results
 	$(VENV)/bin/diffupose benchmark --chart
 
-$(STAMP): pyproject.toml setup.py constraints.txt
+$(STAMP): pyproject.toml setup.py constraints.txt diffupose_ros/lifting/kernels.c
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
 	touch $@

@@ -14,14 +14,30 @@
 
 """The pip package. Shared files go where ROS 2 puts them: <prefix>/share/diffupose_ros."""
 
+import platform
 from glob import glob
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 SHARE = "share/diffupose_ros"
+X86 = {
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"],
+}
+INSTRUCTIONS = X86 if platform.machine() in ("x86_64", "AMD64") else {}
 
 setup(
     packages=find_packages(include=["diffupose_ros", "diffupose_ros.*"]),
+    # Not Python modules. Where there is no compiler they are left out, and PyTorch's operations do their work.
+    ext_modules=[
+        Extension(
+            f"diffupose_ros.lifting._kernels_{name}",
+            ["diffupose_ros/lifting/kernels.c"],
+            extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", *flags],
+            optional=True,
+        )
+        for name, flags in INSTRUCTIONS.items()
+    ],
     data_files=[
         (SHARE, ["package.xml"]),
         *((f"{SHARE}/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "launch", "config", "config/training")),

@@ -18,6 +18,7 @@
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,17 @@ def product_type(device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device) >= (8, 0)  # older ones emulate it
     else:
-        try:
-            native = bool(_NATIVE_BFLOAT16 & set(Path("/proc/cpuinfo").read_text().split()))
-        except OSError:  # not Linux
-            native = False
+        native = bool(_NATIVE_BFLOAT16 & cpu_flags())
     return torch.bfloat16 if native else torch.float32
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Return the sets of instructions that the CPU has, by Linux's names; empty elsewhere."""
+    try:
+        return frozenset(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return frozenset()
 
 
 def load_pickled(path: Path) -> dict[Any, Any]:

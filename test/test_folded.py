@@ -42,11 +42,12 @@ def randomised(config: DenoiserConfig) -> Denoiser:
 
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("batch", [1, 7])
+@pytest.mark.parametrize("compiled", [False, True])
 @torch.inference_mode()
-def test_same_output_at_every_time_step(name: str, batch: int) -> None:
+def test_same_output_at_every_time_step(name: str, batch: int, compiled: bool) -> None:
     config = CONFIGS[name]
     model = randomised(config)
-    folded = FoldedDenoiser(model, 100)
+    folded = FoldedDenoiser(model, 100, compiled=compiled)
     x = torch.randn(batch, config.joints, 3)
     condition = torch.randn(batch, config.joints, config.condition_channels)
     for t in (0, 1, 37, 99):
@@ -56,11 +57,12 @@ def test_same_output_at_every_time_step(name: str, batch: int) -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("compiled", [False, True])
 @torch.inference_mode()
-def test_products_in_bfloat16_are_a_percent_off(name: str) -> None:
+def test_products_in_bfloat16_are_a_percent_off(name: str, compiled: bool) -> None:
     config = CONFIGS[name]
     model = randomised(config)
     x, condition = torch.randn(5, config.joints, 3), torch.randn(5, config.joints, config.condition_channels)
     plain = FoldedDenoiser(model, 100)(x, condition, 50)
-    halved = FoldedDenoiser(model, 100, products=torch.bfloat16)(x, condition, 50)
+    halved = FoldedDenoiser(model, 100, products=torch.bfloat16, compiled=compiled)(x, condition, 50)
     assert 0 < (halved - plain).norm() < 0.02 * plain.norm()

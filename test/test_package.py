@@ -83,6 +83,8 @@ def test_python_files_name_copyright_and_licence() -> None:
     folders = ("benchmarks", "diffupose_ros", "docs", "examples", "launch", "test")
     code = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     assert [path for path in [*code, ROOT / "setup.py"] if not path.read_text().startswith(header)] == []
+    c_code = (ROOT / "diffupose_ros/lifting/kernels.c").read_text()
+    assert c_code.startswith(header.replace("#", "//"))
 
 
 def test_the_shipped_model_says_what_it_measured_and_keeps_to_the_bar(lifter: Lifter) -> None:

@@ -32,10 +32,13 @@ from diffupose_ros.lifting.denoiser import (
     ResidualBlock,
     TimeBlock,
 )
+from diffupose_ros.lifting.kernels import CompiledLayers, usable
+from diffupose_ros.lifting.layers import Affine, Convolution, Layers, PyTorchLayers
 from diffupose_ros.lifting.products import linear
 from diffupose_ros.lifting.tape import Eager, Recorder
 
 _FLOAT = torch.float32
+_LANES = 16  # channels that layers take at once
 _COORDINATES = 3  # of a pose; ``paper`` also returns the 2D pose, which only its training needs
 
 
@@ -47,14 +50,22 @@ class FoldedDenoiser:
         steps: T, the number of time steps.
         device: where it runs.
         products: type of the products over the channels, float32 or bfloat16.
+        compiled: take the compiled layers where they are usable.
     """
 
     @torch.no_grad()
     def __init__(
-        self, denoiser: Denoiser, steps: int, device: torch.device | str = "cpu", products: torch.dtype = _FLOAT
+        self,
+        denoiser: Denoiser,
+        steps: int,
+        device: torch.device | str = "cpu",
+        products: torch.dtype = _FLOAT,
+        compiled: bool = True,
     ) -> None:
         self.device, self.products = torch.device(device), products
         self.joints, self.channels = denoiser.config.joints, denoiser.config.channels
+        compiled = compiled and usable(self.device, self.joints, self.channels)
+        self._layers: Layers = CompiledLayers() if compiled else PyTorchLayers()
         denoiser = denoiser.to(self.device)
         embedding = denoiser.time_embedding(torch.arange(steps, device=self.device))
         self._input = _graph_conv(denoiser.input, _FLOAT)
@@ -63,7 +74,7 @@ class FoldedDenoiser:
         self._non_local = _FoldedNonLocal(denoiser.non_local, products)
         self._time2 = _FoldedTime(denoiser.time2, embedding)
         one, zero = torch.ones((), device=self.device), torch.zeros((), device=self.device)
-        self._output = _FoldedConv(denoiser.output, one, zero, _FLOAT, _COORDINATES)
+        self._output = _folded(denoiser.output, one, zero, _FLOAT, _COORDINATES)
 
     def __call__(self, x: Tensor, condition: Tensor, t: int) -> Tensor:
         """Run the network for one time step of all poses; shapes as in ``Denoiser``, but always 3 channels out."""
@@ -81,55 +92,28 @@ class FoldedDenoiser:
         Returns:
             (J, B, 3) float32, where the prediction will be.
         """
-        batch = inputs.shape[1]
-        h = tape.buffer("h", (self.joints, batch, self.channels), _FLOAT)
-        self._input.record(tape, inputs, h)
-        tape(h.relu_)
+        batch, layers = inputs.shape[1], self._layers
+        shape = (self.joints, batch, self.channels)
+        stream = tape.buffer("stream", shape, _FLOAT)
+        # What the next product takes: the stream itself, or what it is in bfloat16.
+        factor = stream if self.products == _FLOAT else tape.buffer("factor", shape, self.products)
+        outs = (stream,) if factor is stream else (stream, factor)
+        within = tape.buffer("within", shape, self.products)
+        tape(layers.graph_conv(tape, self._input, inputs, outs))
         for block in self._blocks:
-            block.record(tape, h, t)
-        self._time1.record(tape, h, t)
-        self._non_local.record(tape, h)
-        self._time2.record(tape, h, t)
+            after = self._time1.at(t) if block is self._blocks[-1] else None
+            time = None if block.time is None else block.time.at(t)
+            tape(layers.graph_conv(tape, block.first, factor, (within,), affine=time))
+            tape(layers.graph_conv(tape, block.second, within, outs, residual=stream, affine=after))
+        non_local = self._non_local
+        attended = tape.buffer("attended", (self.joints, batch, non_local.inner), self.products)
+        tape(layers.attention(non_local.mix, factor, attended))
+        tape(layers.residual(non_local.project, attended, stream, non_local.bias, self._time2.at(t)))
+        wide = tape.buffer("wide", (self.joints, batch, _LANES), _FLOAT)
+        tape(layers.graph_conv(tape, self._output, stream, (wide,), relu=False))
         output = tape.buffer("output", (self.joints, batch, _COORDINATES), _FLOAT)
-        self._output.record(tape, h, output)
+        tape(output.copy_, wide[..., :_COORDINATES])
         return output
-
-
-def _as_factor(tape: Recorder, x: Tensor, dtype: torch.dtype) -> Tensor:
-    """What ``x`` is in the products' type, once the tape has run this far."""
-    if x.dtype == dtype:
-        return x
-    factor = tape.buffer("factor", tuple(x.shape), dtype)
-    tape(factor.copy_, x)
-    return factor
-
-
-class _FoldedConv:
-    """A modulated graph convolution followed by a factor and a shift of each channel."""
-
-    def __init__(
-        self, conv: ModulatedGraphConv, scale: Tensor, shift: Tensor, products: torch.dtype, outputs: int | None = None
-    ) -> None:
-        affinity, modulation = conv.affinity(), (conv.M * scale)[:, :outputs]
-        own = affinity.diagonal()
-        self.dtype, self.multiply = products, linear(torch.cat(tuple(conv.W[:, :, :outputs]), 1).to(products))
-        self.own = (own[:, None] * modulation)[:, None]
-        self.modulation = modulation[:, None].contiguous()
-        self.others = affinity - torch.diag(own)
-        self.bias = (conv.bias * scale + shift)[:outputs]
-
-    def record(self, tape: Recorder, x: Tensor, out: Tensor) -> None:
-        others = tape.buffer("others", tuple(out.shape), _FLOAT)
-        tape(self._apart, _as_factor(tape, x, self.dtype), out, others)
-        tape(out.flatten(1).addmm_, self.others, others.flatten(1))
-
-    def _apart(self, x: Tensor, own: Tensor, others: Tensor) -> None:
-        """Write what each joint gives itself, and the others."""
-        joints, batch, channels = x.shape
-        product = self.multiply(x.view(-1, channels)).view(joints, batch, -1)
-        to_self, to_others = product.chunk(2, -1)
-        torch.addcmul(self.bias, self.own, to_self, out=own)
-        torch.mul(to_others, self.modulation, out=others)
 
 
 class _FoldedTime:
@@ -137,30 +121,19 @@ class _FoldedTime:
 
     def __init__(self, block: TimeBlock, embedding: Tensor) -> None:
         scale, shift = block.mlp(embedding).chunk(2, -1)
-        self.scale, self.shift = scale + 1, shift.contiguous()
+        self._scale, self._shift = scale + 1, shift.contiguous()
 
-    def record(self, tape: Recorder, x: Tensor, t: int) -> None:
-        tape(torch.addcmul, self.shift[t], x, self.scale[t], out=x)
-        tape(F.silu, x, inplace=True)
+    def at(self, t: int) -> Affine:
+        return self._scale[t], self._shift[t]
 
 
 class _FoldedBlock:
-    """A residual block, which adds to its input."""
+    """A residual block."""
 
     def __init__(self, block: nn.Module, embedding: Tensor, products: torch.dtype) -> None:
         assert isinstance(block, ResidualBlock)
         self.first, self.second = _graph_conv(block.gconv1, products), _graph_conv(block.gconv2, products)
         self.time = None if block.time is None else _FoldedTime(block.time, embedding)
-
-    def record(self, tape: Recorder, x: Tensor, t: int) -> None:
-        h, y = (tape.buffer(name, tuple(x.shape), _FLOAT) for name in ("within", "added"))
-        self.first.record(tape, x, h)
-        tape(h.relu_)
-        if self.time is not None:
-            self.time.record(tape, h, t)
-        self.second.record(tape, h, y)
-        tape(y.relu_)
-        tape(x.add_, y)
 
 
 class _FoldedNonLocal:
@@ -172,25 +145,31 @@ class _FoldedNonLocal:
         project, norm = block.W
         assert isinstance(project, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
         scale, shift = scale_and_shift(norm)
-        self.dtype, self.inner = products, len(bias) // 3
+        self.inner = len(bias) // 3
         self.mix = linear(weight.to(products), bias.to(products))
         self.project = linear((project.weight * scale[:, None]).T.to(products))
         self.bias = project.bias * scale + shift
 
-    def record(self, tape: Recorder, x: Tensor) -> None:
-        tape(self._add, _as_factor(tape, x, self.dtype), x)
-        tape(x.add_, self.bias)
 
-    def _add(self, x: Tensor, out: Tensor) -> None:
-        joints, batch, channels = x.shape
-        mixed = self.mix(x.view(-1, channels)).view(joints, batch, 3, self.inner)
-        query, key, value = mixed.permute(2, 1, 0, 3).unsqueeze(2)  # (B, 1, J, C / 2) each
-        attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
-        out.add_(self.project(attended[:, 0].transpose(0, 1).reshape(-1, self.inner)).view_as(out))
+def _graph_conv(block: GraphConv, products: torch.dtype) -> Convolution:
+    return _folded(block.gconv, *scale_and_shift(block.bn), products)
 
 
-def _graph_conv(block: GraphConv, products: torch.dtype) -> _FoldedConv:
-    return _FoldedConv(block.gconv, *scale_and_shift(block.bn), products)
+def _folded(
+    conv: ModulatedGraphConv, scale: Tensor, shift: Tensor, products: torch.dtype, outputs: int | None = None
+) -> Convolution:
+    """A modulated graph convolution followed by a factor and a shift of each channel."""
+    channels = conv.W.shape[-1] if outputs is None else outputs
+
+    def whole(x: Tensor) -> Tensor:  # layers take whole lanes: the others are 0
+        return F.pad(x[..., :channels], (0, -channels % _LANES)).contiguous()
+
+    affinity, modulation = conv.affinity(), whole(conv.M * scale)
+    own = affinity.diagonal()
+    weights = torch.cat(tuple(whole(conv.W)), 1).to(products)
+    bias = whole(conv.bias * scale + shift)
+    others = affinity - torch.diag(own)
+    return Convolution(weights, linear(weights), others, own[:, None] * modulation, modulation, bias)
 
 
 def scale_and_shift(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,141 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The denoiser's layers compiled: ``kernels.c`` through ctypes.
+
+The libraries, one for each set of instructions of x86 that gains by them, are built where the package is installed from
+its source and there is a C compiler.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from diffupose_ros.lifting.layers import Affine, Convolution, Epilogue, Operation, after
+from diffupose_ros.lifting.products import Linear
+from diffupose_ros.lifting.tape import Recorder
+from diffupose_ros.pytorch import cpu_flags
+
+_NEEDS = {
+    "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"},
+    "avx2": {"avx2", "fma"},
+}
+"""Instructions that a library needs, by Linux's names; the best first."""
+_MOST_JOINTS, _MOST_INPUTS = 32, 1024  # what kernels.c has room for
+_FEW_INPUTS, _FEW_ROWS = 32, 4  # a product of these takes less time than the call of oneDNN
+_POINTER = ctypes.c_void_p
+
+
+def _load() -> ctypes.CDLL | None:
+    for name, needs in _NEEDS.items():
+        if needs <= cpu_flags():
+            for path in Path(__file__).parent.glob(f"_kernels_{name}*.so"):
+                try:
+                    return ctypes.CDLL(str(path))
+                except OSError:  # built for another kind of machine
+                    pass
+    return None
+
+
+_LIBRARY = _load()
+# PyTorch's own OpenMP, in the process once torch is imported: threads of another would fight with those for the cores.
+_PARALLEL = getattr(ctypes.CDLL(None), "GOMP_parallel", None)
+
+
+def usable(device: torch.device, joints: int, channels: int) -> bool:
+    """Return whether a library is there, and can run a network of so many joints and channels on ``device``."""
+    fits = joints <= _MOST_JOINTS and channels % 32 == 0 and channels <= _MOST_INPUTS
+    return _LIBRARY is not None and device.type == "cpu" and fits
+
+
+class CompiledLayers:
+    """Made of compiled kernels, where ``usable``; see ``Layers``."""
+
+    def __init__(self) -> None:
+        self._packed: dict[int, Tensor] = {}
+
+    def graph_conv(
+        self,
+        tape: Recorder,
+        conv: Convolution,
+        x: Tensor,
+        outs: Sequence[Tensor],
+        relu: bool = True,
+        residual: Tensor | None = None,
+        affine: Affine | None = None,
+    ) -> Operation:
+        """Return a graph convolution and what follows it."""
+        by_type = {out.dtype: out for out in outs}
+        members = (
+            *(*outs[0].shape, x.dtype == torch.bfloat16, relu),
+            *(conv.others, conv.own, conv.modulation, conv.bias, residual, *(affine or (None, None))),
+            *(by_type.get(torch.float32), by_type.get(torch.bfloat16)),
+        )
+        rows, inputs = x.shape[1:]
+        if not _multiplies(rows, inputs, x.dtype):
+            return after(conv.multiply, x, _kernel("graph_conv", *members))
+        key = id(conv.weights)
+        if key not in self._packed:
+            self._packed[key] = _by_lanes(conv.weights)
+        run = _kernel("graph_layer", *members, inputs, self._packed[key])
+        return lambda: run(x)
+
+    def attention(self, multiply: Linear, x: Tensor, out: Tensor) -> Operation:
+        """Return what a non-local block's input becomes."""
+        return after(multiply, x, _kernel("attention", *out.shape, out.dtype == torch.bfloat16, out))
+
+    def residual(self, multiply: Linear, x: Tensor, out: Tensor, bias: Tensor, affine: Affine) -> Operation:
+        """Return a non-local block's output."""
+        return after(multiply, x, _kernel("residual", *out.shape, x.dtype == torch.bfloat16, bias, *affine, out))
+
+
+def _lanes() -> int:
+    assert _LIBRARY is not None
+    return int(_LIBRARY.diffupose_lanes())
+
+
+def _multiplies(rows: int, inputs: int, dtype: torch.dtype) -> bool:
+    """Whether to leave the product to the kernel too: faster than oneDNN, but where that has better instructions.
+
+    It needs as many registers as AVX-512 has.
+    """
+    enough = _lanes() == 16
+    if dtype == torch.float32:
+        return enough or inputs <= _FEW_INPUTS
+    return enough and "avx512_bf16" in cpu_flags() and ("amx_bf16" not in cpu_flags() or rows <= _FEW_ROWS)
+
+
+def _by_lanes(weights: Tensor) -> Tensor:
+    """Weights (K, 2 C) in the order in which ``graph_layer`` of kernels.c reads them."""
+    inputs, pair = len(weights), 2 if weights.dtype == torch.bfloat16 else 1
+    own, others = weights.chunk(2, 1)
+    parts = torch.stack((others, own)).view(2, inputs // pair, pair, -1, _lanes())
+    return parts.permute(3, 0, 1, 4, 2).contiguous()
+
+
+def _kernel(name: str, *members: int | Tensor | None) -> Epilogue:
+    """One of the library's functions with all its arguments but the input: the members of its struct."""
+    run = getattr(_LIBRARY, f"diffupose_{name}")
+    run.argtypes, run.restype = (_POINTER, _POINTER, _POINTER, ctypes.c_int), None
+    assert all(member.is_contiguous() for member in members if isinstance(member, Tensor))
+    words = [member.data_ptr() if isinstance(member, Tensor) else member or 0 for member in members]
+    arguments = (ctypes.c_int64 * len(words))(*words)
+
+    def kernel(x: Tensor, alive: tuple[int | Tensor | None, ...] = members) -> None:
+        run(arguments, x.data_ptr(), _PARALLEL, torch.get_num_threads())
+
+    return kernel

@@ -1,0 +1,131 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The compiled layers give the numbers of PyTorch's operations, with each set of instructions of this CPU."""
+
+import ctypes
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from diffupose_ros.lifting import kernels
+from diffupose_ros.lifting.kernels import CompiledLayers, usable
+from diffupose_ros.lifting.layers import Convolution, Layers, PyTorchLayers
+from diffupose_ros.lifting.products import linear
+from diffupose_ros.lifting.tape import Memory, Tape
+from diffupose_ros.pytorch import cpu_flags
+
+CPU = torch.device("cpu")
+BUILT = [
+    name
+    for name, needs in kernels._NEEDS.items()
+    if needs <= cpu_flags() and list(Path(kernels.__file__).parent.glob(f"_kernels_{name}*.so"))
+]
+CHANNELS = 64
+ROUNDING = {torch.float32: 1e-4, torch.bfloat16: 0.03}
+
+pytestmark = pytest.mark.skipif(not BUILT, reason="the kernels are not built: no C compiler, or another kind of CPU")
+
+
+@pytest.fixture(params=BUILT or ["none"])
+def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> CompiledLayers:
+    (path,) = Path(kernels.__file__).parent.glob(f"_kernels_{request.param}*.so")
+    monkeypatch.setattr(kernels, "_LIBRARY", ctypes.CDLL(str(path)))
+    return CompiledLayers()
+
+
+def numbers(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+def convolution(joints: int, inputs: int, dtype: torch.dtype) -> Convolution:
+    weights = (numbers(inputs, 2 * CHANNELS) / inputs**0.5).to(dtype)
+    own, modulation = numbers(joints, CHANNELS, seed=1), numbers(joints, CHANNELS, seed=2)
+    others = numbers(joints, joints, seed=3) / 4
+    return Convolution(weights, linear(weights), others, own, modulation, numbers(CHANNELS, seed=4))
+
+
+def run_graph_conv(
+    layers: Layers, joints: int, rows: int, inputs: int, dtype: torch.dtype, relu: bool, residual: bool, affine: bool
+) -> tuple[Tensor, ...]:
+    stream, factor = numbers(joints, rows, CHANNELS, seed=5), torch.zeros(joints, rows, CHANNELS, dtype=torch.bfloat16)
+    x, factors = (
+        numbers(joints, rows, inputs, dtype=dtype, seed=6),
+        (numbers(CHANNELS, seed=7), numbers(CHANNELS, seed=8)),
+    )
+    layers.graph_conv(
+        Tape(Memory(CPU)),
+        convolution(joints, inputs, dtype),
+        x,
+        (stream, factor),
+        relu,
+        stream if residual else None,
+        factors if affine else None,
+    )()
+    return stream, factor
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize(("joints", "rows", "inputs"), [(17, 1, 128), (17, 11, 128), (16, 3, 64), (17, 6, 7)])
+def test_graph_convolution(compiled: CompiledLayers, joints: int, rows: int, inputs: int, dtype: torch.dtype) -> None:
+    if inputs % 2 and dtype == torch.bfloat16:
+        dtype = torch.float32  # as the first layer is
+    for relu, residual, affine in itertools.product([True, False], repeat=3):
+        plain = run_graph_conv(PyTorchLayers(), joints, rows, inputs, dtype, relu, residual, affine)
+        ours = run_graph_conv(compiled, joints, rows, inputs, dtype, relu, residual, affine)
+        assert plain[0].std() > 0.3
+        torch.testing.assert_close(ours[0], plain[0], rtol=ROUNDING[dtype], atol=ROUNDING[dtype])
+        torch.testing.assert_close(ours[1].float(), plain[0], rtol=0.03, atol=0.03)
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize(("joints", "rows"), [(17, 1), (17, 11), (16, 3)])
+def test_attention(compiled: CompiledLayers, joints: int, rows: int, dtype: torch.dtype) -> None:
+    x, weights = numbers(joints, rows, CHANNELS, dtype=dtype), numbers(CHANNELS, 3 * CHANNELS, seed=1) / CHANNELS**0.75
+    outs = [torch.zeros(joints, rows, CHANNELS, dtype=dtype) for _ in range(2)]
+    for layers, out in zip((PyTorchLayers(), compiled), outs, strict=True):
+        layers.attention(linear(weights.to(dtype)), x, out)()
+    assert outs[0].std() > 0.1
+    torch.testing.assert_close(outs[1], outs[0], rtol=ROUNDING[dtype], atol=ROUNDING[dtype])
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+def test_residual(compiled: CompiledLayers, dtype: torch.dtype) -> None:
+    x, weights = numbers(17, 5, 32, dtype=dtype), (numbers(32, CHANNELS, seed=1) / 6).to(dtype)
+    outs = [numbers(17, 5, CHANNELS, seed=2) for _ in range(2)]
+    affine = (20 * numbers(CHANNELS, seed=3), numbers(CHANNELS, seed=4))  # far out, where an exponential overflows
+    for layers, out in zip((PyTorchLayers(), compiled), outs, strict=True):
+        layers.residual(linear(weights), x, out, numbers(CHANNELS, seed=5), affine)()
+    assert outs[0].max() > 50 and outs[0].min() < 0
+    torch.testing.assert_close(outs[1], outs[0], rtol=1e-4, atol=1e-4)
+
+
+def test_many_threads_give_what_one_gives(compiled: CompiledLayers) -> None:
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 4):
+            torch.set_num_threads(count)
+            found.append(run_graph_conv(compiled, 17, 37, 64, torch.float32, True, True, True)[0])
+    finally:
+        torch.set_num_threads(threads)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-6, atol=1e-6)
+
+
+def test_networks_that_the_kernels_cannot_run_are_left_to_pytorch() -> None:
+    assert usable(CPU, 17, 128)
+    assert not usable(CPU, 33, 128) and not usable(CPU, 17, 48) and not usable(CPU, 17, 2048)
+    assert not usable(torch.device("cuda"), 17, 128)
