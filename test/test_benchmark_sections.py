@@ -86,15 +86,15 @@ def test_a_ceiling_is_of_products_and_convolutions() -> None:
 
 def test_the_core_is_compared_with_the_plain_network_and_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "SHAPES", ((256, 256, 256),))
-    grid = Grid(128, (1, 8), (10,), (5,), ((8, 10, True),), long=False)
+    grid = Grid(128, (1, 8), (20,), (5,), ((8, 20),), long=False)
     cells = Core(OPTIONS, grid).cells()
-    assert [cell.labels["people"] for cell in cells] == [1, 1, 8, 8]
-    alone, compared = cells[0].measure(bool), cells[3].measure(bool)
+    assert [cell.labels["people"] for cell in cells] == [1, 8]
+    alone, compared = (cell.measure(bool) for cell in cells)
     assert "plain_batched_ratio" not in alone and "share" not in alone
     assert compared["plain_batched_p50_ms"] / compared["p50_ms"] == pytest.approx(compared["plain_batched_ratio"])
     assert compared["gflops"] == pytest.approx(160 * 5 * 0.0116 / compared["p50_ms"] * 1000)
     assert compared["share"] == pytest.approx(compared["gflops"] / compared["ceiling_gflops"])
-    bars = core.bars([{"labels": cells[3].labels, **compared}], "cpu")
+    bars = core.bars([{"labels": cells[1].labels, **compared}], "cpu")
     assert bars[0].wanted == 0.75 and bars[0].met == (compared["share"] >= 0.75)
 
 
@@ -102,11 +102,12 @@ def test_the_core_is_compared_with_the_released_procedure(monkeypatch: pytest.Mo
     monkeypatch.setattr(core, "_ROUNDS", 1)
     monkeypatch.setattr(core, "_HYPOTHESES", 2)
     cells = Core(OPTIONS, Grid(32, (1,), (1,), (2,))).cells()
-    assert [cell.labels["method"] for cell in cells] == ["ddim", "ddim", "ddpm", "ddpm", "released"]
+    assert [cell.labels["method"] for cell in cells] == ["ddim", "ddpm", "released"]
     found = cells[-1].measure(bool)
     assert found["speed_up"] == pytest.approx(found["p50_ms"] / found["ours_p50_ms"])
     assert found["speed_up"] > 5  # 400 evaluations one after another, or 2
-    row = {"labels": cells[-1].labels | {"hypotheses": 10}, **found}
+    assert found["as_shipped_speed_up"] == pytest.approx(found["p50_ms"] / found["as_shipped_p50_ms"])
+    row = {"labels": cells[-1].labels | {"hypotheses": 20}, **found}
     assert [bar.wanted for bar in core.bars([row], "cpu")] == [200.0]
 
 

@@ -23,6 +23,7 @@ import torch
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, load_checkpoint, save_checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.lifting.folded import FoldedDenoiser
 from diffupose_ros.lifting.folded_proposal import FoldedProposal
 from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.sampler import Sampler
@@ -56,10 +57,14 @@ def proposal() -> Proposal:
 
 @pytest.fixture
 def checkpoint(proposal: Proposal) -> Checkpoint:
-    config = DenoiserConfig(channels=32, condition_channels=8)
+    config = DenoiserConfig(channels=32, condition_channels=11)
     weights = shaken(Denoiser(config)).state_dict()
     return Checkpoint(
-        config, DiffusionConfig(), weights, proposal=proposal.config, proposal_weights=proposal.state_dict()
+        config,
+        DiffusionConfig(prediction="correction"),
+        weights,
+        proposal=proposal.config,
+        proposal_weights=proposal.state_dict(),
     )
 
 
@@ -125,13 +130,36 @@ def test_a_denoiser_starts_from_its_estimate(checkpoint: Checkpoint) -> None:
 
 def test_a_denoiser_that_starts_from_it_draws_mirror_images_of_mirror_images(checkpoint, monkeypatch) -> None:
     sampler = Sampler.of(checkpoint, "cpu")
-    noise = torch.randn(2, 17, 3, generator=torch.Generator().manual_seed(0))
-    symmetric = noise + noise[:, MIRROR] * torch.from_numpy(ASIDE).float()
-    monkeypatch.setattr(sampler, "_noise", lambda *_: symmetric)
+    noise = torch.randn(1, 17, 3, generator=torch.Generator().manual_seed(0)).expand(2, 17, 3)
+    monkeypatch.setattr(sampler, "_noise", lambda *_: noise)  # the same for the image and the mirror image
     ours, theirs = (sampler.draw(f, 2, 2) for f in (FEATURES, mirrored(FEATURES)))
-    np.testing.assert_allclose(theirs, ours[:, :, MIRROR] * ASIDE, atol=1e-4)
+    np.testing.assert_allclose(theirs[:, ::-1], ours[:, :, MIRROR] * ASIDE, atol=1e-4)
+    assert np.abs(ours[:, 1] - ours[:, 0]).max() > 1e-2
     plain, other = (sampler.draw(f, 2, 2, flip=False) for f in (FEATURES, mirrored(FEATURES)))
-    assert np.abs(other - plain[:, :, MIRROR] * ASIDE).max() > 1e-2
+    np.testing.assert_allclose(plain[:, 0], ours[:, 0], atol=1e-5)
+    np.testing.assert_allclose(other[:, 0], ours[:, 1, MIRROR] * ASIDE, atol=1e-4)
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_the_recorded_chain_draws_what_the_textbooks_sampler_draws(checkpoint: Checkpoint, flip: bool) -> None:
+    recorded = Sampler.of(checkpoint, "cpu", "float32")
+    network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps)
+    textbook = Sampler(lambda x, y, t: network(x, y, t), checkpoint.diffusion, 17, "cpu", checkpoint.build_proposal())
+    ours, theirs = (sampler.draw(FEATURES, 3, 4, flip, seed=0) for sampler in (recorded, textbook))
+    assert theirs.std() > 0.01
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_denoiser_that_corrects_nothing_leaves_the_estimate_and_its_deviations(checkpoint: Checkpoint) -> None:
+    silent = dict(checkpoint.weights) | {"output.W": torch.zeros_like(checkpoint.weights["output.W"])}
+    silent["output.bias"] = torch.zeros(3)
+    sampler = Sampler.of(replace(checkpoint, weights=silent), "cpu")
+    drawn = sampler.draw(FEATURES, 1000, 50, flip=False, seed=0)
+    mean, _ = checkpoint.build_proposal().estimate(torch.from_numpy(FEATURES))
+    scale = checkpoint.diffusion.pose_scale
+    np.testing.assert_allclose(drawn.mean(1), scale * mean.numpy(), atol=0.02 * scale)
+    expected = np.sqrt(np.einsum("...ii->...i", sampler.expected_covariance(FEATURES)))[:, 1:]
+    np.testing.assert_allclose(drawn.std(1)[:, 1:], np.clip(expected, 0.01 * scale, 2 * scale), rtol=0.15)
 
 
 def test_a_checkpoint_keeps_it_and_what_it_expects(checkpoint: Checkpoint, proposal: Proposal, tmp_path: Path) -> None:

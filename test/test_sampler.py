@@ -86,10 +86,11 @@ def test_bfloat16_moves_the_mean_of_the_hypotheses_by_less_than_a_millimetre(lif
 
 def test_people_beyond_the_largest_batch_are_drawn_in_parts() -> None:
     sampler = Sampler.of(random_checkpoint("robust"), "cpu", "float32")
-    features = some_features(random_checkpoint("robust"), 2 * (CPU_BATCH // 20) + 2)
+    at_once = CPU_BATCH // 10
+    features = some_features(random_checkpoint("robust"), 2 * at_once + 2)
     together = sampler.draw(features, 10, 1, seed=0)
-    assert {key[0] for key in sampler._chains} == {CPU_BATCH // 20, CPU_BATCH // 20 - 1}  # of like size
-    for person in (0, CPU_BATCH // 20, len(features) - 1):
+    assert {key[0] for key in sampler._chains} == {10 * (at_once - 2), 10 * (at_once - 3)}  # of like size
+    for person in (0, at_once, len(features) - 1):
         alone = sampler.draw(features[person : person + 1], 10, 1, seed=0)
         np.testing.assert_allclose(together[person : person + 1], alone, atol=1e-5)
 
@@ -101,7 +102,7 @@ def test_padded_to_few_sizes_as_for_cuda_graphs_people_are_drawn_the_same() -> N
     for people in (1, 5, 9, 11, 7, 20):
         features = some_features(checkpoint, people)
         np.testing.assert_allclose(padded.draw(features, 2, 2, seed=0), plainly.draw(features, 2, 2, seed=0), atol=1e-5)
-    assert {key[0] for key in padded._chains} == {1, 6, 8, 12, 24}
+    assert {key[0] for key in padded._chains} == {2 * bucket for bucket in (1, 6, 8, 12, 24)}
 
 
 def test_chains_share_memory_and_old_ones_make_room() -> None:

@@ -30,7 +30,7 @@ from training_support import CLIPS, LONG, PROPOSED, TINY, assert_same, states, t
 from diffupose_ros.lifting.checkpoint import DiffusionConfig, load_checkpoint, save_checkpoint
 from diffupose_ros.training.config import DataConfig, EmaConfig, ModelConfig, OptimiserConfig, load_config
 from diffupose_ros.training.networks import checkpoint_of, read_trained
-from diffupose_ros.training.predictors import load_predictor, predictor_of
+from diffupose_ros.training.predictors import load_predictor
 from diffupose_ros.training.train import Stopped, Trainer, train
 
 SUPPORT = Path(__file__).parent / "training_support.py"
@@ -118,10 +118,10 @@ def test_a_run_starts_from_a_checkpoint_and_its_average_too(tmp_path: Path) -> N
 
 def test_the_shipped_and_the_official_checkpoint_start_runs(tmp_path: Path, official_file: Path) -> None:
     shipped = load_checkpoint("default")
-    proposal = {"proposal": True, "proposal_width": shipped.proposal.width} if shipped.proposal else {}
-    config = replace(TINY, model=ModelConfig(channels=shipped.denoiser.channels, **proposal), init="default")
-    model = trainer(config, tmp_path / "ours").model
-    assert torch.equal((model.denoiser if proposal else model).output.W, shipped.weights["output.W"])
+    width = shipped.proposal.width
+    sizes = ModelConfig(channels=shipped.denoiser.channels, proposal=True, proposal_width=width)
+    model = trainer(replace(PROPOSED, model=sizes, init="default"), tmp_path / "ours").model
+    assert torch.equal(model.denoiser.output.W, shipped.weights["output.W"])
     paper = replace(PAPER, model=ModelConfig(variant="paper", channels=128), init=str(official_file))
     assert trainer(paper, tmp_path / "official").model.config.variant == "paper"
 
@@ -129,10 +129,11 @@ def test_the_shipped_and_the_official_checkpoint_start_runs(tmp_path: Path, offi
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        (replace(TINY, init="default"), r"init: default does not fit this model"),
+        (replace(PROPOSED, init="default"), r"init: default does not fit this model"),
+        (replace(TINY, init="default"), r"diffusion.prediction correction, here it is velocity"),
         (replace(TINY, init="nowhere"), r"no weights 'nowhere'"),
         (
-            replace(TINY, model=ModelConfig(channels=128), init="default", diffusion=DiffusionConfig(pose_scale=1.0)),
+            replace(PROPOSED, init="default", diffusion=DiffusionConfig(prediction="correction", pose_scale=1.0)),
             r"default was trained with diffusion.pose_scale 0.3, here it is 1.0",
         ),
     ],
@@ -159,11 +160,11 @@ def test_a_denoiser_trains_with_its_proposal_each_clipped_alone_and_both_improve
         assert torch.stack([p.grad.norm() for p in part.parameters()]).norm() < 0.5 + 1e-4
 
 
-def test_the_denoiser_starts_from_the_average_of_its_proposal_and_does_not_teach_it(tmp_path: Path) -> None:
+def test_the_denoiser_corrects_the_average_of_its_proposal_and_does_not_teach_it(tmp_path: Path) -> None:
     run = trainer(PROPOSED, tmp_path)
     made = run.batches[0]
     estimate = run._propose(made.features)
-    torch.testing.assert_close(estimate, run.ema.proposal.estimate(made.features)[0])
+    torch.testing.assert_close(estimate[..., :3], run.ema.proposal.estimate(made.features)[0])
     with torch.no_grad():
         for value in run.model.proposal.parameters():
             value.add_(1.0)
@@ -178,7 +179,7 @@ def test_a_denoiser_and_its_proposal_go_from_a_run_to_a_checkpoint_and_into_a_ru
     best, file = tmp_path / "run" / "best.pt", tmp_path / "model.safetensors"
     trained = read_trained(best)
     checkpoint = checkpoint_of(trained.build(), trained.diffusion, trained.card)
-    assert checkpoint.denoiser.condition_channels == 8 and checkpoint.proposal.width == 64
+    assert checkpoint.denoiser.condition_channels == 11 and checkpoint.proposal.width == 64
     save_checkpoint(checkpoint, file)
     features = np.random.default_rng(0).normal(size=(3, 17, 5)).astype(np.float32)
     predictors = [load_predictor(path, "cpu")[0] for path in (best, file)]
@@ -187,27 +188,10 @@ def test_a_denoiser_and_its_proposal_go_from_a_run_to_a_checkpoint_and_into_a_ru
     assert [p.expected_covariance(features).shape for p in predictors] == [(3, 17, 3, 3)] * 2
     for path in (best, file):
         again = trainer(replace(short, init=str(path)), tmp_path / path.suffix)
-        assert again._warm
         for name, value in trained.weights.items():
             torch.testing.assert_close(again.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3)
-        with pytest.raises(ValueError, match=r"starts from a proposal, which .* with model\.proposal: true"):
+        with pytest.raises(ValueError, match=r"diffusion.prediction correction, here it is velocity"):
             trainer(replace(SHORT, init=str(path)), tmp_path / "without")
-
-
-def test_a_denoiser_without_a_proposal_starts_one_with_and_draws_the_same_at_first(tmp_path: Path) -> None:
-    trainer(SHORT, tmp_path / "without").run()
-    best = tmp_path / "without" / "best.pt"
-    run = trainer(replace(PROPOSED, steps=2, init=str(best)), tmp_path / "with")
-    assert not run._warm  # the average of a proposal that starts at random must forget that
-    assert run.model.denoiser.input.gconv.W.shape == (2, 11, 32)
-    features = run.validation.features[:4]
-    before, _, _ = load_predictor(best, "cpu")
-    after = predictor_of(run.ema, run.config.diffusion, "cpu")
-    np.testing.assert_allclose(after.draw(features, 4, 2, seed=0), before.draw(features, 4, 2, seed=0), atol=1e-6)
-    assert before.expected_covariance(features) is None
-    assert np.isfinite(run.run())
-    with pytest.raises(ValueError, match=r"does not fit this model"):
-        trainer(replace(PROPOSED, model=replace(PROPOSED.model, channels=64), init=str(best)), tmp_path / "wider")
 
 
 # Going on.

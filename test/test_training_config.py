@@ -58,7 +58,7 @@ def test_the_regressor_is_the_one_pass_part_of_the_model_that_it_is_compared_wit
     ours, baseline = (
         load_config(resource_path(f"config/training/{n}.yaml")) for n in ("robust-cmu-128", "regressor-cmu")
     )
-    for name in ("data", "optimiser", "ema", "steps", "batch", "precision", "loss", "seed"):
+    for name in ("data", "optimiser", "ema", "steps", "batch", "precision", "seed"):
         assert getattr(ours, name) == getattr(baseline, name), name
     part = network_config(ours.model)
     assert isinstance(part, ProposedDenoiserConfig) and part.proposal == network_config(baseline.model)
@@ -101,6 +101,14 @@ def test_what_a_file_leaves_out_has_its_default_and_options_win(tmp_path: Path) 
             "model.proposal: expected false for a paper denoiser",
         ),
         ("model: {proposal: true, kind: regressor}", "model.proposal: expected false for a robust regressor with 17"),
+        ("model: {proposal: true}", "diffusion.prediction: expected correction with model.proposal true"),
+        (
+            "diffusion: {prediction: correction}",
+            "diffusion.prediction: expected velocity or epsilon with model.proposal false",
+        ),
+        ("model: {proposal: true}\ndiffusion: {prediction: correction}", "loss: expected distance with model.proposal"),
+        ("loss: distance", "loss: expected squared or paper of a network that does not return a pose"),
+        ("taken_steps: 101", "steps: expected 1 to 100, got 101"),
         ("model: {proposal_width: 8}", "model.proposal_width: expected a multiple of 16 from 32 on, got 8"),
         ("diffusion: {schedule: sigmoid}", "diffusion.schedule: expected cosine or linear, got 'sigmoid'"),
         ("diffusion: {clamp: text}", "diffusion.clamp: expected a number or null, got 'text'"),

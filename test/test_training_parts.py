@@ -27,6 +27,7 @@ import pytest
 import torch
 
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
+from diffupose_ros.lifting.prior import prior_of
 from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.training.batches import Batch
 from diffupose_ros.training.config import EmaConfig, ModelConfig, OptimiserConfig, TrainConfig
@@ -87,30 +88,43 @@ def test_a_proposals_loss_is_that_of_its_pose_and_weakly_the_likelihood_of_its_e
     pose.data[:, 0] = 0.0
     normal = torch.distributions.MultivariateNormal(torch.zeros(3), torch.eye(3) / 4)
     likelihood = normal.log_prob(torch.full((3,), 0.2)) + 1.5 * math.log(2 * math.pi)
-    loss = proposal_loss(pose, factor.requires_grad_(), truth)
+    loss = proposal_loss(pose, factor.requires_grad_(), truth, by_distance=False)
     squared = 0.04 * 16 / 17
     assert float(loss.detach()) == pytest.approx(squared - 0.05 * float(likelihood), rel=1e-5)
     loss.backward()
     torch.testing.assert_close(pose.grad, 2 * (pose - truth).detach() / pose.numel())  # the covariance does not move it
+    by_distance = proposal_loss(pose, factor, truth)
+    assert float((by_distance - loss).detach()) == pytest.approx(0.1 * (0.12**0.5 * 16 + 0.01) / 17 - squared, rel=1e-2)
     assert factor.grad is not None and (factor.grad[:, 0] == 0).all() and (factor.grad[:, 1:] != 0).any()
 
 
-def test_a_proposal_and_a_denoiser_that_starts_from_it_are_trained_together() -> None:
-    proposed = replace(TrainConfig(), model=ModelConfig(proposal=True))
-    made = batch()
-    truth = made.poses / 0.3
-    _, target = proposed.diffusion.process().add_noise(truth, made.noise, made.t)
-    estimate, factor = torch.randn(4, 17, 3), torch.eye(3).expand(4, 17, 3, 3)
+def test_a_proposal_and_a_denoiser_that_corrects_it_are_trained_together() -> None:
+    correction, made = DiffusionConfig(prediction="correction"), batch()
+    proposed = replace(TrainConfig(), model=ModelConfig(proposal=True), diffusion=correction, loss="distance")
+    truth, process = made.poses / 0.3, correction.process()
+    noisy, _ = process.add_noise(truth, made.noise, made.t)
+    described, factor = (
+        torch.cat((torch.randn(4, 17, 3), torch.rand(4, 17, 3) - 2), -1),
+        torch.eye(3).expand(4, 17, 3, 3),
+    )
+    signal, noise = (torch.from_numpy(of)[made.t][:, None, None] for of in (process.signal, process.noise))
+    prior = prior_of(described, signal, noise)
+    exact = (truth - prior.sample * noisy - prior.shift) / prior.correction
 
-    def forward(x, features, start, t) -> tuple[torch.Tensor, ...]:
-        assert start is estimate and features is made.features and t is made.t
-        return target + 2, truth + 1, factor
+    def loss(off: float) -> float:
+        def forward(x, features, start, t) -> tuple[torch.Tensor, ...]:
+            assert start is described and features is made.features and t is made.t
+            return exact + torch.tensor((off, 0.0, 0.0)), truth + 1, factor
 
-    loss = loss_of(proposed, lambda features: estimate)(forward, made)
+        return float(loss_of(proposed, lambda features: described)(forward, made) - alone)
+
     alone = proposal_loss(truth + 1, factor, truth)
-    assert float(loss) == pytest.approx(4 + float(alone))
-    regression = loss_of(replace(proposed, model=ModelConfig(kind="regressor")), unused)
-    assert regression(lambda features: (truth + 1, factor), made) == alone
+    left = noise * 0.25 / (signal**2 / 16 + noise**2).sqrt()
+    assert loss(0.0) == pytest.approx(float((0.01 / left).mean()), rel=1e-2)  # what the smooth corner costs
+    away = float((prior.correction[:, 1:, :1] / left).mean())
+    assert loss(100.0) == pytest.approx(100 * away, rel=1e-2)
+    regression = loss_of(replace(TrainConfig(), model=ModelConfig(kind="regressor")), unused)
+    assert regression(lambda features: (truth + 1, factor), made) == proposal_loss(truth + 1, factor, truth, False)
 
 
 def test_a_proposal_learns_where_a_joint_is_and_how_far_off_it_is_itself() -> None:

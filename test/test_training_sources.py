@@ -38,6 +38,15 @@ def clips() -> dict[str, np.ndarray]:
     return load_clips(resource_path("resource/clips/people.npz"))
 
 
+def test_half_of_the_time_steps_are_those_that_ddim_takes(clips: dict[str, np.ndarray]) -> None:
+    spread, taken = (
+        Batches(MocapSource(clips), replace(CONFIG, batch=400, taken_steps=steps))[0].t.tolist() for steps in (0, 5)
+    )
+    used = {99, 79, 59, 39, 19}
+    assert 8 < sum(t in used for t in spread) < 40 and spread[200:] == taken[200:]
+    assert {*taken[:200]} == used
+
+
 @pytest.fixture(scope="module")
 def recording(clips: dict[str, np.ndarray]) -> Observations:
     return observe(clips["5_walk"][::10], np.random.default_rng(0), OCCLUDED)

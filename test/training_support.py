@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 
 from diffupose_ros.clips import load_clips
+from diffupose_ros.lifting.checkpoint import DiffusionConfig
 from diffupose_ros.resources import resource_path
 from diffupose_ros.training.config import ModelConfig, OptimiserConfig, TrainConfig
 from diffupose_ros.training.sources import MocapSource, validation_pairs
@@ -40,7 +41,13 @@ TINY = TrainConfig(
     validate_every=4,
     save_every=4,
 )
-PROPOSED = replace(TINY, model=ModelConfig(channels=32, proposal=True, proposal_width=64))
+PROPOSED = replace(
+    TINY,
+    model=ModelConfig(channels=32, proposal=True, proposal_width=64),
+    diffusion=DiffusionConfig(prediction="correction"),
+    loss="distance",
+    taken_steps=5,
+)
 LONG = replace(TINY, steps=30, validate_every=10, save_every=3)
 """A run that can be killed in its middle."""
 

@@ -31,7 +31,7 @@ from diffupose_ros.drawing.style import FAINT, PAPER, PEOPLE, RULE, TEXT
 
 _DPI = 100
 _OURS, _OTHER, _THIRD = "#0f9d76", "#f0540c", "#2563eb"
-_USUAL: dict[str, Any] = {"hypotheses": 10, "flip": True, "steps": 5, "method": "ddim"}
+_USUAL: dict[str, Any] = {"hypotheses": 20, "steps": 5, "method": "ddim"}
 Chart = Callable[[Path, str], Figure]
 
 
@@ -76,8 +76,13 @@ def latency(folder: Path, device: str) -> Figure:
     rows = _having(lift["rows"], {"steps": 5, "method": "ddim"})
     _whiskers(right, rows, "one_by_one_", "hypothesis by hypothesis", _OTHER)
     _whiskers(right, rows, "", "ours", _OURS)
-    _axes(left, "sampler of the paper's network, d = 384", "people", "ms, p50; whisker to p99")
-    _axes(right, f"2D joints to covariances, {lift['setting'].get('weights', 'default')} model", "people", "")
+    _axes(left, "sampler of the paper's network, d = 384, 20 hypotheses", "people", "ms, p50; whisker to p99")
+    _axes(
+        right,
+        f"2D joints to covariances, {lift['setting'].get('weights', 'default')} model, 10 hypotheses",
+        "people",
+        "",
+    )
     counts = [row["labels"]["people"] for row in rows]
     for axes in (left, right):
         axes.set(xscale="log", yscale="log")
@@ -86,7 +91,7 @@ def latency(folder: Path, device: str) -> Figure:
         axes.minorticks_off()
         axes.legend(frameon=False, fontsize=9, loc="upper left")
     left.set_ylim(top=left.get_ylim()[1] * 8)  # room for the legends
-    _machine(figure, core, "10 hypotheses with mirror images, DDIM 5 steps")
+    _machine(figure, core, "DDIM 5 steps")
     return figure
 
 

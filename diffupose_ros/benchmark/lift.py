@@ -98,7 +98,7 @@ def _prepare(options: Options) -> Iterator[list[Cell]]:
 
 LIFT = Section(
     "lift",
-    "one call of the lifter, 10 hypotheses with mirror images",
+    "one call of the lifter, 10 hypotheses",
     _prepare,
     {"hypotheses": HYPOTHESES, "flip": True},
     ("weights", "seconds"),

@@ -199,6 +199,8 @@ def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
             raise ValueError(f"calibration.{name}: expected shape {expected.shape}, got {calibration[name].shape}")
     diffusion = DiffusionConfig(**meta["diffusion"])
     diffusion.process()  # raises
+    if (diffusion.prediction == "correction") != bool(proposal):
+        raise ValueError(f"prediction {diffusion.prediction} of a denoiser with{'' if proposal else 'out'} a proposal")
     return Checkpoint(
         DenoiserConfig(**config),
         diffusion,

@@ -15,20 +15,21 @@
 """The diffusion process: noise schedules and the DDPM and DDIM samplers.
 
 It knows nothing of networks: a denoiser is a function of the noisy sample and the time step that
-returns either the noise or the velocity. Sources: DDPM, Ho et al. 2020; DDIM, Song et al. 2021;
+returns the noise, the velocity or the clean sample. Sources: DDPM, Ho et al. 2020; DDIM, Song et al. 2021;
 cosine schedule, Nichol and Dhariwal 2021; velocity, Salimans and Ho 2022.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Prediction = Literal["epsilon", "velocity"]
+Prediction = Literal["epsilon", "velocity", "correction"]
+"""What a network returns: noise, velocity, or how far the sample is from a ``prior``, from which x0 is then made."""
 Schedule = Literal["cosine", "linear"]
 Denoise = Callable[[Tensor, int], Tensor]
 """(noisy sample, time step) -> prediction of the same shape."""
@@ -71,7 +72,8 @@ class Diffusion:
     Args:
         steps: T.
         schedule: ``cosine`` or ``linear``.
-        prediction: what the denoiser returns, ``epsilon`` (the paper) or ``velocity``.
+        prediction: what the network returns, ``epsilon`` (the paper), ``velocity`` or ``correction``; with the
+            last a denoiser, here, returns x0.
         clamp: bound on |x0| while sampling; None for none. (The released code clamps to 1 m, which
             clips raised hands.)
     """
@@ -84,7 +86,7 @@ class Diffusion:
         clamp: float | None = None,
     ) -> None:
         self.steps, self.prediction, self.clamp = steps, prediction, clamp
-        if schedule not in ("cosine", "linear") or prediction not in ("epsilon", "velocity"):
+        if schedule not in ("cosine", "linear") or prediction not in get_args(Prediction):
             raise ValueError(f"unknown schedule {schedule!r} or prediction {prediction!r}")
         betas = cosine_betas(steps) if schedule == "cosine" else linear_betas(steps)
         alpha_bar = np.cumprod(1 - betas)
@@ -108,8 +110,8 @@ class Diffusion:
         """
         signal = torch.from_numpy(self.signal).to(x0)[t][:, None, None]
         sigma = torch.from_numpy(self.noise).to(x0)[t][:, None, None]
-        target = noise if self.prediction == "epsilon" else signal * noise - sigma * x0
-        return signal * x0 + sigma * noise, target
+        targets = {"epsilon": noise, "velocity": signal * noise - sigma * x0, "correction": x0}
+        return signal * x0 + sigma * noise, targets[self.prediction]
 
     def predict_x0(self, x: Tensor, prediction: Tensor, t: int) -> Tensor:
         """Return the clean sample that the denoiser's prediction at x_t stands for."""
@@ -120,7 +122,8 @@ class Diffusion:
     def _factors(self, t: int) -> tuple[float, float]:
         """Factors of x_t and of the denoiser's prediction in x0."""
         signal, noise = float(self.signal[t]), float(self.noise[t])
-        return (1 / signal, -noise / signal) if self.prediction == "epsilon" else (signal, -noise)
+        factors = {"epsilon": (1 / signal, -noise / signal), "velocity": (signal, -noise), "correction": (0.0, 1.0)}
+        return factors[self.prediction]
 
     def timesteps(self, steps: int) -> list[int]:
         """Return ``steps`` time steps, evenly spread and always from T - 1 on; the last is T / steps - 1.

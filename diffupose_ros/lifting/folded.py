@@ -111,9 +111,7 @@ class FoldedDenoiser:
         tape(layers.residual(non_local.project, attended, stream, non_local.bias, self._time2.at(t)))
         wide = tape.buffer("wide", (self.joints, batch, _LANES), _FLOAT)
         tape(layers.graph_conv(tape, self._output, stream, (wide,), relu=False))
-        output = tape.buffer("output", (self.joints, batch, _COORDINATES), _FLOAT)
-        tape(output.copy_, wide[..., :_COORDINATES])
-        return output
+        return wide[..., :_COORDINATES]
 
 
 class _FoldedTime:

@@ -115,8 +115,8 @@ def symmetric(network: Callable[[Tensor], tuple[Tensor, Tensor]], condition: Ten
 
 
 def mirrored(x: Tensor, joints: Tensor, horizontal: tuple[int, ...] = (0,)) -> Tensor:
-    """Return (B, J, C) with left and right ``joints`` exchanged and the ``horizontal`` channels negated."""
-    mirror = x[:, joints]
+    """Return (..., J, C) with left and right ``joints`` exchanged and the ``horizontal`` channels negated."""
+    mirror = x[..., joints, :]
     for channel in horizontal:
         mirror[..., channel].neg_()
     return mirror

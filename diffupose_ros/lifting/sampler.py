@@ -12,12 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Draws 3D poses from the denoiser: people, hypotheses and mirror images in one batch."""
+"""Draws 3D poses from the denoiser: people and hypotheses in one batch."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.denoiser import Variant
 from diffupose_ros.lifting.folded import FoldedDenoiser
 from diffupose_ros.lifting.folded_proposal import FoldedProposal
+from diffupose_ros.lifting.prior import CHANNELS, describe, prior_of
 from diffupose_ros.lifting.proposal import Proposal, mirrored
 from diffupose_ros.lifting.tape import Interrupted, Memory
 from diffupose_ros.pytorch import product_type, select_device
@@ -47,7 +49,7 @@ MAX_BATCH = 2048
 CPU_BATCH = 96
 """The same on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
 _CHAINS = 16
-"""Chains kept ready: one for each number of people, hypotheses and steps that is in use."""
+"""Chains kept ready: one for each number of poses and of steps that is in use."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Prepared:
     """P people as the network takes them.
 
     Attributes:
-        condition: (P, J, C) on the sampler's device, the proposal's estimate in it.
+        condition: (P, J, C) on the sampler's device; it ends with the description of the proposal's estimate.
         expected: (P, 17, 3, 3) m^2, the covariances that the proposal expects; None without one.
     """
 
@@ -74,7 +76,7 @@ class Sampler:
         diffusion: the process.
         joints: J, 17, or 16 (all but the neck).
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
-        proposal: a network whose estimate is part of the condition, in evaluation mode; None for none.
+        proposal: a network whose estimate the denoiser corrects, in evaluation mode; None for none.
         variant: which view of the 2D skeleton the network takes.
         first_seed: what seeds count from, see ``Checkpoint``.
 
@@ -144,15 +146,15 @@ class Sampler:
     ) -> FloatArray:
         """Draw root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
 
-        All people, hypotheses and mirror images are one batch, up to ``MAX_BATCH`` or ``CPU_BATCH``. The noise of the
-        hypotheses is drawn once, centred over them (their mean is then that of many more), and shared by
-        all people.
+        All people and hypotheses are one batch, up to ``MAX_BATCH`` or ``CPU_BATCH``. The noise of the hypotheses is
+        drawn once, centred over them (their mean is then that of many more), and shared by all people.
 
         Args:
             features: (P, 17, C) of a ``Condition``, or these prepared.
             hypotheses: N.
             steps: DDIM steps; DDPM always takes all.
-            flip: average each denoiser evaluation with that of the mirror image.
+            flip: draw every second hypothesis for the mirror image, and mirror it back. The released code instead
+                averages each sample with that of the mirror image: the mean of 2 N hypotheses here.
             seed: of the noise; None for a fresh one.
             interrupted: asked before each evaluation of the network whether to give up.
             method: ``ddim`` or ``ddpm``.
@@ -165,16 +167,18 @@ class Sampler:
             return np.zeros((0, hypotheses, 17, 3))
         generator = torch.Generator()
         generator.manual_seed(self._first_seed + seed) if seed is not None else generator.seed()
-        noise = self._noise(hypotheses, generator)
-        recorded = method == "ddim" and isinstance(self._network, FoldedDenoiser)
-        parts = []
-        rows = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
-        at_once = max(1, rows // (hypotheses * (1 + flip)))
-        for part in torch.tensor_split(seen, -(-len(seen) // at_once)):
-            if recorded:
-                drawn = self._run_chain(part, noise, steps, flip, interrupted)
+        parts, rows = [], CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
+        draw = partial(self._noise, hypotheses, flip, generator)
+        noise = draw()
+        for part in torch.tensor_split(seen, -(-len(seen) // max(1, rows // hypotheses))):
+            images = (part, self._mirrored(part)) if flip else (part,)
+            conditions = torch.stack([images[n % len(images)] for n in range(hypotheses)], 1)  # (P, N, J, C)
+            if method == "ddim" and isinstance(self._network, FoldedDenoiser):
+                drawn = self._run_chain(conditions, noise, steps, interrupted)
             else:
-                drawn = self._evaluate(part, noise, steps, flip, interrupted, method, generator)
+                drawn = self._evaluate(conditions, noise, steps, interrupted, method, draw)
+            if flip:
+                drawn[:, 1::2] = mirrored(drawn[:, 1::2], self._mirror)
             parts.append(drawn.double().cpu().numpy())
         poses = np.concatenate(parts) * self.pose_scale
         if self.joints == 16:
@@ -191,7 +195,7 @@ class Sampler:
             return Prepared(seen, None)
         pose, covariance = self._proposal.estimate(seen)
         expected = covariance.double().cpu().numpy() * self.pose_scale**2
-        return Prepared(torch.cat((seen, pose), -1), expected)
+        return Prepared(torch.cat((seen, describe(pose, covariance)), -1), expected)
 
     def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
         """Return the covariances (P, 17, 3, 3) in m^2 that the model expects before any pose is drawn.
@@ -200,70 +204,64 @@ class Sampler:
         """
         return self.prepare(features).expected
 
-    def _noise(self, hypotheses: int, generator: torch.Generator) -> Tensor:
-        """Standard normal noise (N, J, 3), centred over the hypotheses."""
+    def _noise(self, hypotheses: int, flip: bool, generator: torch.Generator) -> Tensor:
+        """Standard normal noise (N, J, 3), centred over the hypotheses, each as the image that it is for sees it."""
         noise = torch.randn(hypotheses, self.joints, 3, generator=generator)
         if hypotheses > 1:
             noise = (noise - noise.mean(0)) * (hypotheses / (hypotheses - 1)) ** 0.5
-        return noise.to(self.device)
+        noise = noise.to(self.device)
+        if flip:
+            noise[1::2] = mirrored(noise[1::2], self._mirror)
+        return noise
 
-    def _run_chain(
-        self, seen: Tensor, noise: Tensor, steps: int, flip: bool, interrupted: Callable[[], bool]
-    ) -> Tensor:
-        """Poses (P, N, J, 3) by the recorded chain of this many people; the oldest one makes room for a new one."""
-        count, channels, hypotheses = len(seen), seen.shape[-1], len(noise)
+    def _run_chain(self, conditions: Tensor, noise: Tensor, steps: int, interrupted: Callable[[], bool]) -> Tensor:
+        """Poses (P, N, J, 3) by the recorded chain of this many; the oldest one makes room for a new one."""
+        count, hypotheses, joints, channels = conditions.shape
         people = _bucket(count) if self._pads else count
         if people > count:
-            seen = torch.cat((seen, seen[-1:].expand(people - count, -1, -1)))
-        key = (people, hypotheses, steps, flip)
+            conditions = torch.cat((conditions, conditions[-1:].expand(people - count, -1, -1, -1)))
+        key = (people * hypotheses, steps)
         with self._turn:
             if key not in self._chains:
                 assert isinstance(self._network, FoldedDenoiser)
-                mirror = self._mirror.tolist() if flip else None
-                self._chains[key] = Chain(
-                    self._network, self.diffusion, people, hypotheses, steps, channels, mirror, self._memory
-                )
+                self._chains[key] = Chain(self._network, self.diffusion, *key, channels, self._memory)
                 if len(self._chains) > _CHAINS:
                     self._chains.popitem(last=False)
             self._chains.move_to_end(key)
-            images = (seen, self._mirrored(seen)) if flip else (seen,)
-            return self._chains[key].run(images, noise, interrupted)[:count].clone()
+            drawn = self._chains[key].run(conditions.flatten(0, 1), noise.repeat(people, 1, 1), interrupted)
+            return drawn.view(people, hypotheses, joints, 3)[:count].clone()
 
     def _evaluate(
         self,
-        seen: Tensor,
+        conditions: Tensor,
         noise: Tensor,
         steps: int,
-        flip: bool,
         interrupted: Callable[[], bool],
         method: Method,
-        generator: torch.Generator,
+        draw: Callable[[], Tensor],
     ) -> Tensor:
         """Poses (P, N, J, 3) by any network and either method."""
-        people, hypotheses = len(seen), len(noise)
-        y = seen.repeat_interleave(hypotheses, 0)
-        both = torch.cat((y, self._mirrored(y))) if flip else y
+        people, y = len(conditions), conditions.flatten(0, 1)
 
         def denoise(x: Tensor, t: int) -> Tensor:
             if interrupted():
                 raise Interrupted
-            if not flip:
-                return self._network(x, both, t)[..., :3]
-            poses = torch.cat((x, mirrored(x, self._mirror)))
-            straight, reversed_ = self._network(poses, both, t)[..., :3].chunk(2)
-            return (straight + mirrored(reversed_, self._mirror)) / 2
+            output = self._network(x, y, t)[..., :3]
+            if self._proposal is None:
+                return output
+            prior = prior_of(y[..., -CHANNELS:], float(self.diffusion.signal[t]), float(self.diffusion.noise[t]))
+            return prior.sample * x + prior.shift + prior.correction * output
 
         start = noise.repeat(people, 1, 1)
         if method == "ddim":
             poses = self.diffusion.ddim(denoise, start, steps)
         else:
-            draw = lambda t: self._noise(hypotheses, generator).repeat(people, 1, 1)  # noqa: E731
-            poses = self.diffusion.ddpm(denoise, start, draw)
-        return torch.unflatten(poses, 0, (people, hypotheses))
+            poses = self.diffusion.ddpm(denoise, start, lambda t: draw().repeat(people, 1, 1))
+        return torch.unflatten(poses, 0, conditions.shape[:2])
 
     def _mirrored(self, condition: Tensor) -> Tensor:
-        """Condition (B, J, C) of the mirror images; the proposal's estimate is its last three channels."""
-        horizontal = (0,) if self._proposal is None else (0, condition.shape[-1] - 3)
+        """Condition (B, J, C) of the mirror images."""
+        horizontal = (0,) if self._proposal is None else (0, condition.shape[-1] - CHANNELS)
         return mirrored(condition, self._mirror, horizontal)
 
 

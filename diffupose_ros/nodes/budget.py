@@ -59,7 +59,7 @@ class _Line:
 class StepBudget:
     """Chooses the number of DDIM steps whose time fits into a budget.
 
-    The time depends on the size of the batch (people x hypotheses x mirror images) too: there is an estimate for each
+    The time depends on the size of the batch (people x hypotheses) too: there is an estimate for each
     size that was seen, between and beyond them for the others. Fewer steps are chosen at once, more of them one
     choice at a time, and only after there has been room for a while. One slow call alone changes nothing.
     """

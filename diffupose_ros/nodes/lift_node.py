@@ -48,7 +48,7 @@ PARAMETERS = (
     Parameter("steps", 5, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
     Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
               "among 2, 5, 10 and 20, and the parameter steps is not used; 0: no budget", 0, 10000, effect="live"),
-    Parameter("flip", True, "Average each denoiser evaluation with that of the mirror image", effect="live"),
+    Parameter("flip", True, "Draw every second hypothesis for the mirror image", effect="live"),
     Parameter("seed", 0, "Seed of the sampling, the same for each frame: poses do not flicker; -1: fresh noise",
               -1, 2**31 - 1, effect="live"),
     Parameter("ellipsoid_probability", 0.9, "Probability that a drawn ellipsoid holds its joint", 0.01, 0.999,

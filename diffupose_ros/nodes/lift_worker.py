@@ -64,7 +64,7 @@ def warm_up(lifter: Lifter, parameters: Parameters, budget: StepBudget, interrup
     for steps in CHOICES:
         seconds(steps)  # the first one prepares the others
         times[steps] = min(seconds(steps), seconds(steps))
-    budget.begin(hypotheses * (1 + flip), times)
+    budget.begin(hypotheses, times)
 
 
 class LiftWorker(Worker):
@@ -121,7 +121,7 @@ class LiftWorker(Worker):
     def _lift(self, skeletons: Skeletons2D, camera: Camera) -> tuple[Lifted, float]:
         """Return the people in 3D, and how many seconds the model took."""
         hypotheses, flip, seed = (self._parameters[name] for name in ("hypotheses", "flip", "seed"))
-        size = len(skeletons.keypoints) * hypotheses * (1 + flip)
+        size = len(skeletons.keypoints) * hypotheses
         steps = self._choose_steps(size)
         start = time.monotonic()
         lifted = self._lifter.lift_h36m(

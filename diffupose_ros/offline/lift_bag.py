@@ -78,7 +78,7 @@ class Batches:
         self._lifter, self._settings, self._interrupted = lifter, settings, interrupted
         self._bag, self._topics = bag, topics
         self._waiting: list[tuple[Seen, People]] = []
-        self._room = MAX_BATCH // (settings.hypotheses * (1 + settings.flip))  # people
+        self._room = MAX_BATCH // settings.hypotheses  # people
         self.messages, self.people = 0, 0
         self.problems: Counter[str] = Counter()
 

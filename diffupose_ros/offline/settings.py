@@ -25,7 +25,7 @@ class Settings:
         hypotheses: poses sampled for each person.
         steps: DDIM steps.
         min_score: joints with a lower score count as not seen.
-        flip: average each evaluation of the network with that of the mirror image.
+        flip: draw every second hypothesis for the mirror image.
         seed: of the sampling, the same for each frame: poses do not flicker.
     """
 

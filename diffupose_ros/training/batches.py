@@ -68,6 +68,9 @@ class Batches(Dataset[Batch]):
         if self._config.model.joints == 16:
             features, poses = features[:, NO_NECK], poses[:, NO_NECK]
         t = rng.integers(0, self._config.diffusion.steps, self._size)
+        if self._config.taken_steps:
+            taken = self._config.diffusion.process().timesteps(self._config.taken_steps)
+            t[: self._size // 2] = rng.choice(taken, self._size // 2)
         noise = rng.standard_normal(poses.shape, dtype=np.float32)
         return Batch(*(torch.from_numpy(array) for array in (features, poses, t, noise)))
 

@@ -149,7 +149,9 @@ class TrainConfig:
         data: where poses come from.
         model: the network.
         diffusion: the process that it is trained for; a regressor uses its ``pose_scale`` alone.
-        loss: ``squared``, or ``paper``: L1 on the noise and on the reconstructed 2D condition.
+        loss: ``squared`` error; ``distance`` of each joint, which is what MPJPE measures; or ``paper``: L1 on the
+            noise and on the reconstructed 2D condition.
+        taken_steps: half of the time steps are those that DDIM takes with so many; 0: all are equally frequent.
         optimiser: how the weights follow the gradient.
         ema: moving average of the weights.
         steps: optimiser steps of the whole run.
@@ -168,7 +170,8 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
-    loss: Literal["squared", "paper"] = "squared"
+    loss: Literal["squared", "distance", "paper"] = "squared"
+    taken_steps: int = 0
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     steps: int = 22_000
@@ -192,6 +195,17 @@ class TrainConfig:
         for name in ("workers", "seed"):
             if getattr(self, name) != "auto":
                 _at_least(getattr(self, name), 0, name)
+        self.diffusion.process().timesteps(self.taken_steps or 1)  # raises
+        if self.model.proposal != (self.diffusion.prediction == "correction"):
+            expected = "correction" if self.model.proposal else "velocity or epsilon"
+            raise ValueError(
+                f"diffusion.prediction: expected {expected} with model.proposal {str(self.model.proposal).lower()}: a "
+                "denoiser with a proposal corrects its estimate"
+            )
+        if self.loss == "distance" and not (self.model.proposal or self.model.kind == "regressor"):
+            raise ValueError("loss: expected squared or paper of a network that does not return a pose, got distance")
+        if self.loss == "squared" and self.model.proposal:
+            raise ValueError("loss: expected distance with model.proposal true, got squared")
         if self.loss == "paper" and (self.model.kind == "regressor" or self.model.variant != "paper"):
             raise ValueError(
                 f"loss: expected squared for a {self.model.variant} {self.model.kind}: only a paper denoiser "

@@ -98,7 +98,7 @@ def evaluate(
         protocol: see ``training.protocols``.
         joints: H36M-17 indices of those that count, with the root; None for all that the model knows.
         progress: show a progress bar on stderr.
-        flip: average with the mirror image, as ``Sampler.draw`` does.
+        flip: take the mirror image too.
 
     Raises:
         ValueError: nobody to evaluate, or numbers that do not fit; says what was expected.

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffupose_ros.lifting.prior import prior_of
 from diffupose_ros.lifting.sampler import NO_NECK
 from diffupose_ros.skeleton import H36M17
 from diffupose_ros.training.batches import Batch
@@ -32,6 +33,9 @@ Loss = Callable[[Forward, Batch], Tensor]
 _JOINT_WEIGHTS = {"neck": 2.0, "knee": 2.0, "elbow": 2.0, "ankle": 4.0, "wrist": 4.0}
 _CONDITION_WEIGHT = 0.8
 _LIKELIHOOD_WEIGHT = 0.05
+_DISTANCE_WEIGHT = 0.1
+_TYPICAL_DEVIATION = 0.25  # of a proposal, in units of pose_scale
+_SMOOTH = 0.01  # 3 mm
 
 
 def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor]) -> Loss:
@@ -39,14 +43,14 @@ def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor]) -> Loss:
 
     Args:
         config: says which.
-        propose: conditions (B, 17, C) -> the averaged proposal network's poses (B, 17, 3), without gradient;
-            called for a ``ProposedDenoiser`` only.
+        propose: conditions (B, 17, C) -> the averaged proposal network's described estimates (B, 17, 6), without
+            gradient; called for a ``ProposedDenoiser`` only.
     """
     scale, process = config.diffusion.pose_scale, config.diffusion.process()
 
     def regression(forward: Forward, batch: Batch) -> Tensor:
         pose, factor = forward(batch.features)
-        return proposal_loss(pose, factor, batch.poses / scale)
+        return proposal_loss(pose, factor, batch.poses / scale, by_distance=config.loss == "distance")
 
     def diffusion(forward: Forward, batch: Batch) -> Tensor:
         x, target = process.add_noise(batch.poses / scale, batch.noise, batch.t)
@@ -55,31 +59,59 @@ def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor]) -> Loss:
             return paper_loss(prediction, target, batch.features)
         return (prediction[..., :3] - target).square().mean()
 
-    def proposed_diffusion(forward: Forward, batch: Batch) -> Tensor:
+    def correction(forward: Forward, batch: Batch) -> Tensor:
         truth = batch.poses / scale
-        x, target = process.add_noise(truth, batch.noise, batch.t)
-        prediction, pose, factor = forward(x, batch.features, propose(batch.features), batch.t)
-        loss: Tensor = (prediction - target).square().mean() + proposal_loss(pose, factor, truth)
-        return loss
+        x, _ = process.add_noise(truth, batch.noise, batch.t)
+        described = propose(batch.features)
+        output, pose, factor = forward(x, batch.features, described, batch.t)
+        signal, noise = (torch.from_numpy(of).to(x)[batch.t][:, None, None] for of in (process.signal, process.noise))
+        loss = correction_loss(x, output, described, truth, signal, noise)
+        return loss + proposal_loss(pose, factor, truth)
 
     if config.model.kind == "regressor":
         return regression
-    return proposed_diffusion if config.model.proposal else diffusion
+    return correction if config.model.proposal else diffusion
 
 
-def proposal_loss(pose: Tensor, factor: Tensor, truth: Tensor) -> Tensor:
-    """Return the squared error of a pose plus, weakly, the negative log likelihood of its errors.
+def correction_loss(
+    x: Tensor, output: Tensor, described: Tensor, truth: Tensor, signal: Tensor, noise: Tensor
+) -> Tensor:
+    """Return how far joints are from where they are corrected to, in units of what noise like this leaves open.
+
+    Args:
+        x: (B, 17, 3) noisy pose.
+        output: (B, 17, 3) of the denoiser.
+        described: (B, 17, 6) estimate that it corrects.
+        truth: (B, 17, 3) root-relative, in units of ``pose_scale``, as all of these.
+        signal: (B, 1, 1) factor of the pose in x.
+        noise: (B, 1, 1) that of the noise.
+    """
+    prior = prior_of(described, signal, noise)
+    away = distance(prior.sample * x + prior.shift + prior.correction * output, truth)
+    left = noise * _TYPICAL_DEVIATION / (signal**2 * _TYPICAL_DEVIATION**2 + noise**2).sqrt()
+    return (away / left[..., 0])[:, 1:].mean()
+
+
+def proposal_loss(pose: Tensor, factor: Tensor, truth: Tensor, by_distance: bool = True) -> Tensor:
+    """Return the error of a pose plus, weakly, the negative log likelihood of its errors.
 
     Args:
         pose: (B, 17, 3) of a ``Proposal``.
         factor: (B, 17, 3, 3), the same; it learns from the pose's error but does not move the pose.
         truth: (B, 17, 3) root-relative, in units of ``pose_scale``.
+        by_distance: whether the error is the joints' distance, not its square.
     """
-    error = (truth - (pose - pose[:, :1])).detach()[:, 1:, :, None]
+    away = (truth - (pose - pose[:, :1])).detach()[:, 1:, :, None]
     factor = factor[:, 1:]
     log_det = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    likelihood = 0.5 * (factor @ error).square().sum((-2, -1)) - log_det
-    return (pose - truth).square().mean() + _LIKELIHOOD_WEIGHT * likelihood.mean()
+    likelihood = 0.5 * (factor @ away).square().sum((-2, -1)) - log_det
+    off = _DISTANCE_WEIGHT * distance(pose, truth) if by_distance else (pose - truth).square()
+    return off.mean() + _LIKELIHOOD_WEIGHT * likelihood.mean()
+
+
+def distance(pose: Tensor, truth: Tensor) -> Tensor:
+    """Return the distances (B, J) of poses (B, J, 3), smooth at 0."""
+    return ((pose - truth).square().sum(-1) + _SMOOTH**2).sqrt()
 
 
 def paper_loss(prediction: Tensor, target: Tensor, condition: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from diffupose_ros.lifting import prior
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, load_checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
@@ -30,16 +31,13 @@ from diffupose_ros.training.config import ModelConfig
 from diffupose_ros.training.regressor import is_regressor, load_regressor, load_weights, regressor_config
 from diffupose_ros.training.unet import UNet, UNetConfig
 
-_INPUT = "input.gconv.W"
-_ESTIMATE_CHANNELS = 3
-
 
 @dataclass(frozen=True)
 class ProposedDenoiserConfig:
     """What a ``ProposedDenoiser`` is built from.
 
     Attributes:
-        denoiser: whose condition ends with the estimate.
+        denoiser: whose condition ends with the description of the estimate, see ``prior``.
         proposal: whose condition is the rest.
     """
 
@@ -48,7 +46,7 @@ class ProposedDenoiserConfig:
 
 
 class ProposedDenoiser(nn.Module):
-    """A denoiser and the proposal network whose estimate it starts from, trained together.
+    """A denoiser and the proposal network whose estimate it corrects, trained together.
 
     Neither teaches the other: the estimate comes from outside, from the moving average of the proposal network.
     """
@@ -58,19 +56,19 @@ class ProposedDenoiser(nn.Module):
         self.denoiser = Denoiser(config.denoiser)
         self.proposal = Proposal(config.proposal)
 
-    def forward(self, x: Tensor, condition: Tensor, estimate: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, condition: Tensor, described: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run both networks.
 
         Args:
             x: (B, 17, 3) noisy pose.
             condition: (B, 17, C) 2D condition.
-            estimate: (B, 17, 3) pose that the denoiser starts from.
+            described: (B, 17, 6) estimate that the denoiser corrects.
             t: (B,) time step.
 
         Returns:
-            The denoiser's prediction (B, 17, 3), and the proposal's poses and factors, see ``Proposal``.
+            The denoiser's correction (B, 17, 3), and the proposal's poses and factors, see ``Proposal``.
         """
-        prediction = self.denoiser(x, torch.cat((condition, estimate), -1), t)
+        prediction = self.denoiser(x, torch.cat((condition, described), -1), t)
         return prediction, *self.proposal(condition)
 
 
@@ -129,7 +127,7 @@ def network_config(model: ModelConfig) -> NetworkConfig:
     if not model.proposal:
         return config
     proposal = ProposalConfig(model.proposal_width, condition_channels=config.condition_channels)
-    wider = replace(config, condition_channels=config.condition_channels + _ESTIMATE_CHANNELS)
+    wider = replace(config, condition_channels=config.condition_channels + prior.CHANNELS)
     return ProposedDenoiserConfig(wider, proposal)
 
 
@@ -219,13 +217,8 @@ def read_any(name_or_path: str | Path) -> Trained | Checkpoint:
     return load_checkpoint(name_or_path)
 
 
-def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str) -> bool:
+def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str) -> None:
     """Put the weights of a checkpoint into a network of the same architecture, for the same prediction.
-
-    A ``ProposedDenoiser`` also starts from a denoiser without a proposal: its estimate then changes nothing at first.
-
-    Returns:
-        Whether all weights came from there.
 
     Raises:
         FileNotFoundError: no such checkpoint.
@@ -238,15 +231,9 @@ def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str
             raise ValueError(f"init: {name_or_path} was trained with diffusion.{name} {theirs}, here it is {ours}")
     weights = _together(found) if isinstance(found, Checkpoint) else found.weights
     try:
-        if isinstance(network, ProposedDenoiser) and _INPUT in weights:
-            load_weights(network.denoiser, _widened(weights))
-            return False
-        if isinstance(network, Denoiser) and f"denoiser.{_INPUT}" in weights:
-            raise ValueError("it starts from a proposal, which this model does with model.proposal: true")
         load_weights(network, weights)
     except ValueError as error:
         raise ValueError(f"init: {name_or_path} does not fit this model: {error}") from None
-    return True
 
 
 def _together(checkpoint: Checkpoint) -> dict[str, Tensor]:
@@ -255,10 +242,3 @@ def _together(checkpoint: Checkpoint) -> dict[str, Tensor]:
         return checkpoint.weights
     both = {"denoiser": checkpoint.weights, "proposal": checkpoint.proposal_weights}
     return {f"{part}.{name}": value for part, weights in both.items() for name, value in weights.items()}
-
-
-def _widened(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A denoiser's state dict with an input layer that also takes an estimate, and ignores it."""
-    narrow = weights[_INPUT]
-    ignored = narrow.new_zeros(len(narrow), _ESTIMATE_CHANNELS, narrow.shape[-1])
-    return weights | {_INPUT: torch.cat((narrow, ignored), 1)}

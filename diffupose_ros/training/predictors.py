@@ -66,7 +66,7 @@ class Predictor(Protocol):
             features: (P, 17, C) of a ``Condition`` of this variant.
             hypotheses: N.
             steps: DDIM steps.
-            flip: average with the mirror image.
+            flip: take the mirror image too.
             seed: of the noise; None for a fresh one.
             method: ``ddim`` or ``ddpm``.
         """

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffupose_ros.lifting.prior import describe
 from diffupose_ros.lifting.proposal import Proposal
 from diffupose_ros.lifting.sampler import NO_NECK
 from diffupose_ros.training.batches import Batch, Batches
@@ -85,7 +86,8 @@ class Trainer:
         self.device = self.processes.device
         torch.manual_seed(config.seed)
         self.model = build(network_config(config.model)).to(self.device)
-        self._warm = config.init is not None and warm_start(self.model, config.diffusion, config.init)
+        if config.init is not None:
+            warm_start(self.model, config.diffusion, config.init)
         self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.optimizer = make_optimiser(config.optimiser, self.model)
         self.batches = Batches(source, config, self.processes.rank, self.processes.world)
@@ -165,10 +167,11 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
 
     def _propose(self, features: Tensor) -> Tensor:
-        """The averaged proposal network's poses: what the denoiser will start from once trained."""
+        """What the averaged proposal network expects, described: what the denoiser will correct once trained."""
         assert isinstance(self.ema, ProposedDenoiser)
         with self._autocast():
-            return self.ema.proposal.estimate(features)[0].float()
+            pose, covariance = self.ema.proposal.estimate(features)
+        return describe(pose.float(), covariance.float())
 
     def _rate(self) -> float:
         epoch = max(1.0, self.source.size / self.config.batch)
@@ -184,7 +187,7 @@ class Trainer:
             for part in parts(self.model):
                 nn.utils.clip_grad_norm_(part.parameters(), self.config.optimiser.gradient_clip)
         self.optimizer.step()
-        average(self.ema, self.model, self.config.ema, self.step, self._warm)
+        average(self.ema, self.model, self.config.ema, self.step, self.config.init is not None)
         return loss.detach()
 
     def _look(self, losses: list[Tensor], requested: bool, report: Report) -> bool:
