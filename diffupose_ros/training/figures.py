@@ -134,7 +134,7 @@ def _course(
     joints, proposal = checkpoint.denoiser.joints, checkpoint.build_proposal()
     sampler = Sampler(network, checkpoint.diffusion, joints, "cpu", proposal)
     features = person.condition(checkpoint.denoiser.variant).features
-    end = sampler.draw(features, hypotheses, DDIM_STEPS, seed=_SEED, method=method)[0]
+    end = sampler.draw(features, hypotheses, DDIM_STEPS, flip=False, seed=_SEED, method=method)[0]
     poses = {t: network.seen[t][:hypotheses].double().numpy() * checkpoint.diffusion.pose_scale for t in times}
     if sampler.joints == 16:  # as the sampler does in the end
         middle = [NO_NECK.index(j) for j in (THORAX, HEAD)]
