@@ -24,7 +24,7 @@ X86 = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"],
 }
-INSTRUCTIONS = X86 if platform.machine() in ("x86_64", "AMD64") else {}
+INSTRUCTIONS = X86 if platform.machine() == "x86_64" else {}
 
 setup(
     packages=find_packages(include=["diffupose_ros", "diffupose_ros.*"]),

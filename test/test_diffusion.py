@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from diffupose_ros.lifting.checkpoint import import_official
 from diffupose_ros.lifting.diffusion import Diffusion, cosine_betas, linear_betas
 
-PREDICTIONS = ("epsilon", "velocity")
+PREDICTIONS = ("epsilon", "velocity", "correction")
 SCHEDULES = ("cosine", "linear")
 
 
@@ -35,7 +35,8 @@ def oracle(diffusion: Diffusion, x0: torch.Tensor):
     def denoise(x: torch.Tensor, t: int) -> torch.Tensor:
         signal, noise = float(diffusion.signal[t]), float(diffusion.noise[t])
         epsilon = (x - signal * x0) / noise
-        return epsilon if diffusion.prediction == "epsilon" else signal * epsilon - noise * x0
+        answers = {"epsilon": epsilon, "velocity": signal * epsilon - noise * x0, "correction": x0}
+        return answers[diffusion.prediction]
 
     return denoise
 

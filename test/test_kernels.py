@@ -52,44 +52,75 @@ def numbers(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> T
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
-def convolution(joints: int, inputs: int, dtype: torch.dtype) -> Convolution:
-    weights = (numbers(inputs, 2 * CHANNELS) / inputs**0.5).to(dtype)
-    own, modulation = numbers(joints, CHANNELS, seed=1), numbers(joints, CHANNELS, seed=2)
+def convolution(joints: int, inputs: int, channels: int, dtype: torch.dtype) -> Convolution:
+    weights = (numbers(inputs, 2 * channels) / inputs**0.5).to(dtype)
+    own, modulation = numbers(joints, channels, seed=1), numbers(joints, channels, seed=2)
     others = numbers(joints, joints, seed=3) / 4
-    return Convolution(weights, linear(weights), others, own, modulation, numbers(CHANNELS, seed=4))
+    return Convolution(weights, linear(weights), others, own, modulation, numbers(channels, seed=4))
 
 
 def run_graph_conv(
-    layers: Layers, joints: int, rows: int, inputs: int, dtype: torch.dtype, relu: bool, residual: bool, affine: bool
+    layers: Layers,
+    x: Tensor,
+    channels: int = CHANNELS,
+    relu: bool = True,
+    residual: bool = True,
+    affine: bool = True,
 ) -> tuple[Tensor, ...]:
-    stream, factor = numbers(joints, rows, CHANNELS, seed=5), torch.zeros(joints, rows, CHANNELS, dtype=torch.bfloat16)
-    x, factors = (
-        numbers(joints, rows, inputs, dtype=dtype, seed=6),
-        (numbers(CHANNELS, seed=7), numbers(CHANNELS, seed=8)),
+    joints, rows, inputs = x.shape
+    stream = numbers(joints, rows, channels, seed=5)
+    factor = torch.zeros(joints, rows, channels, dtype=torch.bfloat16)
+    conv, factors = (
+        convolution(joints, inputs, channels, x.dtype),
+        (numbers(channels, seed=7), numbers(channels, seed=8)),
     )
-    layers.graph_conv(
-        Tape(Memory(CPU)),
-        convolution(joints, inputs, dtype),
-        x,
-        (stream, factor),
-        relu,
-        stream if residual else None,
-        factors if affine else None,
-    )()
-    return stream, factor
+    outs = (stream, factor)
+    kept, timed = stream if residual else None, factors if affine else None
+    layers.graph_conv(Tape(Memory(CPU)), conv, x, outs, relu, kept, timed)()
+    return outs
 
 
 @pytest.mark.parametrize("dtype", ROUNDING)
-@pytest.mark.parametrize(("joints", "rows", "inputs"), [(17, 1, 128), (17, 11, 128), (16, 3, 64), (17, 6, 7)])
-def test_graph_convolution(compiled: CompiledLayers, joints: int, rows: int, inputs: int, dtype: torch.dtype) -> None:
-    if inputs % 2 and dtype == torch.bfloat16:
-        dtype = torch.float32  # as the first layer is
+@pytest.mark.parametrize(
+    ("joints", "rows", "inputs", "channels"), [(17, 1, 128, 64), (17, 11, 128, 64), (16, 3, 64, 64), (17, 6, 64, 16)]
+)
+def test_graph_convolution(
+    compiled: CompiledLayers, joints: int, rows: int, inputs: int, channels: int, dtype: torch.dtype
+) -> None:
+    x = numbers(joints, rows, inputs, dtype=dtype, seed=6)
     for relu, residual, affine in itertools.product([True, False], repeat=3):
-        plain = run_graph_conv(PyTorchLayers(), joints, rows, inputs, dtype, relu, residual, affine)
-        ours = run_graph_conv(compiled, joints, rows, inputs, dtype, relu, residual, affine)
+        plain, ours = (
+            run_graph_conv(layers, x, channels, relu, residual, affine) for layers in (PyTorchLayers(), compiled)
+        )
         assert plain[0].std() > 0.3
         torch.testing.assert_close(ours[0], plain[0], rtol=ROUNDING[dtype], atol=ROUNDING[dtype])
         torch.testing.assert_close(ours[1].float(), plain[0], rtol=0.03, atol=0.03)
+
+
+def test_graph_convolution_of_few_inputs_of_any_number(compiled: CompiledLayers) -> None:
+    x = numbers(17, 6, 7, seed=6)
+    torch.testing.assert_close(
+        run_graph_conv(compiled, x)[0], run_graph_conv(PyTorchLayers(), x)[0], rtol=1e-4, atol=1e-4
+    )
+
+
+def test_what_is_not_a_number_stays_that(compiled: CompiledLayers) -> None:
+    x = numbers(17, 3, 64, seed=6)
+    x[4, 1, 2] = torch.nan
+    for out in run_graph_conv(compiled, x):
+        assert out[:, 1].isnan().all() and out[:, [0, 2]].isfinite().all()
+
+
+def test_input_of_another_width_is_refused(compiled: CompiledLayers) -> None:
+    conv, out = convolution(17, 14, CHANNELS, torch.float32), torch.zeros(17, 3, CHANNELS)
+    with pytest.raises(ValueError, match="a layer for 14 channels is given 11"):
+        compiled.graph_conv(Tape(Memory(CPU)), conv, numbers(17, 3, 11), (out,))
+
+
+def test_a_library_of_other_source_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kernels._load() is not None
+    monkeypatch.setattr(kernels, "_WORDS", kernels._WORDS + 1)
+    assert kernels._load() is None
 
 
 @pytest.mark.parametrize("dtype", ROUNDING)
@@ -119,7 +150,7 @@ def test_many_threads_give_what_one_gives(compiled: CompiledLayers) -> None:
     try:
         for count in (1, 4):
             torch.set_num_threads(count)
-            found.append(run_graph_conv(compiled, 17, 37, 64, torch.float32, True, True, True)[0])
+            found.append(run_graph_conv(compiled, numbers(17, 37, 64, seed=6))[0])
     finally:
         torch.set_num_threads(threads)
     torch.testing.assert_close(found[1], found[0], rtol=1e-6, atol=1e-6)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The proposal network, and a denoiser that starts from its estimate."""
+"""The proposal network, and a denoiser that corrects its estimate."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -120,7 +120,7 @@ def test_its_estimate_of_a_mirror_image_is_the_mirror_image(proposal: Proposal) 
     assert not np.allclose((alone - alone[:, :1]).numpy(), ours[0], atol=1e-2)
 
 
-def test_a_denoiser_starts_from_its_estimate(checkpoint: Checkpoint) -> None:
+def test_a_denoiser_corrects_its_estimate(checkpoint: Checkpoint) -> None:
     ours = Sampler.of(checkpoint, "cpu").draw(FEATURES, 2, 1, seed=0)
     assert ours.shape == (6, 2, 17, 3) and (ours[:, :, 0] == 0).all()
     moved = replace(checkpoint, proposal_weights=dict(checkpoint.proposal_weights))
@@ -128,7 +128,7 @@ def test_a_denoiser_starts_from_its_estimate(checkpoint: Checkpoint) -> None:
     assert np.abs(Sampler.of(moved, "cpu").draw(FEATURES, 2, 1, seed=0) - ours).max() > 1e-3
 
 
-def test_a_denoiser_that_starts_from_it_draws_mirror_images_of_mirror_images(checkpoint, monkeypatch) -> None:
+def test_a_denoiser_that_corrects_it_draws_mirror_images_of_mirror_images(checkpoint, monkeypatch) -> None:
     sampler = Sampler.of(checkpoint, "cpu")
     noise = torch.randn(1, 17, 3, generator=torch.Generator().manual_seed(0)).expand(2, 17, 3)
     monkeypatch.setattr(sampler, "_noise", lambda *_: noise)  # the same for the image and the mirror image
@@ -180,6 +180,8 @@ def test_a_checkpoint_keeps_it_and_what_it_expects(checkpoint: Checkpoint, propo
 def test_a_checkpoint_without_expects_nothing_and_weights_that_do_not_fit_are_refused(checkpoint: Checkpoint) -> None:
     config = DenoiserConfig(channels=32)
     without = Checkpoint(config, DiffusionConfig(), Denoiser(config).state_dict())
+    with pytest.raises(ValueError, match="prediction velocity with a proposal: a model of an older version"):
+        replace(checkpoint, diffusion=DiffusionConfig())
     assert Sampler.of(without, "cpu").expected_covariance(FEATURES) is None
     with pytest.raises(ValueError, match=r"do not fit a proposal network of 2 blocks, 32 wide"):
         replace(checkpoint, proposal=ProposalConfig(width=32)).build_proposal()

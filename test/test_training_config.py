@@ -108,7 +108,7 @@ def test_what_a_file_leaves_out_has_its_default_and_options_win(tmp_path: Path) 
         ),
         ("model: {proposal: true}\ndiffusion: {prediction: correction}", "loss: expected distance with model.proposal"),
         ("loss: distance", "loss: expected squared or paper of a network that does not return a pose"),
-        ("taken_steps: 101", "steps: expected 1 to 100, got 101"),
+        ("taken_steps: 101", "taken_steps: expected 0 to 100, got 101"),
         ("model: {proposal_width: 8}", "model.proposal_width: expected a multiple of 16 from 32 on, got 8"),
         ("diffusion: {schedule: sigmoid}", "diffusion.schedule: expected cosine or linear, got 'sigmoid'"),
         ("diffusion: {clamp: text}", "diffusion.clamp: expected a number or null, got 'text'"),

@@ -124,7 +124,7 @@ def steps(folder: Path, device: str) -> Figure:
     axes.minorticks_off()
     axes.margins(0.12)
     axes.legend(frameon=False, fontsize=9)
-    _machine(figure, lift, "10 hypotheses with mirror images; DDPM: the draw alone")
+    _machine(figure, lift, "10 hypotheses; DDPM: the draw alone")
     return figure
 
 

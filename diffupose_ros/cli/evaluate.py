@@ -56,7 +56,7 @@ def evaluate(
     hypotheses: Annotated[int, typer.Option(min=1, help="N: poses drawn for each person.")] = 10,
     steps: Annotated[int, typer.Option(min=1, help="DDIM steps.")] = 5,
     sampler: Annotated[Method, typer.Option(help="ddpm takes all 100 steps.")] = Method.ddim,
-    flip: Annotated[bool, typer.Option(help="Take the mirror image too.")] = True,
+    flip: Annotated[bool, typer.Option(help="Draw every second hypothesis for the mirror image.")] = True,
     protocol: Annotated[
         Protocol,
         typer.Option(

@@ -79,7 +79,7 @@ class Checkpoint:
         weights: its state dict, float32.
         calibration: of its covariances.
         card: training data, metrics, licence: anything JSON can hold.
-        proposal: configuration of the network whose estimate the denoiser starts from; None for none.
+        proposal: configuration of the network whose estimate the denoiser corrects; None for none.
         proposal_weights: its state dict.
         first_seed: what a caller's seed counts from. Sets of ten hypotheses differ in how near their best comes to
             the truth; that of seed 0 is a good one (``diffupose_ros.training.noise``).
@@ -93,6 +93,11 @@ class Checkpoint:
     proposal: ProposalConfig | None = None
     proposal_weights: dict[str, Tensor] = field(default_factory=dict)
     first_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.diffusion.prediction == "correction") != (self.proposal is not None):
+            what = "a proposal" if self.proposal else "no proposal"
+            raise ValueError(f"prediction {self.diffusion.prediction} with {what}: a model of an older version")
 
     def build(self) -> Denoiser:
         """Return the denoiser with these weights, in evaluation mode.
@@ -199,8 +204,6 @@ def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
             raise ValueError(f"calibration.{name}: expected shape {expected.shape}, got {calibration[name].shape}")
     diffusion = DiffusionConfig(**meta["diffusion"])
     diffusion.process()  # raises
-    if (diffusion.prediction == "correction") != bool(proposal):
-        raise ValueError(f"prediction {diffusion.prediction} of a denoiser with{'' if proposal else 'out'} a proposal")
     return Checkpoint(
         DenoiserConfig(**config),
         diffusion,

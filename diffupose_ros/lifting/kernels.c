@@ -95,7 +95,7 @@ INLINE void store_bfloat16(uint16_t *to, floats v) {  // rounds to nearest, ties
 
 INLINE floats pick(ints where, floats a, floats b) { return (floats)((where & (ints)a) | (~where & (ints)b)); }
 
-INLINE floats relu(floats x) { return (floats)((ints)x & (x > 0)); }
+INLINE floats relu(floats x) { return (floats)((ints)x & ~(x <= 0)); }  // NaN stays
 
 INLINE floats exponential(floats x) {  // Cephes' expf: 2^n times a polynomial of what is left, to 1e-7
     const floats zero = {0};
@@ -320,3 +320,5 @@ void diffupose_residual(const Residual *r, const void *product, Parallel paralle
 }
 
 int diffupose_lanes(void) { return LANES; }
+
+int diffupose_words(void) { return sizeof(GraphLayer) / sizeof(int64_t); }

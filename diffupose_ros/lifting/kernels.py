@@ -37,6 +37,7 @@ _NEEDS = {
 """Instructions that a library needs, by Linux's names; the best first."""
 _MOST_JOINTS, _MOST_INPUTS = 32, 1024  # what kernels.c has room for
 _FEW_INPUTS, _FEW_ROWS = 32, 4  # a product of these takes less time than the call of oneDNN
+_WORDS = 16  # of the largest struct
 _POINTER = ctypes.c_void_p
 
 
@@ -45,15 +46,17 @@ def _load() -> ctypes.CDLL | None:
         if needs <= cpu_flags():
             for path in Path(__file__).parent.glob(f"_kernels_{name}*.so"):
                 try:
-                    return ctypes.CDLL(str(path))
-                except OSError:  # built for another kind of machine
+                    library = ctypes.CDLL(str(path))
+                    if library.diffupose_words() == _WORDS:
+                        return library
+                except (OSError, AttributeError):  # built for another kind of machine, or of older source
                     pass
     return None
 
 
 _LIBRARY = _load()
 # PyTorch's own OpenMP, in the process once torch is imported: threads of another would fight with those for the cores.
-_PARALLEL = getattr(ctypes.CDLL(None), "GOMP_parallel", None)
+_PARALLEL = getattr(ctypes.CDLL(None), "GOMP_parallel", None) if _LIBRARY else None
 
 
 def usable(device: torch.device, joints: int, channels: int) -> bool:
@@ -66,7 +69,7 @@ class CompiledLayers:
     """Made of compiled kernels, where ``usable``; see ``Layers``."""
 
     def __init__(self) -> None:
-        self._packed: dict[int, Tensor] = {}
+        self._packed: dict[int, tuple[Tensor, Tensor]] = {}  # by the id of the first
 
     def graph_conv(
         self,
@@ -86,12 +89,14 @@ class CompiledLayers:
             *(by_type.get(torch.float32), by_type.get(torch.bfloat16)),
         )
         rows, inputs = x.shape[1:]
+        if inputs != len(conv.weights):
+            raise ValueError(f"a layer for {len(conv.weights)} channels is given {inputs}")
         if not _multiplies(rows, inputs, x.dtype):
             return after(conv.multiply, x, _kernel("graph_conv", *members))
         key = id(conv.weights)
         if key not in self._packed:
-            self._packed[key] = _by_lanes(conv.weights)
-        run = _kernel("graph_layer", *members, inputs, self._packed[key])
+            self._packed[key] = conv.weights, _by_lanes(conv.weights)
+        run = _kernel("graph_layer", *members, inputs, self._packed[key][1])
         return lambda: run(x)
 
     def attention(self, multiply: Linear, x: Tensor, out: Tensor) -> Operation:
@@ -113,7 +118,7 @@ def _multiplies(rows: int, inputs: int, dtype: torch.dtype) -> bool:
 
     It needs as many registers as AVX-512 has.
     """
-    enough = _lanes() == 16
+    enough = _lanes() == 16 and inputs <= _MOST_INPUTS
     if dtype == torch.float32:
         return enough or inputs <= _FEW_INPUTS
     return enough and "avx512_bf16" in cpu_flags() and ("amx_bf16" not in cpu_flags() or rows <= _FEW_ROWS)

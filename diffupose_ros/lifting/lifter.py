@@ -132,7 +132,7 @@ class Lifter:
             layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``; J is its number of joints.
             hypotheses: number N of poses to sample for each person.
             steps: DDIM steps, 1 to 100.
-            flip: draw every second hypothesis for the mirror image, and mirror it back.
+            flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing.
             seed: of the sampling; None for a fresh one.
 
         Raises:

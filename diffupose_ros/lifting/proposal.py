@@ -12,12 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A first estimate of pose and covariance in one pass, which the denoiser then starts from.
+"""A first estimate of pose and covariance in one pass, which the denoiser then corrects.
 
 A residual network over all joints at once (Martinez et al., "A simple yet effective baseline for 3D human
 pose estimation", ICCV 2017) that also says how far off it is: per joint a normal distribution, as in Kendall
 and Gal, "What uncertainties do we need ...", NeurIPS 2017. It runs once a person; the denoiser, which sees the
-estimate as part of its condition, runs once for each hypothesis and step.
+estimate too, runs once for each hypothesis and step.
 """
 
 from collections.abc import Callable

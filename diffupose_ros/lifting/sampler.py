@@ -153,8 +153,8 @@ class Sampler:
             features: (P, 17, C) of a ``Condition``, or these prepared.
             hypotheses: N.
             steps: DDIM steps; DDPM always takes all.
-            flip: draw every second hypothesis for the mirror image, and mirror it back. The released code instead
-                averages each sample with that of the mirror image: the mean of 2 N hypotheses here.
+            flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing. (The
+                released code averages each with one for the mirror image, at twice the cost.)
             seed: of the noise; None for a fresh one.
             interrupted: asked before each evaluation of the network whether to give up.
             method: ``ddim`` or ``ddpm``.

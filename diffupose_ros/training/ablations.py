@@ -175,7 +175,7 @@ class Models:
 
         Args:
             model: is trained if it is not yet.
-            hypotheses: N; of the paper's, each the mean of a chain for the image and one for its mirror image.
+            hypotheses: N.
             steps: DDIM steps; None for DDPM.
         """
         setup = self.setup
@@ -189,7 +189,7 @@ class Models:
             method: Method = "ddpm" if steps is None else "ddim"
             reports: dict[str, Any] = {
                 protocol: evaluate(
-                    predictor, people, Calibration.none(), 2 * hypotheses, steps or 1, method, protocol, joints, True
+                    predictor, people, Calibration.none(), hypotheses, steps or 1, method, protocol, joints, True
                 )
                 for protocol in PROTOCOLS
             }

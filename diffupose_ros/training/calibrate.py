@@ -66,7 +66,7 @@ def export(
         for name, parts in drawn.items()
     }
     card = checkpoint.card | {
-        "validation": f"{validation_file.name}, DDIM 5 steps, 10 hypotheses with flips, raw protocol",
+        "validation": f"{validation_file.name}, DDIM 5 steps, 10 hypotheses, raw protocol",
         "metrics": metrics,
     }
     everything = join([samples for parts in drawn.values() for samples in parts])

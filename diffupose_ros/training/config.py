@@ -66,7 +66,7 @@ class ModelConfig:
         variant: which view of the 2D skeleton it gets, and for a denoiser which network it is.
         channels: the paper's d; a regressor's width; a U-Net's is fixed.
         joints: 17, or 16, all but the neck, which the authors use with HRNet.
-        proposal: whether a denoiser starts from the estimate of a ``Proposal`` network, trained with it.
+        proposal: whether a denoiser corrects the estimate of a ``Proposal`` network, trained with it.
         proposal_width: of that network's hidden layers.
     """
 
@@ -89,7 +89,7 @@ class ModelConfig:
         if self.proposal and (self.kind, self.variant, self.joints) != ("denoiser", "robust", 17):
             raise ValueError(
                 f"proposal: expected false for a {self.variant} {self.kind} with {self.joints} joints: a proposal is "
-                "of 17 joints, and only a robust denoiser can start from it"
+                "of 17 joints, and only a robust denoiser can correct it"
             )
 
 
@@ -195,7 +195,8 @@ class TrainConfig:
         for name in ("workers", "seed"):
             if getattr(self, name) != "auto":
                 _at_least(getattr(self, name), 0, name)
-        self.diffusion.process().timesteps(self.taken_steps or 1)  # raises
+        if not 0 <= self.taken_steps <= self.diffusion.steps:
+            raise ValueError(f"taken_steps: expected 0 to {self.diffusion.steps}, got {self.taken_steps}")
         if self.model.proposal != (self.diffusion.prediction == "correction"):
             expected = "correction" if self.model.proposal else "velocity or epsilon"
             raise ValueError(
@@ -206,9 +207,10 @@ class TrainConfig:
             raise ValueError("loss: expected squared or paper of a network that does not return a pose, got distance")
         if self.loss == "squared" and self.model.proposal:
             raise ValueError("loss: expected distance with model.proposal true, got squared")
+        expected = "distance" if self.model.proposal else "squared"
         if self.loss == "paper" and (self.model.kind == "regressor" or self.model.variant != "paper"):
             raise ValueError(
-                f"loss: expected squared for a {self.model.variant} {self.model.kind}: only a paper denoiser "
+                f"loss: expected {expected} for a {self.model.variant} {self.model.kind}: only a paper denoiser "
                 "or U-Net reconstructs its 2D condition"
             )
 

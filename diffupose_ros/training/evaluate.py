@@ -98,7 +98,7 @@ def evaluate(
         protocol: see ``training.protocols``.
         joints: H36M-17 indices of those that count, with the root; None for all that the model knows.
         progress: show a progress bar on stderr.
-        flip: take the mirror image too.
+        flip: draw every second hypothesis for the mirror image; a regressor averages with its answer to that.
 
     Raises:
         ValueError: nobody to evaluate, or numbers that do not fit; says what was expected.

@@ -66,7 +66,7 @@ class Predictor(Protocol):
             features: (P, 17, C) of a ``Condition`` of this variant.
             hypotheses: N.
             steps: DDIM steps.
-            flip: take the mirror image too.
+            flip: draw every second hypothesis for the mirror image; a regressor averages with its answer to that.
             seed: of the noise; None for a fresh one.
             method: ``ddim`` or ``ddpm``.
         """

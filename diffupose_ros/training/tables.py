@@ -184,7 +184,7 @@ def _scale(result: dict[str, Any]) -> str:
     sampler = "" if "steps" in result["rows"][0]["labels"] else f", {steps}"
     return (
         f"Errors in mm over {result['people']} people (one frame in {result['every']} of {result['data']}) of the mean "
-        f"of N hypotheses{sampler}, and of as many for the mirror image. P1 is MPJPE, P2 P-MPJPE. Each model was "
+        f"of N hypotheses{sampler}, every second for the mirror image. P1 is MPJPE, P2 P-MPJPE. Each model was "
         f"trained with {budget['samples']:,} samples of {result['train']} ({budget['steps']:,} steps of "
         f"{budget['batch']}), seed {result['seed']}, on {machine['device']}, {machine['threads']} threads. `raw` is "
         "the network's own pose; the paper's protocol overwrites its x and y with ground truth, and is for comparison "

@@ -141,7 +141,7 @@ class Trainer:
         return self.best
 
     def validation_error(self, hypotheses: int = 10, steps: int = 5) -> float:
-        """Return the averaged model's MPJPE in mm: of the mean of the hypotheses, DDIM, with flips."""
+        """Return the averaged model's MPJPE in mm: of the mean of the hypotheses, DDIM."""
         predictor: Predictor = predictor_of(self.ema, self.config.diffusion, str(self.device))
         features, poses = self.validation.features, self.validation.poses
         error = np.linalg.norm(draw_in_batches(predictor, features, hypotheses, steps).mean(1) - poses, axis=-1)
