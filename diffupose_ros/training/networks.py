@@ -149,8 +149,13 @@ def checkpoint_of(network: nn.Module, diffusion: DiffusionConfig, card: dict[str
     """Return the checkpoint, not calibrated, that a denoiser is in its present state."""
     if isinstance(network, ProposedDenoiser):
         denoiser, proposal = network.denoiser, network.proposal
-        return replace(
-            checkpoint_of(denoiser, diffusion, card), proposal=proposal.config, proposal_weights=proposal.state_dict()
+        return Checkpoint(
+            denoiser.config,
+            diffusion,
+            denoiser.state_dict(),
+            card=card or {},
+            proposal=proposal.config,
+            proposal_weights=proposal.state_dict(),
         )
     if not isinstance(network, Denoiser):
         raise TypeError(f"no checkpoint is made of a {type(network).__name__}")
