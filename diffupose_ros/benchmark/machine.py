@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 
+from diffupose_ros.lifting.kernels import INSTRUCTIONS
 from diffupose_ros.pytorch import product_type
 
 WHEN = ("date", "load")
@@ -38,6 +39,7 @@ def describe(device: torch.device) -> dict[str, Any]:
         **gpu,
         "cores": cores(),
         "threads": torch.get_num_threads(),
+        "kernels": INSTRUCTIONS,
         "products": str(product_type(device)).removeprefix("torch."),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

@@ -41,20 +41,21 @@ _WORDS = 16  # of the largest struct
 _POINTER = ctypes.c_void_p
 
 
-def _load() -> ctypes.CDLL | None:
+def _load() -> tuple[str, ctypes.CDLL | None]:
     for name, needs in _NEEDS.items():
         if needs <= cpu_flags():
             for path in Path(__file__).parent.glob(f"_kernels_{name}*.so"):
                 try:
                     library = ctypes.CDLL(str(path))
                     if library.diffupose_words() == _WORDS:
-                        return library
+                        return name, library
                 except (OSError, AttributeError):  # built for another kind of machine, or of older source
                     pass
-    return None
+    return "none", None
 
 
-_LIBRARY = _load()
+INSTRUCTIONS, _LIBRARY = _load()
+"""Those that the compiled layers use: ``avx512``, ``avx2``, or ``none`` where there are no compiled layers."""
 # PyTorch's own OpenMP, in the process once torch is imported: threads of another would fight with those for the cores.
 _PARALLEL = getattr(ctypes.CDLL(None), "GOMP_parallel", None) if _LIBRARY else None
 
