@@ -93,7 +93,7 @@ def test_a_hidden_wrist_is_inferred_and_has_a_larger_covariance(seeing: Planner)
         / np.trace(np.reshape(s.joints[wrist].covariance, (3, 3)))
         for h, s in zip(hidden.skeletons, seen.skeletons, strict=True)
     ]
-    assert min(ratio) > 1.5
+    assert min(ratio) > 1 and np.median(ratio) > 2
     assert all(s.joints[wrist].status == Joint3D.INFERRED for s in hidden.skeletons)
     assert all(s.joints[wrist].status == Joint3D.MEASURED for s in seen.skeletons)
     assert seen.skeletons[0].joints[0].status == Joint3D.DERIVED  # COCO has no pelvis

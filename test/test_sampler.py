@@ -44,8 +44,8 @@ def random_checkpoint(name: str) -> Checkpoint:
 def plain(checkpoint: Checkpoint) -> Sampler:
     """The same model as the textbook has it: no constant folded, nothing recorded."""
     network = AtStep(checkpoint.build())
-    proposal, seed = checkpoint.build_proposal(), checkpoint.first_seed
-    return Sampler(network, checkpoint.diffusion, checkpoint.denoiser.joints, "cpu", proposal, first_seed=seed)
+    joints, proposal = checkpoint.denoiser.joints, checkpoint.build_proposal()
+    return Sampler(network, checkpoint.diffusion, joints, "cpu", proposal)
 
 
 def some_features(checkpoint: Checkpoint, people: int) -> np.ndarray:

@@ -41,19 +41,12 @@ def calibrate(
     trained: Annotated[Path, typer.Argument(help="best.pt of a training run.")],
     validation_clips: Annotated[Path, typer.Argument(help=".npz of clips of people not trained on.")],
     out: Annotated[Path, typer.Argument(help="The checkpoint (.safetensors) to write.")],
-    noise_clips: Annotated[
-        Path | None,
-        typer.Option(
-            help=".npz of clips of other people, such as those trained on: choose the noise whose hypotheses come "
-            "nearest to them (minutes)."
-        ),
-    ] = None,
 ) -> None:
     """Fit the covariances' calibration, measure the model, and write a checkpoint that the nodes load."""
     from diffupose_ros.training.calibrate import export
 
     try:
-        checkpoint = export(trained, validation_clips, out, noise_file=noise_clips)
+        checkpoint = export(trained, validation_clips, out)
     except (OSError, ValueError) as error:
         fail(error)
     for condition, metrics in checkpoint.card["metrics"].items():

@@ -81,8 +81,6 @@ class Checkpoint:
         card: training data, metrics, licence: anything JSON can hold.
         proposal: configuration of the network whose estimate the denoiser corrects; None for none.
         proposal_weights: its state dict.
-        first_seed: what a caller's seed counts from. Sets of ten hypotheses differ in how near their best comes to
-            the truth; that of seed 0 is a good one (``diffupose_ros.training.noise``).
     """
 
     denoiser: DenoiserConfig
@@ -92,7 +90,6 @@ class Checkpoint:
     card: dict[str, Any] = field(default_factory=dict)
     proposal: ProposalConfig | None = None
     proposal_weights: dict[str, Tensor] = field(default_factory=dict)
-    first_seed: int = 0
 
     def __post_init__(self) -> None:
         if (self.diffusion.prediction == "correction") != (self.proposal is not None):
@@ -162,7 +159,6 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "denoiser": asdict(checkpoint.denoiser),
         "diffusion": asdict(checkpoint.diffusion),
         "proposal": asdict(checkpoint.proposal) if checkpoint.proposal else None,
-        "first_seed": checkpoint.first_seed,
         "card": checkpoint.card,
     }
     save_tensors(tensors, path, {"diffupose": json.dumps(meta)})
@@ -212,7 +208,6 @@ def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
         meta["card"],
         ProposalConfig(**proposal) if proposal else None,
         _network_weights(tensors, "proposal."),
-        int(meta.get("first_seed", 0)),
     )
 
 

@@ -78,7 +78,6 @@ class Sampler:
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
         proposal: a network whose estimate the denoiser corrects, in evaluation mode; None for none.
         variant: which view of the 2D skeleton the network takes.
-        first_seed: what seeds count from, see ``Checkpoint``.
 
     Raises:
         ValueError: a device that is not there.
@@ -92,9 +91,8 @@ class Sampler:
         device: str = "auto",
         proposal: Proposal | None = None,
         variant: Variant = "robust",
-        first_seed: int = 0,
     ) -> None:
-        self.device, self.variant, self._first_seed = select_device(device), variant, first_seed
+        self.device, self.variant = select_device(device), variant
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network
         self._proposal = FoldedProposal(proposal.to(self.device)) if proposal is not None else None
@@ -123,8 +121,7 @@ class Sampler:
         products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
         network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps, where, products)
         config, proposal = checkpoint.denoiser, checkpoint.build_proposal()
-        seed = checkpoint.first_seed
-        return cls(network, checkpoint.diffusion, config.joints, device, proposal, config.variant, seed)
+        return cls(network, checkpoint.diffusion, config.joints, device, proposal, config.variant)
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""
@@ -166,7 +163,7 @@ class Sampler:
         if len(seen) == 0:
             return np.zeros((0, hypotheses, 17, 3))
         generator = torch.Generator()
-        generator.manual_seed(self._first_seed + seed) if seed is not None else generator.seed()
+        generator.manual_seed(seed) if seed is not None else generator.seed()
         parts, rows = [], CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
         draw = partial(self._noise, hypotheses, flip, generator)
         noise = draw()

@@ -26,7 +26,6 @@ from diffupose_ros.lifting.checkpoint import Checkpoint, save_checkpoint
 from diffupose_ros.lifting.uncertainty import Calibration, fit_calibration
 from diffupose_ros.training.datasets import CREDITS
 from diffupose_ros.training.networks import checkpoint_of, read_trained
-from diffupose_ros.training.noise import choose_seed
 from diffupose_ros.training.samples import Samples, draw_samples, join, measure
 from diffupose_ros.training.synthesis import CLEAN, NOISY, OCCLUDED
 
@@ -35,9 +34,7 @@ FloatArray = npt.NDArray[np.float64]
 CONDITIONS = {"clean": CLEAN, "noisy": NOISY, "occluded": OCCLUDED}
 
 
-def export(
-    trained: Path, validation_file: Path, out: Path, every: int = 5, noise_file: Path | None = None
-) -> Checkpoint:
+def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> Checkpoint:
     """Calibrate the denoiser in ``trained`` (best.pt of a run), measure it, and write it to ``out``.
 
     Coverage is measured crosswise: the validation subjects are split in two, and each half is measured
@@ -48,15 +45,12 @@ def export(
         validation_file: clips of people who were not trained on.
         out: file to write.
         every: frames of the clips from one that is taken to the next.
-        noise_file: clips, of other people than the validation's, to choose the noise of seed 0 on; None to leave it.
 
     Raises:
         FileNotFoundError: a file is not there.
         ValueError: ``trained`` is not such a file, or the clips are not of two subjects at least.
     """
     checkpoint = _checkpoint(trained)
-    if noise_file is not None:
-        checkpoint = replace(checkpoint, first_seed=choose_seed(checkpoint, load_clips(noise_file), CONDITIONS))
     lifter = Lifter(checkpoint)
     halves = _halves(load_clips(validation_file))
     drawn = {name: [draw_samples(lifter, half, c, every) for half in halves] for name, c in CONDITIONS.items()}
