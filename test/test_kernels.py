@@ -24,8 +24,7 @@ from torch import Tensor
 
 from diffupose_ros.lifting import kernels
 from diffupose_ros.lifting.kernels import CompiledLayers, usable
-from diffupose_ros.lifting.layers import Convolution, Layers, PyTorchLayers
-from diffupose_ros.lifting.products import linear
+from diffupose_ros.lifting.layers import Convolution, Layers, Product, PyTorchLayers
 from diffupose_ros.lifting.tape import Memory, Tape
 from diffupose_ros.pytorch import cpu_flags
 
@@ -56,7 +55,7 @@ def convolution(joints: int, inputs: int, channels: int, dtype: torch.dtype) -> 
     weights = (numbers(inputs, 2 * channels) / inputs**0.5).to(dtype)
     own, modulation = numbers(joints, channels, seed=1), numbers(joints, channels, seed=2)
     others = numbers(joints, joints, seed=3) / 4
-    return Convolution(weights, linear(weights), others, own, modulation, numbers(channels, seed=4))
+    return Convolution(Product.of(weights), others, own, modulation, numbers(channels, seed=4))
 
 
 def run_graph_conv(
@@ -119,7 +118,7 @@ def test_input_of_another_width_is_refused(compiled: CompiledLayers) -> None:
 
 def test_a_library_of_other_source_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels._load()[0] == BUILT[0]
-    monkeypatch.setattr(kernels, "_WORDS", kernels._WORDS + 1)
+    monkeypatch.setattr(kernels, "_VERSION", kernels._VERSION + 1)
     assert kernels._load() == ("none", None)
 
 
@@ -128,8 +127,9 @@ def test_a_library_of_other_source_is_not_used(monkeypatch: pytest.MonkeyPatch) 
 def test_attention(compiled: CompiledLayers, joints: int, rows: int, dtype: torch.dtype) -> None:
     x, weights = numbers(joints, rows, CHANNELS, dtype=dtype), numbers(CHANNELS, 3 * CHANNELS, seed=1) / CHANNELS**0.75
     outs = [torch.zeros(joints, rows, CHANNELS, dtype=dtype) for _ in range(2)]
+    product = Product.of(weights.to(dtype), numbers(3 * CHANNELS, dtype=dtype, seed=2) / 4)
     for layers, out in zip((PyTorchLayers(), compiled), outs, strict=True):
-        layers.attention(linear(weights.to(dtype)), x, out)()
+        layers.attention(Tape(Memory(CPU)), product, x, out)()
     assert outs[0].std() > 0.1
     torch.testing.assert_close(outs[1], outs[0], rtol=ROUNDING[dtype], atol=ROUNDING[dtype])
 
@@ -140,7 +140,7 @@ def test_residual(compiled: CompiledLayers, dtype: torch.dtype) -> None:
     outs = [numbers(17, 5, CHANNELS, seed=2) for _ in range(2)]
     affine = (20 * numbers(CHANNELS, seed=3), numbers(CHANNELS, seed=4))  # far out, where an exponential overflows
     for layers, out in zip((PyTorchLayers(), compiled), outs, strict=True):
-        layers.residual(linear(weights), x, out, numbers(CHANNELS, seed=5), affine)()
+        layers.residual(Tape(Memory(CPU)), Product.of(weights), x, out, numbers(CHANNELS, seed=5), affine)()
     assert outs[0].max() > 50 and outs[0].min() < 0
     torch.testing.assert_close(outs[1], outs[0], rtol=1e-4, atol=1e-4)
 

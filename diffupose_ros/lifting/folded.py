@@ -33,8 +33,7 @@ from diffupose_ros.lifting.denoiser import (
     TimeBlock,
 )
 from diffupose_ros.lifting.kernels import CompiledLayers, usable
-from diffupose_ros.lifting.layers import Affine, Convolution, Layers, PyTorchLayers
-from diffupose_ros.lifting.products import linear
+from diffupose_ros.lifting.layers import Affine, Convolution, Layers, Product, PyTorchLayers
 from diffupose_ros.lifting.tape import Eager, Recorder
 
 _FLOAT = torch.float32
@@ -107,8 +106,8 @@ class FoldedDenoiser:
             tape(layers.graph_conv(tape, block.second, within, outs, residual=stream, affine=after))
         non_local = self._non_local
         attended = tape.buffer("attended", (self.joints, batch, non_local.inner), self.products)
-        tape(layers.attention(non_local.mix, factor, attended))
-        tape(layers.residual(non_local.project, attended, stream, non_local.bias, self._time2.at(t)))
+        tape(layers.attention(tape, non_local.mix, factor, attended))
+        tape(layers.residual(tape, non_local.project, attended, stream, non_local.bias, self._time2.at(t)))
         wide = tape.buffer("wide", (self.joints, batch, _LANES), _FLOAT)
         tape(layers.graph_conv(tape, self._output, stream, (wide,), relu=False))
         return wide[..., :_COORDINATES]
@@ -144,8 +143,8 @@ class _FoldedNonLocal:
         assert isinstance(project, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
         scale, shift = scale_and_shift(norm)
         self.inner = len(bias) // 3
-        self.mix = linear(weight.to(products), bias.to(products))
-        self.project = linear((project.weight * scale[:, None]).T.to(products))
+        self.mix = Product.of(weight.to(products), bias.to(products))
+        self.project = Product.of((project.weight * scale[:, None]).T.to(products))
         self.bias = project.bias * scale + shift
 
 
@@ -167,7 +166,7 @@ def _folded(
     weights = torch.cat(tuple(whole(conv.W)), 1).to(products)
     bias = whole(conv.bias * scale + shift)
     others = affinity - torch.diag(own)
-    return Convolution(weights, linear(weights), others, own[:, None] * modulation, modulation, bias)
+    return Convolution(Product.of(weights), others, own[:, None] * modulation, modulation, bias)
 
 
 def scale_and_shift(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:

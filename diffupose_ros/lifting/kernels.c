@@ -60,6 +60,13 @@ typedef struct {
 } GraphLayer;
 
 typedef struct {
+    int64_t joints, rows, channels, is_bfloat16, inputs;
+    const void *weights;  // (channels / LANES, inputs, LANES), bfloat16: (.., inputs / 2, LANES, 2)
+    const float *bias;    // (channels)
+    void *out;            // (joints, rows, channels), of the weights' type
+} Linear;
+
+typedef struct {
     int64_t joints, rows, channels, is_bfloat16;
     void *out;  // (joints, rows, channels)
 } Attention;
@@ -91,6 +98,13 @@ INLINE void store_bfloat16(uint16_t *to, floats v) {  // rounds to nearest, ties
     words w = (words)v;
     halves h = __builtin_convertvector((w + 0x7fff + ((w >> 16) & 1)) >> 16, halves);
     memcpy(to, &h, sizeof h);
+}
+
+INLINE void store_as(void *to, size_t at, floats v, int is_bfloat16) {
+    if (is_bfloat16)
+        store_bfloat16((uint16_t *)to + at, v);
+    else
+        store((float *)to + at, v);
 }
 
 INLINE floats pick(ints where, floats a, floats b) { return (floats)((where & (ints)a) | (~where & (ints)b)); }
@@ -180,16 +194,21 @@ INLINE void multiply(
     for (int j = 0; j < joints; j++) products[j] = sums[j];
 }
 
+INLINE void joints_last(
+    uint32_t *x, const void *input, int64_t rows, int64_t row, int64_t steps, int joints) {
+    for (int j = 0; j < joints; j++) {
+        const uint32_t *from = (const uint32_t *)input + (j * rows + row) * steps;
+        for (int64_t i = 0; i < steps; i++) x[i * joints + j] = from[i];
+    }
+}
+
 // The same from its input (joints, rows, inputs) on, without a product in memory.
 INLINE void graph_layer_row(const GraphLayer *l, const void *input, int64_t row, int joints, int is_bfloat16) {
     const GraphConv *g = &l->conv;
     const int64_t steps = is_bfloat16 ? l->inputs / 2 : l->inputs;
     const float *weights = l->weights;
-    uint32_t x[MOST_INPUTS * MOST_JOINTS];  // joints last: beside each other, as they are read
-    for (int j = 0; j < joints; j++) {
-        const uint32_t *from = (const uint32_t *)input + (j * g->rows + row) * steps;
-        for (int64_t i = 0; i < steps; i++) x[i * joints + j] = from[i];
-    }
+    uint32_t x[MOST_INPUTS * MOST_JOINTS];  // beside each other, as they are read
+    joints_last(x, input, g->rows, row, steps, joints);
     for (int64_t c = 0; c < g->channels; c += LANES, weights += 2 * steps * LANES) {
         floats own[MOST_JOINTS], given[MOST_JOINTS];
         multiply(given, x, weights, steps, joints, is_bfloat16);
@@ -197,6 +216,21 @@ INLINE void graph_layer_row(const GraphLayer *l, const void *input, int64_t row,
         for (int j = 0; j < joints; j++) given[j] *= load(g->modulation + j * g->channels + c);
         multiply(own, x, weights + steps * LANES, steps, joints, is_bfloat16);
         graph_conv_finish(g, row, c, joints, own, given);
+    }
+}
+
+// One row of a product alone, of its input (joints, rows, inputs).
+INLINE void linear_row(const Linear *l, const void *input, int64_t row, int joints, int is_bfloat16) {
+    const int64_t steps = is_bfloat16 ? l->inputs / 2 : l->inputs;
+    const float *weights = l->weights;
+    uint32_t x[MOST_INPUTS * MOST_JOINTS];
+    joints_last(x, input, l->rows, row, steps, joints);
+    for (int64_t c = 0; c < l->channels; c += LANES, weights += steps * LANES) {
+        floats products[MOST_JOINTS], bias = {0};
+        if (l->bias) bias = load(l->bias + c);
+        multiply(products, x, weights, steps, joints, is_bfloat16);
+        for (int j = 0; j < joints; j++)
+            store_as(l->out, (j * l->rows + row) * l->channels + c, products[j] + bias, is_bfloat16);
     }
 }
 
@@ -236,13 +270,8 @@ INLINE void attention_row(const Attention *a, const void *mixed, int64_t row, in
             store(values + k * LANES, load_as(mixed, ((k * a->rows + row) * 3 + 2) * channels + c, is_bfloat16));
         floats out[MOST_JOINTS];
         multiply(out, (const uint32_t *)weights, values, joints, joints, 0);
-        for (int j = 0; j < joints; j++) {
-            size_t at = (j * a->rows + row) * channels + c;
-            if (is_bfloat16)
-                store_bfloat16((uint16_t *)a->out + at, out[j]);
-            else
-                store((float *)a->out + at, out[j]);
-        }
+        for (int j = 0; j < joints; j++)
+            store_as(a->out, (j * a->rows + row) * channels + c, out[j], is_bfloat16);
     }
 }
 
@@ -272,6 +301,7 @@ INLINE void residual_row(const Residual *r, const void *product, int64_t row, in
 
 KERNEL(graph_conv, GraphConv, is_bfloat16)
 KERNEL(graph_layer, GraphLayer, conv.is_bfloat16)
+KERNEL(linear, Linear, is_bfloat16)
 KERNEL(attention, Attention, is_bfloat16)
 KERNEL(residual, Residual, is_bfloat16)
 
@@ -311,6 +341,10 @@ void diffupose_graph_layer(const GraphLayer *l, const void *input, Parallel para
     all_rows(graph_layer, l, input, l->conv.rows, parallel, threads);
 }
 
+void diffupose_linear(const Linear *l, const void *input, Parallel parallel, int threads) {
+    all_rows(linear, l, input, l->rows, parallel, threads);
+}
+
 void diffupose_attention(const Attention *a, const void *mixed, Parallel parallel, int threads) {
     all_rows(attention, a, mixed, a->rows, parallel, threads);
 }
@@ -321,4 +355,4 @@ void diffupose_residual(const Residual *r, const void *product, Parallel paralle
 
 int diffupose_lanes(void) { return LANES; }
 
-int diffupose_words(void) { return sizeof(GraphLayer) / sizeof(int64_t); }
+int diffupose_version(void) { return 2; }  // of what kernels.py has to know: the functions and their structs

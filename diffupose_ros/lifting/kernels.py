@@ -20,13 +20,13 @@ its source and there is a C compiler.
 
 import ctypes
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from diffupose_ros.lifting.layers import Affine, Convolution, Epilogue, Operation, after
-from diffupose_ros.lifting.products import Linear
+from diffupose_ros.lifting.layers import Affine, Convolution, Epilogue, Operation, Product, after
 from diffupose_ros.lifting.tape import Recorder
 from diffupose_ros.pytorch import cpu_flags
 
@@ -37,7 +37,7 @@ _NEEDS = {
 """Instructions that a library needs, by Linux's names; the best first."""
 _MOST_JOINTS, _MOST_INPUTS = 32, 1024  # what kernels.c has room for
 _FEW_INPUTS, _FEW_ROWS = 32, 4  # a product of these takes less time than the call of oneDNN
-_WORDS = 16  # of the largest struct
+_VERSION = 2  # that of kernels.c
 _POINTER = ctypes.c_void_p
 
 
@@ -47,7 +47,7 @@ def _load() -> tuple[str, ctypes.CDLL | None]:
             for path in Path(__file__).parent.glob(f"_kernels_{name}*.so"):
                 try:
                     library = ctypes.CDLL(str(path))
-                    if library.diffupose_words() == _WORDS:
+                    if library.diffupose_version() == _VERSION:
                         return name, library
                 except (OSError, AttributeError):  # built for another kind of machine, or of older source
                     pass
@@ -89,24 +89,48 @@ class CompiledLayers:
             *(conv.others, conv.own, conv.modulation, conv.bias, residual, *(affine or (None, None))),
             *(by_type.get(torch.float32), by_type.get(torch.bfloat16)),
         )
-        rows, inputs = x.shape[1:]
-        if inputs != len(conv.weights):
-            raise ValueError(f"a layer for {len(conv.weights)} channels is given {inputs}")
-        if not _multiplies(rows, inputs, x.dtype):
-            return after(conv.multiply, x, _kernel("graph_conv", *members))
-        key = id(conv.weights)
-        if key not in self._packed:
-            self._packed[key] = conv.weights, _by_lanes(conv.weights)
-        run = _kernel("graph_layer", *members, inputs, self._packed[key][1])
-        return lambda: run(x)
+        weights, inputs = conv.product.weights, x.shape[-1]
+        if inputs != len(weights):
+            raise ValueError(f"a layer for {len(weights)} channels is given {inputs}")
+        if not _multiplies(x):
+            return after(conv.product, x, _kernel("graph_conv", *members))
+        own, others = weights.chunk(2, 1)
+        return partial(_kernel("graph_layer", *members, inputs, self._by_lanes(weights, others, own)), x)
 
-    def attention(self, multiply: Linear, x: Tensor, out: Tensor) -> Operation:
+    def attention(self, tape: Recorder, product: Product, x: Tensor, out: Tensor) -> Operation:
         """Return what a non-local block's input becomes."""
-        return after(multiply, x, _kernel("attention", *out.shape, out.dtype == torch.bfloat16, out))
+        return self._after(tape, product, x, _kernel("attention", *out.shape, out.dtype == torch.bfloat16, out))
 
-    def residual(self, multiply: Linear, x: Tensor, out: Tensor, bias: Tensor, affine: Affine) -> Operation:
+    def residual(
+        self, tape: Recorder, product: Product, x: Tensor, out: Tensor, bias: Tensor, affine: Affine
+    ) -> Operation:
         """Return a non-local block's output."""
-        return after(multiply, x, _kernel("residual", *out.shape, x.dtype == torch.bfloat16, bias, *affine, out))
+        epilogue = _kernel("residual", *out.shape, x.dtype == torch.bfloat16, bias, *affine, out)
+        return self._after(tape, product, x, epilogue)
+
+    def _after(self, tape: Recorder, product: Product, x: Tensor, epilogue: Epilogue) -> Operation:
+        """Return a product and what follows it."""
+        if not _multiplies(x):
+            return after(product, x, epilogue)
+        inputs, channels = product.weights.shape
+        out = tape.buffer("product", (*x.shape[:2], channels), x.dtype)
+        weights = self._by_lanes(product.weights, product.weights)
+        bias = None if product.bias is None else product.bias.float()
+        run = _kernel("linear", *out.shape, x.dtype == torch.bfloat16, inputs, weights, bias, out)
+
+        def both() -> None:
+            run(x)
+            epilogue(out)
+
+        return both
+
+    def _by_lanes(self, weights: Tensor, *parts: Tensor) -> Tensor:
+        """Parts (K, C) of ``weights`` in the order in which ``multiply`` of kernels.c reads them; kept."""
+        if id(weights) not in self._packed:
+            pair = 2 if weights.dtype == torch.bfloat16 else 1
+            split = torch.stack(parts).view(len(parts), len(weights) // pair, pair, -1, _lanes())
+            self._packed[id(weights)] = weights, split.permute(3, 0, 1, 4, 2).contiguous()
+        return self._packed[id(weights)][1]
 
 
 def _lanes() -> int:
@@ -114,23 +138,16 @@ def _lanes() -> int:
     return int(_LIBRARY.diffupose_lanes())
 
 
-def _multiplies(rows: int, inputs: int, dtype: torch.dtype) -> bool:
-    """Whether to leave the product to the kernel too: faster than oneDNN, but where that has better instructions.
+def _multiplies(x: Tensor) -> bool:
+    """Whether to leave a product with ``x`` to a kernel: faster than oneDNN, but where that has better instructions.
 
     It needs as many registers as AVX-512 has.
     """
+    rows, inputs = x.shape[1:]
     enough = _lanes() == 16 and inputs <= _MOST_INPUTS
-    if dtype == torch.float32:
+    if x.dtype == torch.float32:
         return enough or inputs <= _FEW_INPUTS
     return enough and "avx512_bf16" in cpu_flags() and ("amx_bf16" not in cpu_flags() or rows <= _FEW_ROWS)
-
-
-def _by_lanes(weights: Tensor) -> Tensor:
-    """Weights (K, 2 C) in the order in which ``graph_layer`` of kernels.c reads them."""
-    inputs, pair = len(weights), 2 if weights.dtype == torch.bfloat16 else 1
-    own, others = weights.chunk(2, 1)
-    parts = torch.stack((others, own)).view(2, inputs // pair, pair, -1, _lanes())
-    return parts.permute(3, 0, 1, 4, 2).contiguous()
 
 
 def _kernel(name: str, *members: int | Tensor | None) -> Epilogue:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from diffupose_ros.lifting.products import Linear
+from diffupose_ros.lifting.products import Linear, linear
 from diffupose_ros.lifting.tape import Recorder
 
 Affine = tuple[Tensor, Tensor]
@@ -36,20 +36,38 @@ Epilogue = Callable[[Tensor], None]
 
 
 @dataclass(frozen=True)
+class Product:
+    """A product over the channels.
+
+    Attributes:
+        weights: (K, C).
+        bias: (C,), of their type; None for none.
+        multiply: the product.
+    """
+
+    weights: Tensor
+    bias: Tensor | None
+    multiply: Linear
+
+    @classmethod
+    def of(cls, weights: Tensor, bias: Tensor | None = None) -> "Product":
+        """Return the product with these weights, packed."""
+        return cls(weights, bias, linear(weights, bias))
+
+
+@dataclass(frozen=True)
 class Convolution:
     """Constants of a modulated graph convolution.
 
     Attributes:
-        weights: (K, 2 C) for what a joint gives itself, and for what it gives the others.
-        multiply: the product with these.
+        product: (K, 2 C), what a joint gives itself, and what it gives the others.
         others: (J, J) affinity without its diagonal, float32, as all that follows.
         own: (J, C) factor of what a joint gives itself.
         modulation: (J, C) factor of what it gives the others.
         bias: (C,).
     """
 
-    weights: Tensor
-    multiply: Linear
+    product: Product
     others: Tensor
     own: Tensor
     modulation: Tensor
@@ -82,11 +100,13 @@ class Layers(Protocol):
         """
         ...
 
-    def attention(self, multiply: Linear, x: Tensor, out: Tensor) -> Operation:
+    def attention(self, tape: Recorder, product: Product, x: Tensor, out: Tensor) -> Operation:
         """Return softmax(query key^T) value over the joints, of the product for all three; of the type of ``out``."""
         ...
 
-    def residual(self, multiply: Linear, x: Tensor, out: Tensor, bias: Tensor, affine: Affine) -> Operation:
+    def residual(
+        self, tape: Recorder, product: Product, x: Tensor, out: Tensor, bias: Tensor, affine: Affine
+    ) -> Operation:
         """Return SiLU of the affine of the sum of product, ``bias`` and ``out``, float32, which it goes to."""
         ...
 
@@ -131,33 +151,35 @@ class PyTorchLayers:
                 if out is not sums:
                     out.copy_(sums)
 
-        return after(conv.multiply, x, epilogue)
+        return after(conv.product, x, epilogue)
 
-    def attention(self, multiply: Linear, x: Tensor, out: Tensor) -> Operation:
+    def attention(self, tape: Recorder, product: Product, x: Tensor, out: Tensor) -> Operation:
         """Return what a non-local block's input becomes."""
         joints, rows, channels = out.shape
 
-        def epilogue(product: Tensor) -> None:
-            query, key, value = product.view(joints, rows, 3, channels).permute(2, 1, 0, 3).unsqueeze(2)
+        def epilogue(mixed: Tensor) -> None:
+            query, key, value = mixed.view(joints, rows, 3, channels).permute(2, 1, 0, 3).unsqueeze(2)
             attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)  # (B, 1, J, C)
             out.copy_(attended[:, 0].transpose(0, 1))
 
-        return after(multiply, x, epilogue)
+        return after(product, x, epilogue)
 
-    def residual(self, multiply: Linear, x: Tensor, out: Tensor, bias: Tensor, affine: Affine) -> Operation:
+    def residual(
+        self, tape: Recorder, product: Product, x: Tensor, out: Tensor, bias: Tensor, affine: Affine
+    ) -> Operation:
         """Return a non-local block's output."""
 
-        def epilogue(product: Tensor) -> None:
-            out.add_(product.view_as(out)).add_(bias)
+        def epilogue(projected: Tensor) -> None:
+            out.add_(projected.view_as(out)).add_(bias)
             _timed(out, affine)
 
-        return after(multiply, x, epilogue)
+        return after(product, x, epilogue)
 
 
-def after(multiply: Linear, x: Tensor, epilogue: Epilogue) -> Operation:
+def after(product: Product, x: Tensor, epilogue: Epilogue) -> Operation:
     """Return a product with ``x`` (J, B, K) and what follows it."""
     rows = x.view(-1, x.shape[-1])
-    return lambda: epilogue(multiply(rows))
+    return lambda: epilogue(product.multiply(rows))
 
 
 def _timed(x: Tensor, affine: Affine) -> None:
