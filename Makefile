@@ -17,6 +17,7 @@ lint: $(STAMP)  ## style, types, and the rule of who may import whom
 	$(VENV)/bin/lint-imports
 
 bench: $(STAMP)  ## speed of every part, about a quarter of an hour; JSON and charts under benchmarks/results
+	$(VENV)/bin/diffupose benchmark
 	$(VENV)/bin/diffupose benchmark --chart
 
 $(STAMP): pyproject.toml setup.py constraints.txt diffupose_ros/lifting/kernels.c
