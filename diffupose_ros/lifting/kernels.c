@@ -27,7 +27,8 @@
 #define LANES 8
 #endif
 
-enum { MOST_JOINTS = 32, MOST_INPUTS = 1024, ROWS_AT_ONCE = 2, AHEAD = 1024 };
+enum { MOST_JOINTS = 32, MOST_INPUTS = 1024, ROWS_AT_ONCE = 2 };
+enum { AHEAD = 1024 };  // weights that are fetched before they are needed
 
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
