@@ -55,7 +55,7 @@ def convolution(joints: int, inputs: int, channels: int, dtype: torch.dtype) -> 
     weights = (numbers(inputs, 2 * channels) / inputs**0.5).to(dtype)
     own, modulation = numbers(joints, channels, seed=1), numbers(joints, channels, seed=2)
     others = numbers(joints, joints, seed=3) / 4
-    return Convolution(Product.of(weights), others, own, modulation, numbers(channels, seed=4))
+    return Convolution(Product(weights), others, own, modulation, numbers(channels, seed=4))
 
 
 def run_graph_conv(
@@ -127,7 +127,7 @@ def test_a_library_of_other_source_is_not_used(monkeypatch: pytest.MonkeyPatch) 
 def test_attention(compiled: CompiledLayers, joints: int, rows: int, dtype: torch.dtype) -> None:
     x, weights = numbers(joints, rows, CHANNELS, dtype=dtype), numbers(CHANNELS, 3 * CHANNELS, seed=1) / CHANNELS**0.75
     outs = [torch.zeros(joints, rows, CHANNELS, dtype=dtype) for _ in range(2)]
-    product = Product.of(weights.to(dtype), numbers(3 * CHANNELS, dtype=dtype, seed=2) / 4)
+    product = Product(weights.to(dtype), numbers(3 * CHANNELS, dtype=dtype, seed=2) / 4)
     for layers, out in zip((PyTorchLayers(), compiled), outs, strict=True):
         layers.attention(Tape(Memory(CPU)), product, x, out)()
     assert outs[0].std() > 0.1
@@ -140,7 +140,7 @@ def test_residual(compiled: CompiledLayers, dtype: torch.dtype) -> None:
     outs = [numbers(17, 5, CHANNELS, seed=2) for _ in range(2)]
     affine = (20 * numbers(CHANNELS, seed=3), numbers(CHANNELS, seed=4))  # far out, where an exponential overflows
     for layers, out in zip((PyTorchLayers(), compiled), outs, strict=True):
-        layers.residual(Tape(Memory(CPU)), Product.of(weights), x, out, numbers(CHANNELS, seed=5), affine)()
+        layers.residual(Tape(Memory(CPU)), Product(weights), x, out, numbers(CHANNELS, seed=5), affine)()
     assert outs[0].max() > 50 and outs[0].min() < 0
     torch.testing.assert_close(outs[1], outs[0], rtol=1e-4, atol=1e-4)
 

@@ -143,8 +143,8 @@ class _FoldedNonLocal:
         assert isinstance(project, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
         scale, shift = scale_and_shift(norm)
         self.inner = len(bias) // 3
-        self.mix = Product.of(weight.to(products), bias.to(products))
-        self.project = Product.of((project.weight * scale[:, None]).T.to(products))
+        self.mix = Product(weight.to(products), bias.to(products))
+        self.project = Product((project.weight * scale[:, None]).T.to(products))
         self.bias = project.bias * scale + shift
 
 
@@ -166,7 +166,7 @@ def _folded(
     weights = torch.cat(tuple(whole(conv.W)), 1).to(products)
     bias = whole(conv.bias * scale + shift)
     others = affinity - torch.diag(own)
-    return Convolution(Product.of(weights), others, own[:, None] * modulation, modulation, bias)
+    return Convolution(Product(weights), others, own[:, None] * modulation, modulation, bias)
 
 
 def scale_and_shift(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ A layer is a matrix product and what follows it, its epilogue, for which PyTorch
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -42,17 +43,15 @@ class Product:
     Attributes:
         weights: (K, C).
         bias: (C,), of their type; None for none.
-        multiply: the product.
     """
 
     weights: Tensor
-    bias: Tensor | None
-    multiply: Linear
+    bias: Tensor | None = None
 
-    @classmethod
-    def of(cls, weights: Tensor, bias: Tensor | None = None) -> "Product":
-        """Return the product with these weights, packed."""
-        return cls(weights, bias, linear(weights, bias))
+    @cached_property
+    def multiply(self) -> Linear:
+        """The product, its weights packed when it is first asked for: the kernels do without."""
+        return linear(self.weights, self.bias)
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,8 @@ class PyTorchLayers:
 def after(product: Product, x: Tensor, epilogue: Epilogue) -> Operation:
     """Return a product with ``x`` (J, B, K) and what follows it."""
     rows = x.view(-1, x.shape[-1])
-    return lambda: epilogue(product.multiply(rows))
+    multiply = product.multiply
+    return lambda: epilogue(multiply(rows))
 
 
 def _timed(x: Tensor, affine: Affine) -> None:

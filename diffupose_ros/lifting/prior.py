@@ -38,6 +38,10 @@ class Prior(NamedTuple):
     shift: Tensor
     correction: Tensor
 
+    def x0(self, x: Tensor, output: Tensor) -> Tensor:
+        """Return the clean sample (..., 3) that the denoiser's output at x_t stands for."""
+        return self.sample * x + self.shift + self.correction * output
+
 
 def describe(pose: Tensor, covariance: Tensor) -> Tensor:
     """Return what the denoiser is told, (B, J, 6), of a proposal's estimate (B, J, 3) and covariance (B, J, 3, 3)."""

@@ -247,7 +247,7 @@ class Sampler:
             if self._proposal is None:
                 return output
             prior = prior_of(y[..., -CHANNELS:], float(self.diffusion.signal[t]), float(self.diffusion.noise[t]))
-            return prior.sample * x + prior.shift + prior.correction * output
+            return prior.x0(x, output)
 
         start = noise.repeat(people, 1, 1)
         if method == "ddim":

@@ -87,7 +87,7 @@ def correction_loss(
         noise: (B, 1, 1) that of the noise.
     """
     prior = prior_of(described, signal, noise)
-    away = distance(prior.sample * x + prior.shift + prior.correction * output, truth)
+    away = distance(prior.x0(x, output), truth)
     left = noise * _TYPICAL_DEVIATION / (signal**2 * _TYPICAL_DEVIATION**2 + noise**2).sqrt()
     return (away / left[..., 0])[:, 1:].mean()
 

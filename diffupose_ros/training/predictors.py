@@ -77,13 +77,11 @@ class Predictor(Protocol):
         ...
 
 
-def draw_in_batches(
-    predictor: Predictor, features: npt.NDArray[np.float32], hypotheses: int, steps: int, seed: int = 0
-) -> FloatArray:
-    """Return poses (P, N, 17, 3) of any number of people, by DDIM; by default from the noise that a node uses."""
+def draw_in_batches(predictor: Predictor, features: npt.NDArray[np.float32], hypotheses: int, steps: int) -> FloatArray:
+    """Return poses (P, N, 17, 3) of any number of people, by DDIM, from the noise that a node uses: that of seed 0."""
     return np.concatenate(
         [
-            predictor.draw(features[first : first + BATCH], hypotheses, steps, seed=seed)
+            predictor.draw(features[first : first + BATCH], hypotheses, steps, seed=0)
             for first in range(0, len(features), BATCH)
         ]
     )
