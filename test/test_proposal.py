@@ -102,11 +102,12 @@ def test_its_estimate_is_relative_to_the_root_and_its_covariance_positive_defini
         assert (root[..., 0] > 0).all()
 
 
-def test_folded_it_estimates_the_same(proposal: Proposal) -> None:
-    ours = FoldedProposal(proposal).estimate(torch.from_numpy(FEATURES))
+@pytest.mark.parametrize(("products", "rounding"), [(torch.float32, 1e-4), (torch.bfloat16, 0.02)])
+def test_folded_it_estimates_the_same(proposal: Proposal, products: torch.dtype, rounding: float) -> None:
+    ours = FoldedProposal(proposal, products).estimate(torch.from_numpy(FEATURES))
     for part, expected in zip(ours, proposal.estimate(torch.from_numpy(FEATURES)), strict=True):
         assert expected.abs().max() > 0.1
-        torch.testing.assert_close(part, expected, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(part, expected, rtol=10 * rounding, atol=rounding)
 
 
 def test_its_estimate_of_a_mirror_image_is_the_mirror_image(proposal: Proposal) -> None:

@@ -118,8 +118,12 @@ def test_a_run_starts_from_a_checkpoint_and_its_average_too(tmp_path: Path) -> N
 
 def test_the_shipped_and_the_official_checkpoint_start_runs(tmp_path: Path, official_file: Path) -> None:
     shipped = load_checkpoint("default")
-    width = shipped.proposal.width
-    sizes = ModelConfig(channels=shipped.denoiser.channels, proposal=True, proposal_width=width)
+    sizes = ModelConfig(
+        channels=shipped.denoiser.channels,
+        proposal=True,
+        proposal_width=shipped.proposal.width,
+        proposal_blocks=shipped.proposal.blocks,
+    )
     model = trainer(replace(PROPOSED, model=sizes, init="default"), tmp_path / "ours").model
     assert torch.equal(model.denoiser.output.W, shipped.weights["output.W"])
     paper = replace(PAPER, model=ModelConfig(variant="paper", channels=128), init=str(official_file))

@@ -14,11 +14,13 @@
 
 """Training configurations: the shipped ones, and what is refused with which words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
+from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.resources import resource_path
 from diffupose_ros.training.config import TrainConfig, load_config, save_config
 from diffupose_ros.training.networks import ProposedDenoiserConfig, network_config
@@ -54,14 +56,17 @@ def test_there_is_a_configuration_for_each_model() -> None:
             assert config.diffusion == DiffusionConfig.paper() and config.loss == "paper"
 
 
-def test_the_regressor_is_the_one_pass_part_of_the_model_that_it_is_compared_with_trained_as_that() -> None:
+def test_the_regressor_is_the_usual_form_of_the_one_pass_part_of_our_model_trained_as_that() -> None:
     ours, baseline = (
         load_config(resource_path(f"config/training/{n}.yaml")) for n in ("robust-cmu-128", "regressor-cmu")
     )
     for name in ("data", "optimiser", "ema", "steps", "batch", "precision", "seed"):
         assert getattr(ours, name) == getattr(baseline, name), name
     part = network_config(ours.model)
-    assert isinstance(part, ProposedDenoiserConfig) and part.proposal == network_config(baseline.model)
+    assert isinstance(part, ProposedDenoiserConfig)
+    usual = network_config(baseline.model)
+    assert isinstance(usual, ProposalConfig) and usual.blocks == 2 and replace(part.proposal, blocks=2) == usual
+    assert 4.2e6 < sum(weights.numel() for weights in Proposal(usual).trunk.parameters()) < 4.4e6
 
 
 def test_what_a_file_leaves_out_has_its_default_and_options_win(tmp_path: Path) -> None:
@@ -110,6 +115,7 @@ def test_what_a_file_leaves_out_has_its_default_and_options_win(tmp_path: Path) 
         ("loss: distance", "loss: expected squared or paper of a network that does not return a pose"),
         ("taken_steps: 101", "taken_steps: expected 0 to 100, got 101"),
         ("model: {proposal_width: 8}", "model.proposal_width: expected a multiple of 16 from 32 on, got 8"),
+        ("model: {proposal_blocks: 0}", "model.proposal_blocks: expected 1 or more, got 0"),
         ("diffusion: {schedule: sigmoid}", "diffusion.schedule: expected cosine or linear, got 'sigmoid'"),
         ("diffusion: {clamp: text}", "diffusion.clamp: expected a number or null, got 'text'"),
         ("diffusion: {pose_scale: 0}", "diffusion.pose_scale: expected a number above 0, got 0.0"),

@@ -68,6 +68,7 @@ class ModelConfig:
         joints: 17, or 16, all but the neck, which the authors use with HRNet.
         proposal: whether a denoiser corrects the estimate of a ``Proposal`` network, trained with it.
         proposal_width: of that network's hidden layers.
+        proposal_blocks: number of its residual blocks.
     """
 
     kind: Literal["denoiser", "regressor", "unet"] = "denoiser"
@@ -76,12 +77,14 @@ class ModelConfig:
     joints: Literal[16, 17] = 17
     proposal: bool = False
     proposal_width: int = 1024
+    proposal_blocks: int = 2
 
     def __post_init__(self) -> None:
         for name in ("channels", "proposal_width"):
             width = getattr(self, name)
             if width < 32 or width % 16:
                 raise ValueError(f"{name}: expected a multiple of 16 from 32 on, got {width}")
+        _at_least(self.proposal_blocks, 1, "proposal_blocks")
         if self.kind == "regressor" and self.joints != 17:
             raise ValueError(f"joints: expected 17 for a regressor, got {self.joints}")
         if self.kind == "unet" and self.variant != "paper":

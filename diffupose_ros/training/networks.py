@@ -126,7 +126,7 @@ def network_config(model: ModelConfig) -> NetworkConfig:
     config = DenoiserConfig("robust", model.channels, parents)
     if not model.proposal:
         return config
-    proposal = ProposalConfig(model.proposal_width, condition_channels=config.condition_channels)
+    proposal = ProposalConfig(model.proposal_width, model.proposal_blocks, config.condition_channels)
     wider = replace(config, condition_channels=config.condition_channels + prior.CHANNELS)
     return ProposedDenoiserConfig(wider, proposal)
 

@@ -14,8 +14,8 @@
 
 """The baseline: a one-pass regressor from 2D to 3D, the kind that most people use.
 
-It is the ``Proposal`` network, the one-pass part of our model, trained alone on the same pairs by the same loop:
-what the denoiser adds to it is what the two differ in.
+It is a ``Proposal`` network of the usual size, 4.3 million parameters, trained alone, by squared error, on the same
+pairs by the same loop.
 """
 
 import json
