@@ -126,6 +126,18 @@ def test_boxes_are_upright_and_of_finite_size() -> None:
     assert read_boxes(vision.Detection2DArray())[0].shape == (0, 4)
 
 
+def test_boxes_are_of_people_where_their_class_is_known() -> None:
+    message = boxes_message(Header(), (1, 1, 2, 2), (2, 2, 2, 2), (3, 3, 2, 2), (4, 4, 0, 2))
+    classes = [[("person", 0.6), ("dog", 0.3)], [("person", 0.3), ("dog", 0.6)], [], [("person", 1.0)]]
+    for detection, found in zip(message.detections, classes, strict=True):
+        for name, score in found:
+            hypothesis = vision.ObjectHypothesis(class_id=name, score=score)
+            detection.results.append(vision.ObjectHypothesisWithPose(hypothesis=hypothesis))
+    boxes, bad = read_boxes(message, "person")
+    assert boxes.tolist() == [[0, 0, 2, 2]] and bad == 1
+    assert len(read_boxes(message)[0]) == 3 and len(read_boxes(message, "cat")[0]) == 0
+
+
 def test_the_boxes_of_the_image_itself_go_before_newer_ones() -> None:
     buffer, messages = BoxBuffer(), {}
     for name, nanoseconds in (("old", 0), ("own", 100), ("newer", 150)):

@@ -44,17 +44,22 @@ def boxes_message_type() -> Any:
     return Detection2DArray
 
 
-def read_boxes(message: Any) -> tuple[FloatArray, int]:
-    """Return the boxes of a Detection2DArray, and how many of them are none.
+def read_boxes(message: Any, person: str = "") -> tuple[FloatArray, int]:
+    """Return the boxes of people in a Detection2DArray, and how many of them are none.
 
     A turned box becomes the upright one about it. No box: numbers that are not finite, or no area.
 
+    Args:
+        message: what was detected.
+        person: class of people; whose likeliest class is another is none. Empty: everything is a person.
+
     Returns:
-        (P, 4) left, top, width, height in pixels; the number of detections left out.
+        (P, 4) left, top, width, height in pixels; the number of people's detections left out.
     """
     rows = [
         (d.bbox.center.position.x, d.bbox.center.position.y, d.bbox.center.theta, d.bbox.size_x, d.bbox.size_y)
         for d in message.detections
+        if not person or _likeliest_class(d) == person
     ]
     x, y, angle, width, height = np.array(rows, np.float64).reshape(-1, 5).T
     usable = np.isfinite([x, y, angle, width, height]).all(0) & (width > 0) & (height > 0)
@@ -62,6 +67,11 @@ def read_boxes(message: Any) -> tuple[FloatArray, int]:
     size = np.stack([width * cos + height * sin, width * sin + height * cos], 1)
     boxes = np.concatenate([np.stack([x, y], 1) - size / 2, size], 1)
     return boxes[usable], int((~usable).sum())
+
+
+def _likeliest_class(detection: Any) -> str:
+    likeliest = max(detection.results, key=lambda result: result.hypothesis.score, default=None)
+    return "" if likeliest is None else str(likeliest.hypothesis.class_id)
 
 
 class BoxBuffer:

@@ -109,9 +109,10 @@ class DetectWorker(Worker):
         if message is None:
             self._diagnostics.count("images without boxes")
             return None
-        boxes, bad = read_boxes(message)
+        boxes, bad = read_boxes(message, self._parameters["boxes_class"])
         if bad:
             self._diagnostics.problem("bad box", "not finite, or without an area: left out", bad)
+        self._diagnostics.count("boxes of other classes", len(message.detections) - len(boxes) - bad)
         return boxes
 
     def _publish(self, header: Header, image: Pixels, people: "People") -> None:
