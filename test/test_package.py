@@ -89,7 +89,7 @@ def test_python_files_name_copyright_and_licence() -> None:
 
 def test_the_shipped_model_says_what_it_measured_and_keeps_to_the_bar(lifter: Lifter) -> None:
     path = resource_path("resource/weights/default.safetensors")
-    assert path.stat().st_size < 15e6
+    assert path.stat().st_size < 25e6
     metrics = lifter.checkpoint.card["metrics"]
     assert metrics["clean"]["mpjpe_mm"] < 55
     assert all(0.8 < metrics[condition]["coverage_90"] < 0.97 for condition in ("clean", "noisy", "occluded"))
