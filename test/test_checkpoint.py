@@ -33,7 +33,6 @@ from diffupose_ros.lifting.checkpoint import (
     import_official,
     load_checkpoint,
     save_checkpoint,
-    weights_path,
 )
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.uncertainty import Calibration
