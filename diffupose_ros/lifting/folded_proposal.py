@@ -36,7 +36,7 @@ class FoldedProposal:
     """
 
     @torch.no_grad()
-    def __init__(self, proposal: Proposal, products: torch.dtype = torch.float32) -> None:
+    def __init__(self, proposal: Proposal, products: torch.dtype) -> None:
         first, norm, _, *blocks = proposal.trunk
         self._first = _folded(first, norm)
         self._blocks = []
@@ -56,7 +56,7 @@ class FoldedProposal:
         flat = condition.flatten(1)
         hidden = self._first(flat).relu_()
         for inner, outer in self._blocks:
-            hidden = outer(inner(hidden).relu_()).relu_().add_(hidden)
+            hidden.add_(outer(inner(hidden).relu_()).relu_())
         numbers = torch.cat((hidden, flat), 1)
         *layers, last = self._precision
         for layer in layers:
@@ -65,7 +65,7 @@ class FoldedProposal:
 
 
 def _folded(layer: nn.Module, norm: nn.Module | None = None, products: torch.dtype = torch.float32) -> Linear:
-    """A layer and the batch normalisation that follows it, from float32 to float32."""
+    """A layer and the batch normalisation that follows it; returns what ``products`` names, whatever it is given."""
     assert isinstance(layer, nn.Linear)
     weight: Tensor = layer.weight
     bias: Tensor = layer.bias
@@ -74,6 +74,4 @@ def _folded(layer: nn.Module, norm: nn.Module | None = None, products: torch.dty
         scale, shift = scale_and_shift(norm)
         weight, bias = weight * scale[:, None], bias * scale + shift
     multiply = linear(weight.T.to(products), bias.to(products))
-    if products == torch.float32:
-        return multiply
-    return lambda x: multiply(x.to(products)).float()
+    return lambda x: multiply(x.to(products))

@@ -76,9 +76,8 @@ class Sampler:
         diffusion: the process.
         joints: J, 17, or 16 (all but the neck).
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
-        proposal: a network whose estimate the denoiser corrects, in evaluation mode; None for none.
+        proposal: a network whose estimate the denoiser corrects, on ``device`` and in evaluation mode; None for none.
         variant: which view of the 2D skeleton the network takes.
-        products: type of the proposal's, float32 or bfloat16.
 
     Raises:
         ValueError: a device that is not there.
@@ -90,14 +89,13 @@ class Sampler:
         diffusion: DiffusionConfig,
         joints: int = 17,
         device: str = "auto",
-        proposal: Proposal | None = None,
+        proposal: Proposal | FoldedProposal | None = None,
         variant: Variant = "robust",
-        products: torch.dtype = torch.float32,
     ) -> None:
         self.device, self.variant = select_device(device), variant
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network
-        self._proposal = FoldedProposal(proposal.to(self.device), products) if proposal is not None else None
+        self._proposal = proposal
         mirror = list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
         self._mirror = torch.tensor(mirror, device=self.device)
         self._memory = Memory(self.device)
@@ -123,7 +121,8 @@ class Sampler:
         products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
         network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps, where, products)
         config, proposal = checkpoint.denoiser, checkpoint.build_proposal()
-        return cls(network, checkpoint.diffusion, config.joints, device, proposal, config.variant, products)
+        folded = None if proposal is None else FoldedProposal(proposal.to(where), products)
+        return cls(network, checkpoint.diffusion, config.joints, device, folded, config.variant)
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""
