@@ -28,6 +28,8 @@ from diffupose_ros.lifting.folded_proposal import FoldedProposal
 from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.sampler import Sampler
 from diffupose_ros.skeleton import MIRROR
+from diffupose_ros.training.losses import proposal_loss
+from diffupose_ros.training.networks import ProposedDenoiser, ProposedDenoiserConfig
 
 FEATURES = np.random.default_rng(0).normal(size=(6, 17, 5)).astype(np.float32)
 ASIDE = np.array((-1.0, 1, 1))
@@ -119,6 +121,22 @@ def test_its_estimate_of_a_mirror_image_is_the_mirror_image(proposal: Proposal) 
     with torch.no_grad():
         alone = proposal(torch.from_numpy(FEATURES))[0]
     assert not np.allclose((alone - alone[:, :1]).numpy(), ours[0], atol=1e-2)
+
+
+def test_it_is_trained_as_it_is_used_on_both_images(proposal: Proposal, checkpoint: Checkpoint) -> None:
+    x, config = torch.from_numpy(FEATURES), ProposedDenoiserConfig(checkpoint.denoiser, proposal.config)
+    both = ProposedDenoiser(config).eval()
+    both.proposal.load_state_dict(proposal.state_dict())
+    _, pose, factors = both(torch.zeros(6, 17, 3), x, torch.zeros(6, 17, 6), torch.zeros(6, dtype=torch.long))
+    expected, covariance = proposal.estimate(x)
+    torch.testing.assert_close(pose.detach(), expected)
+    torch.testing.assert_close((factors.mT @ factors).inverse().mean(0).detach(), covariance, rtol=1e-3, atol=1e-5)
+    truth = expected + 0.1
+    straight, reversed_ = (proposal_loss(pose, factor, truth) for factor in factors)
+    loss = proposal_loss(pose, factors, truth)
+    torch.testing.assert_close(loss, (straight + reversed_) / 2)
+    loss.backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in both.proposal.parameters())
 
 
 def test_a_denoiser_corrects_its_estimate(checkpoint: Checkpoint) -> None:

@@ -101,17 +101,30 @@ class Proposal(nn.Module):
         return symmetric(self, condition)
 
 
-def symmetric(network: Callable[[Tensor], tuple[Tensor, Tensor]], condition: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``Proposal.estimate`` of a network that returns what ``Proposal`` does."""
+Network = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Returns what ``Proposal`` does."""
+
+
+def symmetric(network: Network, condition: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``Proposal.estimate`` of a network."""
+    pose, factors = both_images(network, condition)
+    return pose, _covariance(factors).mean(0)
+
+
+def both_images(network: Network, condition: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a network makes of people and of their mirror images, mirrored back.
+
+    Returns:
+        The root-relative mean (B, 17, 3) of both poses, and the factors (2, B, 17, 3, 3) of each.
+    """
     joints = _MIRROR.to(condition.device)
     # One pass for both: reading the weights costs most.
     poses, factors = network(torch.cat((condition, mirrored(condition, joints))))
     straight, reversed_ = poses.chunk(2)
     pose = (straight + mirrored(reversed_, joints)) / 2
     flip = torch.tensor([-1.0, 1, 1], device=pose.device)
-    covariance, reversed_covariance = _inverse(factors).chunk(2)
-    covariance = (covariance + reversed_covariance[:, joints] * flip[:, None] * flip) / 2
-    return pose - pose[:, :1], covariance
+    factor, reversed_factor = factors.chunk(2)
+    return pose - pose[:, :1], torch.stack((factor, reversed_factor[:, joints] * flip[:, None] * flip))
 
 
 def mirrored(x: Tensor, joints: Tensor, horizontal: tuple[int, ...] = (0,)) -> Tensor:
@@ -129,7 +142,7 @@ def triangular(numbers: Tensor) -> Tensor:
     return factor
 
 
-def _inverse(factor: Tensor) -> Tensor:
+def _covariance(factor: Tensor) -> Tensor:
     """Covariances (..., 3, 3) = (U^T U)^-1."""
     root = torch.linalg.solve_triangular(factor, torch.eye(3, device=factor.device).expand_as(factor), upper=True)
     covariance: Tensor = root @ root.mT

@@ -97,12 +97,13 @@ def proposal_loss(pose: Tensor, factor: Tensor, truth: Tensor, by_distance: bool
 
     Args:
         pose: (B, 17, 3) of a ``Proposal``.
-        factor: (B, 17, 3, 3), the same; it learns from the pose's error but does not move the pose.
+        factor: (..., B, 17, 3, 3), one or several of the same; it learns from the pose's error but does not move
+            the pose.
         truth: (B, 17, 3) root-relative, in units of ``pose_scale``.
         by_distance: whether the error is the joints' distance, not its square.
     """
     away = (truth - (pose - pose[:, :1])).detach()[:, 1:, :, None]
-    factor = factor[:, 1:]
+    factor = factor[..., 1:, :, :]
     log_det = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     likelihood = 0.5 * (factor @ away).square().sum((-2, -1)) - log_det
     off = _DISTANCE_WEIGHT * distance(pose, truth) if by_distance else (pose - truth).square()

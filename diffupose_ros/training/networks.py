@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from diffupose_ros.lifting import prior
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, load_checkpoint
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
-from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
+from diffupose_ros.lifting.proposal import Proposal, ProposalConfig, both_images
 from diffupose_ros.pytorch import one_line
 from diffupose_ros.skeleton import PARENTS
 from diffupose_ros.training.config import ModelConfig
@@ -66,10 +66,11 @@ class ProposedDenoiser(nn.Module):
             t: (B,) time step.
 
         Returns:
-            The denoiser's correction (B, 17, 3), and the proposal's poses and factors, see ``Proposal``.
+            The denoiser's correction (B, 17, 3), and the proposal's ``both_images``: it learns as it is used, as the
+            mean over both, which errs less than the mean of two networks that each learnt alone.
         """
         prediction = self.denoiser(x, torch.cat((condition, described), -1), t)
-        return prediction, *self.proposal(condition)
+        return prediction, *both_images(self.proposal, condition)
 
 
 NetworkConfig = DenoiserConfig | ProposedDenoiserConfig | ProposalConfig | UNetConfig
