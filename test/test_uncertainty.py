@@ -31,7 +31,7 @@ from diffupose_ros.lifting.uncertainty import (
     radius2,
     sample_covariance,
 )
-from diffupose_ros.skeleton import LEFT_HIP, RIGHT_HIP, SPINE, Status
+from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status, pelvis_axes
 
 HYPOTHESES = 10
 
@@ -169,15 +169,28 @@ def test_ellipsoids_are_right_handed_for_any_shape() -> None:
 
 
 def test_orientation_covariance_is_that_of_axes_of_moved_hips_and_spine() -> None:
-    rng = np.random.default_rng(1)
-    pose = np.zeros((1, 17, 3))
-    pose[0, LEFT_HIP], pose[0, RIGHT_HIP], pose[0, SPINE] = (0, 0.1, 0), (0, -0.1, 0), (0, 0, 0.2)
-    covariance = np.broadcast_to(np.eye(3) * 0.01**2, (1, 17, 3, 3)).copy()
-    covariance[0, SPINE] = np.diag([0.02, 0.01, 0.01]) ** 2
-    expected = np.array([0.01 / 0.1, 0.02 / 0.2, 0.01 / 0.1])  # rad about x, y, z: error over lever arm
-    found = np.sqrt(np.diagonal(orientation_covariance(pose, covariance)[0]))
-    np.testing.assert_allclose(found, expected, rtol=0.35)
-    assert orientation_covariance(pose[:0], covariance[:0]).shape == (0, 3, 3)
-    turned = pose @ (turn := Rotation.random(random_state=rng).as_matrix()).T
-    moved = orientation_covariance(turned, turn @ covariance @ turn.T)[0]
-    np.testing.assert_allclose(np.trace(moved), (found**2).sum(), rtol=0.5)
+    rng, draws = np.random.default_rng(1), 20_000
+    pose = rng.normal(0, 0.3, (3, 17, 3))
+    pose[:, [PELVIS, LEFT_HIP, RIGHT_HIP, SPINE]] = (0, 0, 0), (0.02, 0.12, 0.01), (-0.02, -0.12, -0.01), (0, 0.05, 0.2)
+    pose = np.einsum("pij,pkj->pki", Rotation.random(3, random_state=2).as_matrix(), pose)
+    root = rng.normal(0, 0.003, (3, 17, 3, 3))
+    root[:, RIGHT_HIP] = root[:, LEFT_HIP]  # which move oppositely, so alike
+    aside, spine = (np.einsum("pij,pnj->pni", root[:, j], rng.normal(size=(3, draws, 3))) for j in (LEFT_HIP, SPINE))
+    moved = np.repeat(pose[:, None], draws, 1)
+    moved[:, :, LEFT_HIP] += aside
+    moved[:, :, RIGHT_HIP] -= aside
+    moved[:, :, SPINE] += spine
+    turn = pelvis_axes(moved) @ np.swapaxes(pelvis_axes(pose), 1, 2)[:, None]
+    turn = Rotation.from_matrix(turn.reshape(-1, 3, 3)).as_rotvec().reshape(3, draws, 3)
+    expected = np.einsum("pni,pnj->pij", turn, turn) / draws
+    found = orientation_covariance(pose, root @ np.swapaxes(root, -1, -2))
+    np.testing.assert_allclose(found, expected, atol=0.03 * expected.max())
+    assert orientation_covariance(pose[:0], root[:0]).shape == (0, 3, 3)
+
+
+def test_orientation_covariance_saturates_where_the_pelvis_may_lie_anyhow() -> None:
+    pose, wide = np.zeros((2, 17, 3)), np.broadcast_to(np.eye(3), (2, 17, 3, 3))
+    pose[0, [LEFT_HIP, RIGHT_HIP, SPINE]] = (0, 0.1, 0), (0, -0.1, 0), (0, 0, 0.2)  # the other's joints coincide
+    found = orientation_covariance(pose, wide)
+    np.testing.assert_allclose(np.linalg.eigvalsh(found), np.pi**2 / 3, rtol=0.15)
+    assert (np.linalg.eigvalsh(found) <= np.pi**2 / 3).all()

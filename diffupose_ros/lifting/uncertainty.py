@@ -18,10 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation
 from scipy.special import chdtri, fdtr, fdtri  # scipy.stats takes longer to load, and four times as long to compute
 
-from diffupose_ros.skeleton import LEFT_HIP, RIGHT_HIP, SPINE, Status, pelvis_axes
+from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status, pelvis_axes
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -36,7 +35,9 @@ QUALITY_BOUNDS = (0.8, 0.95)
 
 _ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
 _ANCHOR_RADIUS2 = float(chdtri(3, 1 - _ANCHOR))
-_DRAWS = 64
+_SHORTEST = 1e-3  # m, of a lever
+_LEAST_TURN = 1e-6  # rad^2
+_ANY_TURN = np.pi**2 / 3  # rad^2
 _STRENGTHS = (0.5, 1, 2, 4, 8, 16, 32, 64)
 _FREEDOMS = (2, 2.5, 3, 4, 5, 6, 8, 12, 20, 50, NORMAL)
 _FITTED = (0.5, 0.8, 0.9, 0.95)  # probabilities of the ellipsoids that the scale is fitted to
@@ -124,7 +125,8 @@ def mahalanobis2(error: FloatArray, covariance: FloatArray) -> FloatArray:
 def orientation_covariance(pose: FloatArray, covariance: FloatArray) -> FloatArray:
     """Return the covariance of the pelvis' axes that the joints' covariances mean.
 
-    The hips and the spine are moved at random, always by the same draws, and the axes watched.
+    To first order, the hips moving oppositely, as the pelvis is their middle. It saturates where anything is possible,
+    at the variance of an angle that is uniform over the circle.
 
     Args:
         pose: (P, 17, 3) metres.
@@ -133,19 +135,19 @@ def orientation_covariance(pose: FloatArray, covariance: FloatArray) -> FloatArr
     Returns:
         (P, 3, 3) rad^2, rotation about the frame's axes.
     """
-    if not len(pose):
-        return np.zeros((0, 3, 3))
-    draws = np.random.default_rng(0).normal(size=(_DRAWS, 2, 3))
-    hips = np.linalg.cholesky((covariance[:, LEFT_HIP] + covariance[:, RIGHT_HIP]) / 2)
-    spine = np.linalg.cholesky(covariance[:, SPINE])
-    moved = np.repeat(pose[:, None], _DRAWS, 1)
-    aside = np.einsum("pij,nj->pni", hips, draws[:, 0])
-    moved[:, :, LEFT_HIP] += aside
-    moved[:, :, RIGHT_HIP] -= aside  # the pelvis is their middle
-    moved[:, :, SPINE] += np.einsum("pij,nj->pni", spine, draws[:, 1])
-    turn = pelvis_axes(moved) @ np.swapaxes(pelvis_axes(pose), 1, 2)[:, None]
-    turn = Rotation.from_matrix(turn.reshape(-1, 3, 3)).as_rotvec().reshape(-1, _DRAWS, 3)
-    return np.asarray(np.einsum("pni,pnj->pij", turn, turn) / _DRAWS + 1e-6 * np.eye(3))
+    axes = pelvis_axes(pose)
+    forward, left, up = np.moveaxis(axes, -1, 0)
+    spine = pose[:, SPINE] - pose[:, PELVIS]
+    half = np.linalg.norm(pose[:, LEFT_HIP] - pose[:, RIGHT_HIP], axis=-1, keepdims=True) / 2
+    aside, above = ((spine * axis).sum(-1, keepdims=True) for axis in (left, up))
+    half, above = np.maximum(half, _SHORTEST), np.maximum(above, _SHORTEST)
+    # Rotations about forward, left and up, for each metre that the left hip, and that the spine moves.
+    by_hip = np.stack([up / half, -aside / above * forward / half, -forward / half], 1)
+    by_spine = np.stack([np.zeros_like(up), forward / above, np.zeros_like(up)], 1)
+    hips = (covariance[:, LEFT_HIP] + covariance[:, RIGHT_HIP]) / 2
+    moves = ((by_hip, hips), (by_spine, covariance[:, SPINE]))
+    turn = sum(axes @ by @ of @ np.swapaxes(axes @ by, 1, 2) for by, of in moves) + _LEAST_TURN * np.eye(3)
+    return np.asarray(np.linalg.inv(np.linalg.inv(turn) + np.eye(3) / _ANY_TURN))
 
 
 def radius2(probability: npt.ArrayLike, freedom: npt.ArrayLike = NORMAL) -> FloatArray:
