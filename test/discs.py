@@ -47,7 +47,7 @@ def picture(people: dict[str, tuple[int, int]], width: int = 320, height: int = 
 
 
 def joints(x: float, y: float) -> np.ndarray:
-    """Return the joints (17, 2) of somebody in the middle of a disc."""
+    """Return where somebody in the middle of a disc has which joint, (17, 2)."""
     return (x, y) + _SPREAD
 
 

@@ -148,8 +148,10 @@ def _quarter(around: FloatArray) -> FloatArray:
 
 
 def _dark(around: FloatArray, deviation: float) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Offset (N, 2) of the Gaussian's centre, by one Newton step on the smoothed map's logarithm, and whether
-    there is a maximum near the pixel."""
+    """Offset (N, 2) of the Gaussian's centre, and whether there is a maximum near the pixel.
+
+    By one Newton step on the smoothed map's logarithm.
+    """
     reach = around.shape[-1] // 2 - 2
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     smooth = np.stack([np.pad(kernel, (k, 4 - k)) for k in range(5)])

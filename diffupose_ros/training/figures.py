@@ -278,7 +278,8 @@ def chart(result: dict[str, Any], path: Path) -> bool:
         ):
             rows = [row for row in result["rows"] if row["labels"][names[0]] == first]
             x = [int(row["labels"][names[1]]) for row in rows]
-            axes.plot(x, [value(row) for row in rows], "o-", color=colour, label=f"{names[0]} = {first}")  # type: ignore[no-untyped-call]
+            y = [value(row) for row in rows]  # type: ignore[no-untyped-call]
+            axes.plot(x, y, "o-", color=colour, label=f"{names[0]} = {first}")
         axes.set_xscale("log")
         axes.set_yscale("log" if value is not panels[0][1] else "linear")
         axes.set_xticks(x, [str(v) for v in x])

@@ -66,7 +66,7 @@ class Observations:
         return image_centred(self.image, self.status)
 
     def truth(self, condition: Condition) -> FloatArray:
-        """Return the root-relative truth (P, 17, 3) in the frames of the condition's virtual cameras, metres."""
+        """Return the true root-relative poses (P, 17, 3) in the frames of the condition's virtual cameras, metres."""
         relative = self.joints - self.joints[:, :1]
         return np.asarray(np.einsum("pij,pkj->pki", condition.rotation, relative))
 

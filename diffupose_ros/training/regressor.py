@@ -81,8 +81,10 @@ class Regressor:
         Args:
             features: (P, 17, C) of a ``Condition``.
             hypotheses: N.
-            steps: ignored, as are ``seed`` and ``method``: there is one pass and no noise.
+            steps: ignored: there is one pass.
             flip: average with the answer to the mirror image.
+            seed: ignored: there is no noise.
+            method: ignored.
         """
         seen = torch.from_numpy(features).to(self._device)
         poses, _ = self._network.estimate(seen) if flip else self._network(seen)
