@@ -36,7 +36,7 @@ def test_joint_errors_are_distances() -> None:
 
 
 def test_a_turned_scaled_and_moved_pose_has_no_procrustes_error() -> None:
-    turned = 1.3 * POSES @ Rotation.random(20, rng=1).as_matrix() + RNG.normal(size=(20, 1, 3))
+    turned = 1.3 * POSES @ Rotation.random(20, random_state=1).as_matrix() + RNG.normal(size=(20, 1, 3))
     np.testing.assert_allclose(metrics.p_mpjpe(turned, POSES), 0, atol=1e-12)
 
 

@@ -151,7 +151,7 @@ def startup(folder: Path, device: str) -> Figure:
     axes.invert_yaxis()
     _axes(axes, "a lift node's start, to its first result", "s, median", "")
     axes.grid(False, axis="y")
-    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
     _machine(figure, result, f"{parts['runs']:.0f} runs")
     return figure
 
