@@ -74,10 +74,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from diffupose_ros.lifting import Lifter
 
 torch.set_num_threads(1)  # tiny networks: more threads only wait for each other on a busy machine
+settings.register_profile("untimed", deadline=None)  # no test asserts a time
+settings.load_profile("untimed")
 DATA = Path(__file__).parent / "data"
 
 

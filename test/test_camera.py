@@ -148,7 +148,7 @@ def test_shapes_are_kept(camera: Camera) -> None:
 
 
 @given(st.sampled_from(sorted(CAMERAS)), st.lists(st.tuples(st.floats(), st.floats()), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_pixel_gives_a_unit_ray_or_nan(name: str, pixels: list) -> None:
     rays = CAMERAS[name].rays(pixels)
     length = np.linalg.norm(rays, axis=-1)

@@ -149,7 +149,7 @@ def test_rays_that_cannot_be_of_the_same_person_are_left_out(rays: np.ndarray) -
     hnp.arrays(float, (2, 17), elements=st.floats(0, 1)),
     hnp.arrays(np.int8, (2, 17), elements=st.sampled_from([0, 1, 2])),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_rays_give_finite_features(xy: np.ndarray, scores: np.ndarray, status: np.ndarray) -> None:
     condition = person_centred(np.concatenate([xy, np.ones((2, 17, 1))], -1), scores, status)
     assert np.isfinite(condition.features).all() and np.isfinite(condition.rotation).all()

@@ -19,7 +19,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diffupose_ros.lifting.checkpoint import import_official
@@ -134,7 +134,6 @@ def test_clamp_bounds_x0_and_none_does_not(prediction: str) -> None:
 
 
 @given(st.integers(1, 300), st.data())
-@settings(deadline=None)
 def test_timesteps_fall_evenly_from_the_last(total: int, data: st.DataObject) -> None:
     steps = data.draw(st.integers(1, total))
     times = Diffusion(total).timesteps(steps)

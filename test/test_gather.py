@@ -20,7 +20,7 @@ import itertools
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diffupose_ros.nodes.gather import PATIENCE, RESTART, Frame, FrameGatherer
@@ -176,7 +176,6 @@ def test_a_bag_that_starts_again_is_followed() -> None:
     assert "dropped (stale)" not in gatherer.counted
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_every_order_within_frames_gives_every_frame_once_and_whole(data: st.DataObject) -> None:
     ids = "abcde"[: data.draw(st.integers(1, 5))]
@@ -196,7 +195,6 @@ STEP = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(STEP, max_size=60))
 def test_whatever_comes_nothing_is_lost_unsaid_and_stamps_rise(steps: list[tuple[str | set[str], int]]) -> None:
     gatherer = Gatherer("a", "b")

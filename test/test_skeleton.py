@@ -217,7 +217,7 @@ def detections(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 @given(detections())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_numbers_give_finite_skeletons_with_consistent_statuses(detection: tuple) -> None:
     skeletons = to_h36m(*detection)
     missing = skeletons.status == MISSING

@@ -183,14 +183,14 @@ def test_orientation_covariance_is_that_of_axes_of_moved_hips_and_spine() -> Non
     turn = pelvis_axes(moved) @ np.swapaxes(pelvis_axes(pose), 1, 2)[:, None]
     turn = Rotation.from_matrix(turn.reshape(-1, 3, 3)).as_rotvec().reshape(3, draws, 3)
     expected = np.einsum("pni,pnj->pij", turn, turn) / draws
-    found = orientation_covariance(pose, root @ np.swapaxes(root, -1, -2))
+    found = orientation_covariance(pose, pelvis_axes(pose), root @ np.swapaxes(root, -1, -2))
     np.testing.assert_allclose(found, expected, atol=0.03 * expected.max())
-    assert orientation_covariance(pose[:0], root[:0]).shape == (0, 3, 3)
+    assert orientation_covariance(pose[:0], pelvis_axes(pose[:0]), root[:0]).shape == (0, 3, 3)
 
 
 def test_orientation_covariance_saturates_where_the_pelvis_may_lie_anyhow() -> None:
     pose, wide = np.zeros((2, 17, 3)), np.broadcast_to(np.eye(3), (2, 17, 3, 3))
     pose[0, [LEFT_HIP, RIGHT_HIP, SPINE]] = (0, 0.1, 0), (0, -0.1, 0), (0, 0, 0.2)  # the other's joints coincide
-    found = orientation_covariance(pose, wide)
+    found = orientation_covariance(pose, pelvis_axes(pose), wide)
     np.testing.assert_allclose(np.linalg.eigvalsh(found), np.pi**2 / 3, rtol=0.15)
     assert (np.linalg.eigvalsh(found) <= np.pi**2 / 3).all()

@@ -198,7 +198,7 @@ class Lifter:
         back = np.swapaxes(condition.rotation, 1, 2)
         mean = np.einsum("pij,pkj->pki", back, mean + mean_root[:, None])
         placed = np.einsum("pij,pnkj->pnki", back, poses + roots[:, :, None])
-        covariance = _rotate(back[:, None], covariance)
+        covariance, axes = _rotate(back[:, None], covariance), pelvis_axes(mean)
         lifted = Lifted(
             mean=mean,
             covariance=covariance,
@@ -206,8 +206,8 @@ class Lifter:
             hypotheses=placed,
             root=mean[:, 0],
             root_covariance=_rotate(back, root_covariance),
-            orientation=pelvis_axes(mean),
-            orientation_covariance=orientation_covariance(mean, covariance),
+            orientation=axes,
+            orientation_covariance=orientation_covariance(mean, axes, covariance),
             reprojection_error=_reprojection_error(mean, skeletons, camera),
             scores=skeletons.scores,
             status=skeletons.status,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri, fdtr, fdtri  # scipy.stats takes longer to load, and four times as long to compute
 
-from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status, pelvis_axes
+from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def mahalanobis2(error: FloatArray, covariance: FloatArray) -> FloatArray:
     return np.asarray((error * np.linalg.solve(covariance, error[..., None])[..., 0]).sum(-1))
 
 
-def orientation_covariance(pose: FloatArray, covariance: FloatArray) -> FloatArray:
+def orientation_covariance(pose: FloatArray, axes: FloatArray, covariance: FloatArray) -> FloatArray:
     """Return the covariance of the pelvis' axes that the joints' covariances mean.
 
     To first order, the hips moving oppositely, as the pelvis is their middle. It saturates where anything is possible,
@@ -130,12 +130,12 @@ def orientation_covariance(pose: FloatArray, covariance: FloatArray) -> FloatArr
 
     Args:
         pose: (P, 17, 3) metres.
+        axes: (P, 3, 3) its ``pelvis_axes``.
         covariance: (P, 17, 3, 3) m^2, relative to the root.
 
     Returns:
         (P, 3, 3) rad^2, rotation about the frame's axes.
     """
-    axes = pelvis_axes(pose)
     forward, left, up = np.moveaxis(axes, -1, 0)
     spine = pose[:, SPINE] - pose[:, PELVIS]
     half = np.linalg.norm(pose[:, LEFT_HIP] - pose[:, RIGHT_HIP], axis=-1, keepdims=True) / 2
