@@ -34,16 +34,19 @@ BUILT = [
     for name, needs in kernels._NEEDS.items()
     if needs <= cpu_flags() and list(Path(kernels.__file__).parent.glob(f"_kernels_{name}*.so"))
 ]
+TILES = BUILT[:1] == ["avx512"] and kernels._may_use_tiles()
 CHANNELS = 64
 ROUNDING = {torch.float32: 1e-4, torch.bfloat16: 0.03}
 
 pytestmark = pytest.mark.skipif(not BUILT, reason="the kernels are not built: no C compiler, or another kind of CPU")
 
 
-@pytest.fixture(params=BUILT or ["none"])
+@pytest.fixture(params=[*(["avx512 with AMX"] if TILES else []), *(BUILT or ["none"])])
 def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> CompiledLayers:
-    (path,) = Path(kernels.__file__).parent.glob(f"_kernels_{request.param}*.so")
+    name, *tiles = request.param.split(" ", 1)
+    (path,) = Path(kernels.__file__).parent.glob(f"_kernels_{name}*.so")
     monkeypatch.setattr(kernels, "_LIBRARY", ctypes.CDLL(str(path)))
+    monkeypatch.setattr(kernels, "_may_use_tiles", lambda: bool(tiles))
     return CompiledLayers()
 
 
@@ -81,7 +84,8 @@ def run_graph_conv(
 
 @pytest.mark.parametrize("dtype", ROUNDING)
 @pytest.mark.parametrize(
-    ("joints", "rows", "inputs", "channels"), [(17, 1, 128, 64), (17, 11, 128, 64), (16, 3, 64, 64), (17, 6, 64, 16)]
+    ("joints", "rows", "inputs", "channels"),
+    [(17, 1, 128, 64), (17, 11, 128, 64), (16, 3, 64, 64), (17, 6, 64, 16), (5, 2, 48, 96), (25, 5, 96, 160)],
 )
 def test_graph_convolution(
     compiled: CompiledLayers, joints: int, rows: int, inputs: int, channels: int, dtype: torch.dtype
@@ -145,12 +149,14 @@ def test_residual(compiled: CompiledLayers, dtype: torch.dtype) -> None:
     torch.testing.assert_close(outs[1], outs[0], rtol=1e-4, atol=1e-4)
 
 
-def test_many_threads_give_what_one_gives(compiled: CompiledLayers) -> None:
+@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("rows", [3, 5, 37])  # fewer than the work's pieces, and more
+def test_many_threads_give_what_one_gives(compiled: CompiledLayers, rows: int, dtype: torch.dtype) -> None:
     threads, found = torch.get_num_threads(), []
     try:
         for count in (1, 4):
             torch.set_num_threads(count)
-            found.append(run_graph_conv(compiled, numbers(17, 37, 64, seed=6))[0])
+            found.append(run_graph_conv(compiled, numbers(17, rows, 128, dtype=dtype, seed=6), channels=160)[0])
     finally:
         torch.set_num_threads(threads)
     torch.testing.assert_close(found[1], found[0], rtol=1e-6, atol=1e-6)

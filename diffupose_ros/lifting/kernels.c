@@ -20,6 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #if defined(__AVX512F__)
 #define LANES 16
@@ -27,8 +31,10 @@
 #define LANES 8
 #endif
 
-enum { MOST_JOINTS = 32, MOST_INPUTS = 1024, ROWS_AT_ONCE = 2 };
+enum { MOST_JOINTS = 32, MOST_INPUTS = 1024 };
 enum { AHEAD = 1024 };  // weights that are fetched before they are needed
+enum { PIECES = 4 };    // of the work, for each thread: the last one to finish is then late by little
+enum { FEW = 256 };     // channels of all rows, with which one thread is done before a second has begun
 
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
@@ -37,9 +43,13 @@ typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-// As kernels.py fills them: whole numbers, then pointers, all of 64 bits. NULL: that step is left out.
+// As kernels.py fills them: whole numbers, the same four first, then pointers, all of 64 bits. NULL: that step is left out.
 
 _Static_assert(sizeof(void *) == sizeof(int64_t), "kernels.py takes pointers for numbers of 64 bits");
+
+typedef struct {
+    int64_t joints, rows, channels, is_bfloat16;
+} Shape;
 
 typedef struct {
     int64_t joints, rows, channels, is_bfloat16, has_relu;
@@ -79,6 +89,10 @@ typedef struct {
     const float *shift;  // (channels)
     float *out;          // (joints, rows, channels), what is added to
 } Residual;
+
+typedef struct {  // of the work: these channels of this row
+    int64_t row, first, last;
+} Piece;
 
 INLINE floats load(const float *from) {
     floats v;
@@ -154,18 +168,31 @@ INLINE void graph_conv_finish(
 }
 
 // One row of a modulated graph convolution, from the product with both of its weights on: (joints, rows, own | others).
-INLINE void graph_conv_row(const GraphConv *g, const void *product, int64_t row, int joints, int is_bfloat16) {
+INLINE void graph_conv_piece(const GraphConv *g, const void *product, Piece p, int joints, int is_bfloat16) {
     const int64_t channels = g->channels;
     floats own[MOST_JOINTS], given[MOST_JOINTS];
-    for (int64_t c = 0; c < channels; c += LANES) {
+    for (int64_t c = p.first; c < p.last; c += LANES) {
 #pragma GCC unroll 17
         for (int j = 0; j < joints; j++) {
-            size_t at = (j * g->rows + row) * 2 * channels + c;
+            size_t at = (j * g->rows + p.row) * 2 * channels + c;
             own[j] = load_as(product, at, is_bfloat16);
             given[j] = load_as(product, at + channels, is_bfloat16) * load(g->modulation + j * channels + c);
         }
-        graph_conv_finish(g, row, c, joints, own, given);
+        graph_conv_finish(g, p.row, c, joints, own, given);
     }
+}
+
+INLINE void modulate(const GraphConv *g, int64_t c, int joints, floats *given) {
+#pragma GCC unroll 17
+    for (int j = 0; j < joints; j++) given[j] *= load(g->modulation + j * g->channels + c);
+}
+
+INLINE void linear_finish(
+    const Linear *l, int64_t row, int64_t c, int joints, const floats *products, int is_bfloat16) {
+    floats bias = {0};
+    if (l->bias) bias = load(l->bias + c);
+    for (int j = 0; j < joints; j++)
+        store_as(l->out, (j * l->rows + row) * l->channels + c, products[j] + bias, is_bfloat16);
 }
 
 // sum + weights x: of one input in float32, of a pair of inputs in bfloat16.
@@ -204,36 +231,133 @@ INLINE void joints_last(
 }
 
 // The same from its input (joints, rows, inputs) on, without a product in memory.
-INLINE void graph_layer_row(const GraphLayer *l, const void *input, int64_t row, int joints, int is_bfloat16) {
+INLINE void graph_layer_piece(const GraphLayer *l, const void *input, Piece p, int joints, int is_bfloat16) {
     const GraphConv *g = &l->conv;
     const int64_t steps = is_bfloat16 ? l->inputs / 2 : l->inputs;
-    const float *weights = l->weights;
     uint32_t x[MOST_INPUTS * MOST_JOINTS];  // beside each other, as they are read
-    joints_last(x, input, g->rows, row, steps, joints);
-    for (int64_t c = 0; c < g->channels; c += LANES, weights += 2 * steps * LANES) {
+    joints_last(x, input, g->rows, p.row, steps, joints);
+    for (int64_t c = p.first; c < p.last; c += LANES) {
+        const float *weights = (const float *)l->weights + 2 * c * steps;
         floats own[MOST_JOINTS], given[MOST_JOINTS];
         multiply(given, x, weights, steps, joints, is_bfloat16);
-#pragma GCC unroll 17
-        for (int j = 0; j < joints; j++) given[j] *= load(g->modulation + j * g->channels + c);
+        modulate(g, c, joints, given);
         multiply(own, x, weights + steps * LANES, steps, joints, is_bfloat16);
-        graph_conv_finish(g, row, c, joints, own, given);
+        graph_conv_finish(g, p.row, c, joints, own, given);
     }
 }
 
 // One row of a product alone, of its input (joints, rows, inputs).
-INLINE void linear_row(const Linear *l, const void *input, int64_t row, int joints, int is_bfloat16) {
+INLINE void linear_piece(const Linear *l, const void *input, Piece p, int joints, int is_bfloat16) {
     const int64_t steps = is_bfloat16 ? l->inputs / 2 : l->inputs;
-    const float *weights = l->weights;
     uint32_t x[MOST_INPUTS * MOST_JOINTS];
-    joints_last(x, input, l->rows, row, steps, joints);
-    for (int64_t c = 0; c < l->channels; c += LANES, weights += steps * LANES) {
-        floats products[MOST_JOINTS], bias = {0};
-        if (l->bias) bias = load(l->bias + c);
-        multiply(products, x, weights, steps, joints, is_bfloat16);
-        for (int j = 0; j < joints; j++)
-            store_as(l->out, (j * l->rows + row) * l->channels + c, products[j] + bias, is_bfloat16);
+    joints_last(x, input, l->rows, p.row, steps, joints);
+    for (int64_t c = p.first; c < p.last; c += LANES) {
+        floats products[MOST_JOINTS];
+        multiply(products, x, (const float *)l->weights + c * steps, steps, joints, is_bfloat16);
+        linear_finish(l, p.row, c, joints, products, is_bfloat16);
     }
 }
+
+#if LANES == 16
+
+// The same by AMX, whose registers are tiles: 16 rows of 64 bytes, here 16 joints by 32 inputs or 16 products, or 32 inputs
+// by 16 channels. In assembler for the same reason.
+enum { TILE_ROWS = 16, TILE_BYTES = 64, TILE_STEPS = 16 };
+enum { PAD = 32 };  // inputs, or the joints' rows of a tile could all need the same lines of the cache
+
+// What each tile holds: of the products and of x, the first 16 joints and those that are left.
+enum { GIVEN, GIVEN_LEFT, OWN, OWN_LEFT, X, X_LEFT, GIVEN_WEIGHTS, OWN_WEIGHTS, TILES };
+
+#define ZERO(tile) __asm__ volatile("tilezero %%tmm%c0" ::"i"(tile))
+#define LOAD(tile, from, stride) \
+    __asm__ volatile("tileloadd (%1,%2), %%tmm%c0" ::"i"(tile), "r"(from), "r"((int64_t)(stride)) : "memory")
+#define STORE(tile, to) \
+    __asm__ volatile("tilestored %%tmm%c0, (%1,%2)" ::"i"(tile), "r"(to), "r"((int64_t)TILE_BYTES) : "memory")
+#define MULTIPLY(sum, x, weights) \
+    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sum), "i"(x), "i"(weights))
+
+typedef struct {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+} TileConfig;
+
+INLINE void begin_tiles(int joints) {
+    TileConfig config = {.palette = 1};
+    const int first = joints < TILE_ROWS ? joints : TILE_ROWS, left = joints - first;
+    const uint8_t rows[TILES] = {first, left, first, left, first, left, TILE_STEPS, TILE_STEPS};
+    for (int tile = 0; tile < TILES; tile++) {
+        config.rows[tile] = rows[tile];
+        config.bytes[tile] = rows[tile] ? TILE_BYTES : 0;
+    }
+    __asm__ volatile("ldtilecfg %0" ::"m"(config));
+}
+
+INLINE void end_tiles(void) { __asm__ volatile("tilerelease"); }
+
+// As multiply, of pairs in bfloat16, and at once the products with the weights that follow, unless own is NULL.
+// x is (joints, stride).
+INLINE void multiply_tiles(
+    floats *given, floats *own, const uint16_t *x, int64_t stride, const float *weights, int64_t steps, int joints) {
+    const int left = joints > TILE_ROWS;
+    ZERO(GIVEN);
+    if (left) ZERO(GIVEN_LEFT);
+    if (own) ZERO(OWN);
+    if (own && left) ZERO(OWN_LEFT);
+    for (int64_t i = 0; i < steps; i += TILE_STEPS) {
+        LOAD(X, x + 2 * i, 2 * stride);
+        LOAD(GIVEN_WEIGHTS, weights + i * LANES, TILE_BYTES);
+        MULTIPLY(GIVEN, X, GIVEN_WEIGHTS);
+        if (own) {
+            LOAD(OWN_WEIGHTS, weights + (steps + i) * LANES, TILE_BYTES);
+            MULTIPLY(OWN, X, OWN_WEIGHTS);
+        }
+        if (left) {
+            LOAD(X_LEFT, x + TILE_ROWS * stride + 2 * i, 2 * stride);
+            MULTIPLY(GIVEN_LEFT, X_LEFT, GIVEN_WEIGHTS);
+            if (own) MULTIPLY(OWN_LEFT, X_LEFT, OWN_WEIGHTS);
+        }
+    }
+    STORE(GIVEN, given);
+    if (left) STORE(GIVEN_LEFT, given + TILE_ROWS);
+    if (own) STORE(OWN, own);
+    if (own && left) STORE(OWN_LEFT, own + TILE_ROWS);
+}
+
+INLINE void joints_first(uint16_t *x, const void *input, int64_t rows, int64_t row, int64_t inputs, int joints) {
+    for (int j = 0; j < joints; j++)
+        memcpy(x + j * (inputs + PAD), (const uint16_t *)input + (j * rows + row) * inputs, inputs * sizeof *x);
+}
+
+INLINE void graph_tiles_piece(const GraphLayer *l, const void *input, Piece p, int joints, int is_bfloat16) {
+    const GraphConv *g = &l->conv;
+    const int64_t steps = l->inputs / 2, stride = l->inputs + PAD;
+    uint16_t x[MOST_JOINTS * (MOST_INPUTS + PAD)];
+    joints_first(x, input, g->rows, p.row, l->inputs, joints);
+    begin_tiles(joints);
+    for (int64_t c = p.first; c < p.last; c += LANES) {
+        floats own[MOST_JOINTS], given[MOST_JOINTS];
+        multiply_tiles(given, own, x, stride, (const float *)l->weights + 2 * c * steps, steps, joints);
+        modulate(g, c, joints, given);
+        graph_conv_finish(g, p.row, c, joints, own, given);
+    }
+    end_tiles();
+}
+
+INLINE void linear_tiles_piece(const Linear *l, const void *input, Piece p, int joints, int is_bfloat16) {
+    const int64_t steps = l->inputs / 2, stride = l->inputs + PAD;
+    uint16_t x[MOST_JOINTS * (MOST_INPUTS + PAD)];
+    joints_first(x, input, l->rows, p.row, l->inputs, joints);
+    begin_tiles(joints);
+    for (int64_t c = p.first; c < p.last; c += LANES) {
+        floats products[MOST_JOINTS];
+        multiply_tiles(products, NULL, x, stride, (const float *)l->weights + c * steps, steps, joints);
+        linear_finish(l, p.row, c, joints, products, is_bfloat16);
+    }
+    end_tiles();
+}
+
+#endif
 
 INLINE float number(const void *from, size_t at, int is_bfloat16) {
     if (!is_bfloat16) return ((const float *)from)[at];
@@ -244,116 +368,119 @@ INLINE float number(const void *from, size_t at, int is_bfloat16) {
 }
 
 // One row of softmax(query key^T) value over the joints; mixed is (joints, rows, query | key | value).
-INLINE void attention_row(const Attention *a, const void *mixed, int64_t row, int joints, int is_bfloat16) {
+INLINE void attention_piece(const Attention *a, const void *mixed, Piece p, int joints, int is_bfloat16) {
     enum { PARTS = MOST_JOINTS / LANES };
     const int64_t channels = a->channels;
     float queries[MOST_INPUTS / 2 * MOST_JOINTS], keys[PARTS][MOST_INPUTS / 2 * LANES];  // joints last
     float weights[MOST_JOINTS * MOST_JOINTS], values[MOST_JOINTS * LANES];
     for (int j = 0; j < MOST_JOINTS; j++) {
-        size_t at = (j * a->rows + row) * 3 * channels;
+        size_t at = (j * a->rows + p.row) * 3 * channels;
         for (int64_t c = 0; c < channels; c++) {
             if (j < joints) queries[c * joints + j] = number(mixed, at + c, is_bfloat16);
             keys[j / LANES][c * LANES + j % LANES] = j < joints ? number(mixed, at + channels + c, is_bfloat16) : 0;
         }
     }
     floats sums[PARTS][MOST_JOINTS];
-    for (int p = 0; p < PARTS; p++) multiply(sums[p], (const uint32_t *)queries, keys[p], channels, joints, 0);
+    for (int i = 0; i < PARTS; i++) multiply(sums[i], (const uint32_t *)queries, keys[i], channels, joints, 0);
     for (int j = 0; j < joints; j++) {
         float scores[MOST_JOINTS], most = -1e30f, total = 0;
-        for (int p = 0; p < PARTS; p++) store(scores + p * LANES, sums[p][j]);
+        for (int i = 0; i < PARTS; i++) store(scores + i * LANES, sums[i][j]);
         for (int k = 0; k < joints; k++) most = scores[k] > most ? scores[k] : most;
-        for (int p = 0; p < PARTS; p++) store(scores + p * LANES, exponential(sums[p][j] - most));
+        for (int i = 0; i < PARTS; i++) store(scores + i * LANES, exponential(sums[i][j] - most));
         for (int k = 0; k < joints; k++) total += scores[k];
         for (int k = 0; k < joints; k++) weights[k * joints + j] = scores[k] / total;
     }
     for (int64_t c = 0; c < channels; c += LANES) {
         for (int k = 0; k < joints; k++)
-            store(values + k * LANES, load_as(mixed, ((k * a->rows + row) * 3 + 2) * channels + c, is_bfloat16));
+            store(values + k * LANES, load_as(mixed, ((k * a->rows + p.row) * 3 + 2) * channels + c, is_bfloat16));
         floats out[MOST_JOINTS];
         multiply(out, (const uint32_t *)weights, values, joints, joints, 0);
         for (int j = 0; j < joints; j++)
-            store_as(a->out, (j * a->rows + row) * channels + c, out[j], is_bfloat16);
+            store_as(a->out, (j * a->rows + p.row) * channels + c, out[j], is_bfloat16);
     }
 }
 
 // One row of silu((out + product + bias) scale + shift); the product is (joints, rows, channels).
-INLINE void residual_row(const Residual *r, const void *product, int64_t row, int joints, int is_bfloat16) {
+INLINE void residual_piece(const Residual *r, const void *product, Piece p, int joints, int is_bfloat16) {
     for (int j = 0; j < joints; j++) {
-        for (int64_t c = 0; c < r->channels; c += LANES) {
-            size_t at = (j * r->rows + row) * r->channels + c;
+        for (int64_t c = p.first; c < p.last; c += LANES) {
+            size_t at = (j * r->rows + p.row) * r->channels + c;
             floats x = load(r->out + at) + load_as(product, at, is_bfloat16) + load(r->bias + c);
             store(r->out + at, silu(x * load(r->scale + c) + load(r->shift + c)));
         }
     }
 }
 
-// Each kernel with what the compiler shall see as constants.
-#define KERNEL(name, Arguments, flag)                                                \
-    static void name(const void *arguments, const void *input, int64_t row) {        \
-        const Arguments *a = arguments;                                              \
-        const int joints = (int)*(const int64_t *)arguments, is_bfloat16 = a->flag;  \
-        if (joints == 17 && is_bfloat16)                                             \
-            name##_row(a, input, row, 17, 1);                                        \
-        else if (joints == 17)                                                       \
-            name##_row(a, input, row, 17, 0);                                        \
-        else                                                                         \
-            name##_row(a, input, row, joints, is_bfloat16);                          \
-    }
-
-KERNEL(graph_conv, GraphConv, is_bfloat16)
-KERNEL(graph_layer, GraphLayer, conv.is_bfloat16)
-KERNEL(linear, Linear, is_bfloat16)
-KERNEL(attention, Attention, is_bfloat16)
-KERNEL(residual, Residual, is_bfloat16)
-
-typedef void (*Row)(const void *arguments, const void *input, int64_t row);
+typedef void (*Kernel)(const Shape *shape, const void *input, Piece piece);
 typedef void (*Parallel)(void (*work)(void *), void *data, unsigned threads, unsigned flags);
 
 typedef struct {
-    Row run;
-    const void *arguments, *input;
-    int64_t rows, next;
+    Kernel kernel;
+    const Shape *shape;
+    const void *input;
+    int64_t pieces, width, next;  // pieces of a row, channels of a piece
 } Work;
 
-static void take_rows(void *data) {
+static void take_pieces(void *data) {
     Work *work = data;
+    const int64_t all = work->shape->rows * work->pieces, channels = work->shape->channels;
     for (;;) {
-        int64_t first = __atomic_fetch_add(&work->next, ROWS_AT_ONCE, __ATOMIC_RELAXED);
-        if (first >= work->rows) return;
-        int64_t last = first + ROWS_AT_ONCE < work->rows ? first + ROWS_AT_ONCE : work->rows;
-        for (int64_t row = first; row < last; row++) work->run(work->arguments, work->input, row);
+        int64_t i = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED);
+        if (i >= all) return;
+        int64_t first = i % work->pieces * work->width, last = first + work->width;
+        Piece piece = {i / work->pieces, first, last < channels ? last : channels};
+        work->kernel(work->shape, work->input, piece);
     }
 }
 
 // parallel: GOMP_parallel of the OpenMP that PyTorch runs on; NULL for none. Another's threads would fight with those.
-static void all_rows(Row run, const void *arguments, const void *input, int64_t rows, Parallel parallel, int threads) {
-    Work work = {run, arguments, input, rows, 0};
-    if (parallel && threads > 1 && rows > 2 * ROWS_AT_ONCE)
-        parallel(take_rows, &work, (unsigned)threads, 0);
+static void run(Kernel kernel, const Shape *shape, const void *input, int whole_rows, Parallel parallel, int threads) {
+    const int64_t rows = shape->rows, wanted = PIECES * threads, blocks = shape->channels / LANES;
+    const int alone = !parallel || threads < 2 || rows * shape->channels <= FEW;
+    int64_t pieces = alone || whole_rows || rows >= wanted ? 1 : (wanted + rows - 1) / rows;
+    if (pieces > blocks) pieces = blocks;
+    Work work = {kernel, shape, input, pieces, (blocks + pieces - 1) / pieces * LANES, 0};
+    if (alone)
+        take_pieces(&work);
     else
-        take_rows(&work);
+        parallel(take_pieces, &work, (unsigned)threads, 0);
 }
 
-void diffupose_graph_conv(const GraphConv *g, const void *product, Parallel parallel, int threads) {
-    all_rows(graph_conv, g, product, g->rows, parallel, threads);
-}
+// Each kernel with what the compiler shall see as constants.
+#define KERNEL(name, Arguments, whole_rows)                                                           \
+    static void name(const Shape *shape, const void *input, Piece piece) {                            \
+        const Arguments *arguments = (const Arguments *)shape;                                        \
+        if (shape->joints == 17 && shape->is_bfloat16)                                                \
+            name##_piece(arguments, input, piece, 17, 1);                                             \
+        else if (shape->joints == 17)                                                                 \
+            name##_piece(arguments, input, piece, 17, 0);                                             \
+        else                                                                                          \
+            name##_piece(arguments, input, piece, (int)shape->joints, (int)shape->is_bfloat16);       \
+    }                                                                                                 \
+    void diffupose_##name(const Shape *shape, const void *input, Parallel parallel, int threads) {    \
+        run(name, shape, input, whole_rows, parallel, threads);                                       \
+    }
 
-void diffupose_graph_layer(const GraphLayer *l, const void *input, Parallel parallel, int threads) {
-    all_rows(graph_layer, l, input, l->conv.rows, parallel, threads);
-}
-
-void diffupose_linear(const Linear *l, const void *input, Parallel parallel, int threads) {
-    all_rows(linear, l, input, l->rows, parallel, threads);
-}
-
-void diffupose_attention(const Attention *a, const void *mixed, Parallel parallel, int threads) {
-    all_rows(attention, a, mixed, a->rows, parallel, threads);
-}
-
-void diffupose_residual(const Residual *r, const void *product, Parallel parallel, int threads) {
-    all_rows(residual, r, product, r->rows, parallel, threads);
-}
+KERNEL(graph_conv, GraphConv, 0)
+KERNEL(graph_layer, GraphLayer, 0)
+KERNEL(linear, Linear, 0)
+KERNEL(attention, Attention, 1)
+KERNEL(residual, Residual, 0)
+#if LANES == 16
+KERNEL(graph_tiles, GraphLayer, 0)
+KERNEL(linear_tiles, Linear, 0)
+#endif
 
 int diffupose_lanes(void) { return LANES; }
 
-int diffupose_version(void) { return 2; }  // of what kernels.py has to know: the functions and their structs
+// Asks Linux to let this process use AMX, as it has to be asked; what the CPU has, kernels.py knows.
+int diffupose_may_use_tiles(void) {
+#if defined(__linux__) && LANES == 16
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return 0;
+#endif
+}
+
+int diffupose_version(void) { return 3; }  // of what kernels.py has to know: the functions and their structs

@@ -20,7 +20,7 @@ its source and there is a C compiler.
 
 import ctypes
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -36,8 +36,9 @@ _NEEDS = {
 }
 """Instructions that a library needs, by Linux's names; the best first."""
 _MOST_JOINTS, _MOST_INPUTS = 32, 1024  # what kernels.c has room for
-_FEW_INPUTS, _FEW_ROWS = 32, 4  # a product of these takes less time than the call of oneDNN
-_VERSION = 2  # that of kernels.c
+_FEW_INPUTS = 32  # a product of these takes less time than the call of oneDNN
+_TILE_INPUTS = 32  # AMX multiplies so many at once
+_VERSION = 3  # that of kernels.c
 _POINTER = ctypes.c_void_p
 
 
@@ -95,7 +96,8 @@ class CompiledLayers:
         if not _multiplies(x):
             return after(conv.product, x, _kernel("graph_conv", *members))
         own, others = weights.chunk(2, 1)
-        return partial(_kernel("graph_layer", *members, inputs, self._by_lanes(weights, others, own)), x)
+        name = "graph_tiles" if _tiles(x) else "graph_layer"
+        return partial(_kernel(name, *members, inputs, self._by_lanes(weights, others, own)), x)
 
     def attention(self, tape: Recorder, product: Product, x: Tensor, out: Tensor) -> Operation:
         """Return what a non-local block's input becomes."""
@@ -116,7 +118,8 @@ class CompiledLayers:
         out = tape.buffer("product", (*x.shape[:2], channels), x.dtype)
         weights = self._by_lanes(product.weights, product.weights)
         bias = None if product.bias is None else product.bias.float()
-        run = _kernel("linear", *out.shape, x.dtype == torch.bfloat16, inputs, weights, bias, out)
+        name = "linear_tiles" if _tiles(x) else "linear"
+        run = _kernel(name, *out.shape, x.dtype == torch.bfloat16, inputs, weights, bias, out)
 
         def both() -> None:
             run(x)
@@ -139,15 +142,23 @@ def _lanes() -> int:
 
 
 def _multiplies(x: Tensor) -> bool:
-    """Whether to leave a product with ``x`` to a kernel: faster than oneDNN, but where that has better instructions.
-
-    It needs as many registers as AVX-512 has.
-    """
-    rows, inputs = x.shape[1:]
+    """Whether to leave a product with ``x`` to a kernel: faster than oneDNN with as many registers as AVX-512 has."""
+    inputs = x.shape[-1]
     enough = _lanes() == 16 and inputs <= _MOST_INPUTS
     if x.dtype == torch.float32:
         return enough or inputs <= _FEW_INPUTS
-    return enough and "avx512_bf16" in cpu_flags() and ("amx_bf16" not in cpu_flags() or rows <= _FEW_ROWS)
+    return enough and (_tiles(x) if _may_use_tiles() else "avx512_bf16" in cpu_flags())
+
+
+def _tiles(x: Tensor) -> bool:
+    """Whether to multiply ``x`` by AMX, the tiles of recent Xeons."""
+    return x.dtype == torch.bfloat16 and x.shape[-1] % _TILE_INPUTS == 0 and _may_use_tiles()
+
+
+@cache
+def _may_use_tiles() -> bool:
+    assert _LIBRARY is not None
+    return "amx_bf16" in cpu_flags() and bool(_LIBRARY.diffupose_may_use_tiles())
 
 
 def _kernel(name: str, *members: int | Tensor | None) -> Epilogue:
