@@ -30,6 +30,7 @@ from diffupose_ros.nodes.boxes import BoxBuffer, boxes_message_type
 from diffupose_ros.nodes.conversions import stamp_ns
 from diffupose_ros.nodes.detect_worker import DetectWorker
 from diffupose_ros.nodes.diagnostics import Diagnostics, Status, problems
+from diffupose_ros.nodes.large_input import LargeInput
 from diffupose_ros.nodes.lifecycle import ManagedNode
 from diffupose_ros.nodes.main import run
 from diffupose_ros.nodes.parameters import Parameter, Parameters
@@ -81,6 +82,7 @@ class DetectNode(ManagedNode):
         self.boxes: BoxBuffer | None = None
         self._load_pipeline = load
         self._pipeline: Pipeline | None = None
+        self._images: LargeInput | None = None
         self.diagnostics = Diagnostics(self, ("images in", "images out", "people out"), self._status)
 
     # Transitions
@@ -99,7 +101,13 @@ class DetectNode(ManagedNode):
         if topic:
             self._inputs.append(self.create_subscription(boxes_message_type(), topic, self._receive_boxes, NEWEST))
         kind = CompressedImage if self.parameters["compressed"] else Image
-        self._subscribe_large(kind, self._image_topic(), self._receive_image)
+        self._images = LargeInput(self, kind, self._image_topic(), self._receive_image)
+
+    def _stop(self) -> None:
+        super()._stop()
+        if self._images is not None:
+            self._images.destroy()
+        self._images = None
 
     def _release(self) -> None:
         super()._release()

@@ -23,7 +23,7 @@ from rclpy.qos import QoSProfile
 
 from diffupose_ros.nodes.diagnostics import Diagnostics
 from diffupose_ros.nodes.parameters import Parameters
-from diffupose_ros.nodes.qos import NEWEST, NEWEST_RELIABLE, publisher_events, subscription_events
+from diffupose_ros.nodes.qos import publisher_events
 from diffupose_ros.nodes.worker import Worker
 
 
@@ -124,24 +124,6 @@ class ManagedNode(LifecycleNode):
         for kind, (topic, qos) in outputs.items():
             events = publisher_events(topic, self.diagnostics.problem)
             self._outputs[kind] = self.create_lifecycle_publisher(kind, topic, qos, event_callbacks=events)
-
-    def _subscribe_large(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
-        """Subscribe to messages of many packets, the newest of them.
-
-        Of those a packet is lost now and then, which only a reliable subscription asks for again; a best-effort one of
-        a reliable publisher may fall silent for ever (Cyclone DDS). It becomes best effort where a publisher is.
-        """
-
-        def fall_back() -> None:
-            if subscription in self._inputs:
-                self._inputs.remove(subscription)
-                self.destroy_subscription(subscription)
-                self._inputs.append(self.create_subscription(kind, topic, callback, NEWEST))
-                self.get_logger().info(f"{topic} is best effort: images of which a part is lost are lost")
-
-        events = subscription_events(fall_back)
-        subscription = self.create_subscription(kind, topic, callback, NEWEST_RELIABLE, event_callbacks=events)
-        self._inputs.append(subscription)
 
     def _silent(self, topics: list[str]) -> str:
         """Return whom of the topics nobody publishes, as the end of a sentence; nothing where all have a publisher."""
