@@ -58,6 +58,7 @@ def folder(tmp_path: Path) -> Path:
     path.mkdir()
     for number in (5, 0, 3, 1, 2, 4):
         cv2.imwrite(str(path / f"{number}.png"), np.full((48, 64, 3), 10 * number, np.uint8))
+    (path / "5.png").rename(path / "10.png")  # the last one by value, not by spelling
     (path / "2.png").write_bytes((path / "2.png").read_bytes()[:40])
     (path / "notes.txt").write_text("nothing")
     return path

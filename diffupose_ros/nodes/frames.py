@@ -16,6 +16,7 @@
 """Where the video node's images come from: a file, a folder, a camera. Knows no messages."""
 
 import math
+import re
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +32,21 @@ IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 _FALLBACK_RATE = 30.0  # of a file that does not tell its own
 _MAX_RATE = 1000.0  # what a file says above that is no rate
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the images of a folder by name, numbers in the names by value: ``image2`` before ``image10``."""
+
+    def natural(path: Path) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+
+    return sorted((file for file in folder.iterdir() if file.suffix.lower() in IMAGES and file.is_file()), key=natural)
+
+
+def rate_of(capture: cv2.VideoCapture) -> float:
+    """Return the images per second that a video file says it has, or a usual rate where that is none."""
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return rate if math.isfinite(rate) and 0 < rate <= _MAX_RATE else _FALLBACK_RATE
 
 
 class Source(Protocol):
@@ -94,9 +110,9 @@ class VideoFile:
         self._capture = cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
             raise ValueError(f"{path} is no video that OpenCV can read")
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate: float | None = rate if math.isfinite(rate) and 0 < rate < _MAX_RATE else _FALLBACK_RATE
-        seconds = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / self.rate
+        rate = rate_of(self._capture)
+        self.rate: float | None = rate
+        seconds = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / rate
         if 0 < seconds <= start_at:
             raise ValueError(f"start_at is {start_at:g} s, but {path} lasts {seconds:.1f} s")
         self._seek()
@@ -130,7 +146,7 @@ class Folder:
     """
 
     def __init__(self, path: Path, start_at: float, rate: float) -> None:
-        self._files = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES and file.is_file())
+        self._files = image_files(path)
         if not self._files:
             raise ValueError(f"no images in {path}: expected files with one of the endings {', '.join(IMAGES)}")
         self.rate: float | None = rate

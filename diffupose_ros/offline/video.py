@@ -15,7 +15,6 @@
 """A video file, or a directory of images, as frames with their times."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,11 +26,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from diffupose_ros.nodes.frames import FOLDER_RATE, IMAGES, image_files, rate_of
+
 Image = npt.NDArray[np.uint8]
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-"""Of the images of a directory."""
-USUAL_RATE = 30.0  # of a file that does not say
-DIRECTORY_RATE = 10.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Video:
         ValueError: nothing in it that can be read as an image.
     """
 
-    def __init__(self, path: Path, rate: float = DIRECTORY_RATE) -> None:
+    def __init__(self, path: Path, rate: float = FOLDER_RATE) -> None:
         if not path.exists():
             raise FileNotFoundError(f"no video at {path}: expected a video file or a directory of images")
         self.problems: Counter[str] = Counter()
@@ -76,7 +73,7 @@ class Video:
         self._frames = self._images(path) if path.is_dir() else self._file(path)
         self._first = next(self._frames, None)
         if self._first is None:
-            what = f"no image ({' '.join(SUFFIXES)})" if path.is_dir() else "no frame"
+            what = f"no image ({' '.join(IMAGES)})" if path.is_dir() else "no frame"
             hint = "" if path.is_dir() else ": truncated, or not a video that this OpenCV decodes; try to convert it"
             raise ValueError(f"{path}: {what} in it can be read{hint}")
         self.height, self.width = self._first.image.shape[:2]
@@ -93,7 +90,7 @@ class Video:
                 self.problems["of another size"] += 1
 
     def _images(self, folder: Path) -> Iterator[Frame]:
-        paths = sorted((p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES), key=_natural)
+        paths = image_files(folder)
         self.count = len(paths)
         for index, path in enumerate(paths):
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -104,8 +101,7 @@ class Video:
 
     def _file(self, path: Path) -> Iterator[Frame]:
         capture = cv2.VideoCapture(str(path))
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        self.rate = rate if np.isfinite(rate) and 0 < rate <= 1000 else USUAL_RATE
+        self.rate = rate_of(capture)
         self.count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         try:
             time, index = -1.0, 0
@@ -149,8 +145,3 @@ class VideoWriter:
 
     def __exit__(self, *_: object) -> None:
         self._writer.release()  # writes the index
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sort key: ``image2`` before ``image10``."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
