@@ -126,19 +126,25 @@ class Observer:
 class Client(Observer):
     """An observer that also calls the node's services."""
 
-    def call(self, kind: Any, name: str, request: Any) -> Any:
-        """Call a service of the node and return the response."""
+    def call(self, kind: Any, name: str, request: Any, tries: int = 1) -> Any:
+        """Call a service of the node and return the response.
+
+        Where asking again does no harm, ask again: a node may respond to somebody whom it does not see yet
+        (ros2/rmw_cyclonedds#191).
+        """
         if name not in self._clients:
             self._clients[name] = self.node.create_client(kind, f"/{self.watched}/{name}")
-        assert self._clients[name].wait_for_service(timeout_sec=30.0)
-        future = self._clients[name].call_async(request)
-        rclpy.spin_until_future_complete(self.node, future, timeout_sec=30.0)
-        assert future.done()
-        return future.result()
+        assert self._clients[name].wait_for_service(timeout_sec=PATIENCE)
+        for _ in range(tries):
+            future = self._clients[name].call_async(request)
+            rclpy.spin_until_future_complete(self.node, future, timeout_sec=PATIENCE / tries)
+            if future.done():
+                return future.result()
+        raise AssertionError(f"{name} is not answered")
 
     def state(self) -> str:
         """Return the label of the lifecycle state."""
-        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
+        return str(self.call(GetState, "get_state", GetState.Request(), tries=3).current_state.label)
 
     def change(self, transition: int) -> bool:
         """Ask for a transition; return whether it succeeded."""
@@ -156,7 +162,7 @@ class Client(Observer):
 
     def get(self, name: str) -> Any:
         """Return a parameter's value message."""
-        return self.call(GetParameters, "get_parameters", GetParameters.Request(names=[name])).values[0]
+        return self.call(GetParameters, "get_parameters", GetParameters.Request(names=[name]), tries=3).values[0]
 
 
 class Planner(Observer):
