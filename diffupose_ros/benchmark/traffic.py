@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
@@ -53,31 +54,34 @@ class Watched:
         ages: seconds from stamp to arrival of each result.
         spans: the same, but from the arrival of the result before where that was after the stamp.
         samples: (seconds since the start, what ``watch`` was to sample) once a second.
-        diagnostics: values of the node's last.
+        diagnostics: values of the node's, once a second.
     """
 
     sent: int = 0
     ages: list[float] = field(default_factory=list)
     spans: list[float] = field(default_factory=list)
     samples: list[tuple[float, float]] = field(default_factory=list)
-    diagnostics: dict[str, str] = field(default_factory=dict)
+    diagnostics: list[dict[str, str]] = field(default_factory=list)
 
     def ages_ms(self) -> dict[str, float]:
         """Return percentiles and the longest."""
         return percentiles(self.ages) | {"max_ms": 1000 * max(self.ages)}
 
     def value(self, name: str) -> float:
-        """Return a number of the node's diagnostics.
+        """Return the median of a number of the node's diagnostics.
 
         Raises:
             BenchmarkError: it is not among them.
         """
         try:
-            return float(self.diagnostics[name])
-        except (KeyError, ValueError):
-            raise BenchmarkError(
-                f"the lift node's diagnostics have no number {name!r}: they are {self.diagnostics or 'none'}"
-            ) from None
+            return float(np.median([float(values[name]) for values in self.diagnostics if name in values]))
+        except ValueError:
+            told = self.diagnostics[-1] if self.diagnostics else "none"
+            raise BenchmarkError(f"the lift node's diagnostics have no number {name!r}: they are {told}") from None
+
+    def count(self, event: str) -> int:
+        """Return how often something has happened since the node's start; what never did is not in its diagnostics."""
+        return max((int(values.get(event, 0)) for values in self.diagnostics), default=0)
 
 
 class Traffic:
@@ -173,7 +177,7 @@ class Traffic:
     def _receive_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name.endswith("lift_node"):
-                self._watched.diagnostics = {pair.key: pair.value for pair in status.values}
+                self._watched.diagnostics.append({pair.key: pair.value for pair in status.values})
 
     def _now(self) -> int:
         return int(self.node.get_clock().now().nanoseconds)

@@ -22,14 +22,13 @@ estimate too, runs once for each hypothesis and step.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from diffupose_ros.skeleton import MIRROR
 
-_MIRROR = torch.from_numpy(MIRROR)
-_UPPER = torch.triu_indices(3, 3, 1)
 _LOG_BOUND = 8.0  # of the precision's factor: e^-8 to e^8 per unit of pose_scale
 
 
@@ -117,14 +116,13 @@ def both_images(network: Network, condition: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The root-relative mean (B, 17, 3) of both poses, and the factors (2, B, 17, 3, 3) of each.
     """
-    joints = _MIRROR.to(condition.device)
+    joints, signs = _mirror(condition.device)
     # One pass for both: reading the weights costs most.
     poses, factors = network(torch.cat((condition, mirrored(condition, joints))))
     straight, reversed_ = poses.chunk(2)
     pose = (straight + mirrored(reversed_, joints)) / 2
-    flip = torch.tensor([-1.0, 1, 1], device=pose.device)
     factor, reversed_factor = factors.chunk(2)
-    return pose - pose[:, :1], torch.stack((factor, reversed_factor[:, joints] * flip[:, None] * flip))
+    return pose - pose[:, :1], torch.stack((factor, reversed_factor[:, joints] * signs))
 
 
 def mirrored(x: Tensor, joints: Tensor, horizontal: tuple[int, ...] = (0,)) -> Tensor:
@@ -135,15 +133,29 @@ def mirrored(x: Tensor, joints: Tensor, horizontal: tuple[int, ...] = (0,)) -> T
     return mirror
 
 
+@cache
+def _mirror(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Joints in the order of the mirror image, and the signs (3, 3) of its matrices; kept, as a copy makes a GPU wait."""
+    with torch.inference_mode(False):  # training uses them too
+        aside = torch.tensor([-1.0, 1, 1])
+        return torch.from_numpy(MIRROR).to(device), (aside[:, None] * aside).to(device)
+
+
 def triangular(numbers: Tensor) -> Tensor:
     """Upper triangular matrices (..., 3, 3) of positive diagonal from any numbers (..., 6)."""
-    factor = torch.diag_embed(numbers[..., :3].float().clamp(-_LOG_BOUND, _LOG_BOUND).exp())
-    factor[..., _UPPER[0], _UPPER[1]] = numbers[..., 3:].float()
-    return factor
+    diagonal = numbers[..., :3].float().clamp(-_LOG_BOUND, _LOG_BOUND).exp()
+    return _upper(*diagonal.unbind(-1), *numbers[..., 3:].float().unbind(-1))
 
 
 def _covariance(factor: Tensor) -> Tensor:
     """Covariances (..., 3, 3) = (U^T U)^-1."""
-    root = torch.linalg.solve_triangular(factor, torch.eye(3, device=factor.device).expand_as(factor), upper=True)
-    covariance: Tensor = root @ root.mT
-    return covariance
+    xx, yy, zz = factor.diagonal(dim1=-2, dim2=-1).reciprocal().unbind(-1)
+    xy, xz, yz = factor[..., 0, 1], factor[..., 0, 2], factor[..., 1, 2]
+    root = _upper(xx, yy, zz, -xx * xy * yy, xx * (xy * yy * yz - xz) * zz, -yy * yz * zz)
+    return root @ root.mT
+
+
+def _upper(xx: Tensor, yy: Tensor, zz: Tensor, xy: Tensor, xz: Tensor, yz: Tensor) -> Tensor:
+    """Upper triangular matrices (..., 3, 3) of these elements (...)."""
+    zero = torch.zeros_like(xx)
+    return torch.stack((xx, xy, xz, zero, yy, yz, zero, zero, zz), -1).view(*xx.shape, 3, 3)

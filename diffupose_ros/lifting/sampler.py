@@ -58,11 +58,16 @@ class Prepared:
 
     Attributes:
         condition: (P, J, C) on the sampler's device; it ends with the description of the proposal's estimate.
-        expected: (P, 17, 3, 3) m^2, the covariances that the proposal expects; None without one.
+        covariance: (P, 17, 3, 3) m^2, there too, that the proposal expects; None without one.
     """
 
     condition: Tensor
-    expected: FloatArray | None
+    covariance: Tensor | None
+
+    @property
+    def expected(self) -> FloatArray | None:
+        """The covariances; asked for after the poses are drawn, a GPU need not wait in between."""
+        return None if self.covariance is None else self.covariance.double().cpu().numpy()
 
 
 class Sampler:
@@ -192,8 +197,7 @@ class Sampler:
         if self._proposal is None:
             return Prepared(seen, None)
         pose, covariance = self._proposal.estimate(seen)
-        expected = covariance.double().cpu().numpy() * self.pose_scale**2
-        return Prepared(torch.cat((seen, describe(pose, covariance)), -1), expected)
+        return Prepared(torch.cat((seen, describe(pose, covariance)), -1), covariance * self.pose_scale**2)
 
     def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
         """Return the covariances (P, 17, 3, 3) in m^2 that the model expects before any pose is drawn.
