@@ -135,7 +135,7 @@ def mirrored(x: Tensor, joints: Tensor, horizontal: tuple[int, ...] = (0,)) -> T
 
 @cache
 def _mirror(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Joints in the order of the mirror image, and the signs (3, 3) of its matrices; kept, as a copy makes a GPU wait."""
+    """Joints in the order of the mirror image, and signs (3, 3) of its matrices; kept, as a copy makes a GPU wait."""
     with torch.inference_mode(False):  # training uses them too
         aside = torch.tensor([-1.0, 1, 1])
         return torch.from_numpy(MIRROR).to(device), (aside[:, None] * aside).to(device)
