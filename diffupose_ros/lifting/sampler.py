@@ -48,8 +48,8 @@ MAX_BATCH = 2048
 """Rows of one evaluation of the network: bounds the memory, and how long an interruption takes."""
 CPU_BATCH = 96
 """The same on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
-_CHAINS = 16
-"""Chains kept ready: one for each number of poses and of steps that is in use."""
+_CHAINS = 64
+"""Chains kept ready, one for each number of poses and of steps: 16 numbers of people by the 4 of a latency budget."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Any
 from diffupose_ros.nodes.qos import NEWEST, NEWEST_RELIABLE, subscription_events
 
 _SILENCE = 3.0  # s
+_MOST = 20  # times that: each restart in vain makes the camera's log a line longer
 
 
 class LargeInput:
@@ -27,7 +28,7 @@ class LargeInput:
 
     Of those a packet is lost now and then, which only a reliable subscription asks for again; a best-effort one of
     a reliable publisher may fall silent for ever (Cyclone DDS). It becomes best effort where a publisher is, and starts
-    afresh, reliable, when it then hears nothing for some seconds.
+    afresh, reliable, when it then hears nothing for three seconds, and then ever less often, up to a minute.
 
     Args:
         node: that subscribes.
@@ -39,6 +40,7 @@ class LargeInput:
     def __init__(self, node: Any, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
         self._node, self._kind, self._topic, self._callback = node, kind, topic, callback
         self._heard = self._told = False
+        self._silent, self._patience = 0, 1  # times _SILENCE
         self._subscription: Any = None
         self._subscribe_reliably()
         self._timer = node.create_timer(_SILENCE, self._look)
@@ -64,9 +66,13 @@ class LargeInput:
             self._node.get_logger().info(f"{self._topic} is best effort: images of which a part is lost are lost")
 
     def _look(self) -> None:
-        if not self._heard and not self._reliable:
+        if self._heard:
+            self._heard, self._silent, self._patience = False, 0, 1
+            return
+        self._silent += 1
+        if self._silent >= self._patience and not self._reliable:
+            self._silent, self._patience = 0, min(2 * self._patience, _MOST)
             self._subscribe_reliably()
-        self._heard = False
 
     def _receive(self, message: Any) -> None:
         self._heard = True
