@@ -14,6 +14,7 @@
 
 """The recorded chains draw what the plain loop draws, whatever was asked before and from whichever thread."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -107,9 +108,9 @@ def test_padded_to_few_sizes_as_for_cuda_graphs_people_are_drawn_the_same() -> N
 
 def test_chains_share_memory_and_old_ones_make_room() -> None:
     sampler = Sampler.of(random_checkpoint("robust"), "cpu")
-    for people in (*range(1, 40), *range(1, 40)):
-        sampler.draw(some_features(random_checkpoint("robust"), people), 2, 1, seed=0)
-    assert len(sampler._chains) <= 16
+    for steps, people in itertools.product((1, 2), range(1, 40)):
+        sampler.draw(some_features(random_checkpoint("robust"), people), 2, steps, seed=0)
+    assert len(sampler._chains) == 64
     first = sum(block.numel() for block in sampler._memory._blocks.values())
     for people in range(1, 40):
         sampler.draw(some_features(random_checkpoint("robust"), people), 2, 1, seed=0)

@@ -1,0 +1,92 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""On a CUDA GPU: the numbers of the CPU, one graph for each batch size, no memory that grows. Skipped without one."""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from node_support import Planner, connected, node_process
+
+from diffupose_ros.lifting import Lifted, Lifter
+from diffupose_ros.lifting.sampler import Precision
+from diffupose_ros.resources import resource_path
+from diffupose_ros.simulation import Scene, detector_joints
+
+DEVICE = "cuda"
+SCENE = Scene(resource_path("resource/clips/people.npz"), 5)
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+@pytest.fixture(scope="module")
+def gpu() -> Iterator[Lifter]:
+    made = Lifter.load("default", DEVICE)
+    yield made
+    made.close()
+
+
+def see(lifter: Lifter, people: int, frame: int = 30, **options: int) -> Lifted:
+    """Lift what a perfect detector sees of some of the scene's people."""
+    pixels = SCENE.camera.project(detector_joints(SCENE.poses(frame)[:people], "coco17"))
+    scores = np.isfinite(pixels).all(-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what cannot be captured as a graph is run operation by operation, and said
+        return lifter.lift(pixels, scores, SCENE.camera, "coco17", **{"seed": 0} | options)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("float32", 0.5e-3), ("bfloat16", 2e-3)], ids=["float32", "bfloat16"])
+def test_a_gpu_gives_the_numbers_of_the_cpu(precision: Precision, most: float) -> None:
+    plain, there = Lifter.load("default", "cpu", "float32"), Lifter.load("default", DEVICE, precision)
+    for people, steps in ((1, 5), (2, 2), (5, 5)):
+        expected, found = (see(lifter, people, steps=steps) for lifter in (plain, there))
+        np.testing.assert_allclose(found.mean, expected.mean, atol=20 * most)  # where people are, too
+        for of in ("mean", "hypotheses"):
+            poses, truth = (getattr(lifted, of) - getattr(lifted, of)[..., :1, :] for lifted in (found, expected))
+            np.testing.assert_allclose(poses, truth, atol=most if of == "mean" else 5 * most)
+        np.testing.assert_allclose(found.covariance, expected.covariance, rtol=40 * most, atol=1e-5)
+    there.close()
+
+
+def test_a_replayed_graph_sees_each_input_anew(gpu: Lifter) -> None:
+    first = [see(gpu, people, frame).hypotheses for people, frame in ((1, 30), (3, 30), (1, 90), (3, 90))]
+    again = [see(gpu, people, frame).hypotheses for people, frame in ((1, 30), (3, 30), (1, 90), (3, 90))]
+    for once, twice in zip(first, again, strict=True):
+        np.testing.assert_allclose(twice, once, atol=1e-5)
+    assert np.abs(first[0] - first[2]).max() > 0.01
+    np.testing.assert_allclose(first[1][:1], first[0], atol=5e-3)  # whoever else is there, but for rounding
+
+
+def test_its_memory_is_flat_and_goes_when_it_is_closed() -> None:
+    before = torch.cuda.memory_allocated()
+    lifter = Lifter.load("default", DEVICE)
+    for people in range(1, 6):
+        see(lifter, people)
+    warm = torch.cuda.memory_allocated()
+    for frame in range(30, 90):
+        see(lifter, 1 + frame % 5, frame)
+    assert torch.cuda.memory_allocated() == warm
+    lifter.close()
+    del lifter
+    assert torch.cuda.memory_allocated() < before + (warm - before) / 10
+
+
+def test_the_lift_node_answers_from_a_gpu() -> None:
+    with node_process("lift_node", "-p", f"device:={DEVICE}"), connected(Planner) as planner:
+        planner.see()
+        assert planner.answer(planner.good()).skeletons
+        assert planner.status().hardware_id.startswith(DEVICE)
