@@ -27,9 +27,10 @@ from diffupose_ros.benchmark.core import Core, Grid
 from diffupose_ros.benchmark.detector import image, random_detector
 from diffupose_ros.benchmark.offline import write_bag
 from diffupose_ros.benchmark.plain import PlainDenoiser, plain_sampler
-from diffupose_ros.benchmark.section import Options, find
+from diffupose_ros.benchmark.section import BenchmarkError, Options, find
 from diffupose_ros.benchmark.sections import SECTIONS
 from diffupose_ros.benchmark.startup import parts
+from diffupose_ros.benchmark.traffic import Watched
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, import_official
 from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.sampler import Sampler
@@ -160,3 +161,12 @@ def test_topics_are_measured_from_end_to_end(monkeypatch: pytest.MonkeyPatch) ->
     assert overload["memory_end_mb"] > 50
     assert len(topics.bars(rows, "cpu")) == 4
     json.dumps(rows)
+
+
+def test_a_figure_of_the_node_is_the_median_of_what_it_told_and_missed_where_it_told_none() -> None:
+    watched = Watched(diagnostics=[{}, *({"model p50 ms": told, "dropped": told} for told in ("3", "5", "40"))])
+    assert watched.value("model p50 ms") == 5
+    assert watched.count("dropped") == 40 and watched.count("never") == 0
+    for silent in (Watched(), Watched(diagnostics=[{"people": "4"}])):
+        with pytest.raises(BenchmarkError, match="no number 'model p50 ms'"):
+            silent.value("model p50 ms")

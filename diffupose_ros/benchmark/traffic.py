@@ -73,11 +73,11 @@ class Watched:
         Raises:
             BenchmarkError: it is not among them.
         """
-        try:
-            return float(np.median([float(values[name]) for values in self.diagnostics if name in values]))
-        except ValueError:
+        found = [float(values[name]) for values in self.diagnostics if name in values]
+        if not found:
             told = self.diagnostics[-1] if self.diagnostics else "none"
-            raise BenchmarkError(f"the lift node's diagnostics have no number {name!r}: they are {told}") from None
+            raise BenchmarkError(f"the lift node's diagnostics have no number {name!r}: they are {told}")
+        return float(np.median(found))
 
     def count(self, event: str) -> int:
         """Return how often something has happened since the node's start; what never did is not in its diagnostics."""

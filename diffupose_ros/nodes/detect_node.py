@@ -104,10 +104,10 @@ class DetectNode(ManagedNode):
         self._images = LargeInput(self, kind, self._image_topic(), self._receive_image)
 
     def _stop(self) -> None:
-        super()._stop()
         if self._images is not None:
             self._images.destroy()
         self._images = None
+        super()._stop()
 
     def _release(self) -> None:
         super()._release()

@@ -37,8 +37,9 @@ _MAX_RATE = 1000.0  # what a file says above that is no rate
 def image_files(folder: Path) -> list[Path]:
     """Return the images of a folder by name, numbers in the names by value: ``image2`` before ``image10``."""
 
-    def natural(path: Path) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+    def natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+        parts = re.split(r"(\d+)", path.name)
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
 
     return sorted((file for file in folder.iterdir() if file.suffix.lower() in IMAGES and file.is_file()), key=natural)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from diffupose_ros.nodes.qos import NEWEST, NEWEST_RELIABLE, subscription_events
 
-_SILENCE = 3.0  # s
+_SILENCE = 2.0  # s
 _MOST = 20  # times that: each restart in vain makes the camera's log a line longer
 
 
@@ -28,7 +28,7 @@ class LargeInput:
 
     Of those a packet is lost now and then, which only a reliable subscription asks for again; a best-effort one of
     a reliable publisher may fall silent for ever (Cyclone DDS). It becomes best effort where a publisher is, and starts
-    afresh, reliable, when it then hears nothing for three seconds, and then ever less often, up to a minute.
+    afresh, reliable, when it then hears nothing for some seconds, and from then on ever less often, up to once a minute.
 
     Args:
         node: that subscribes.
@@ -66,11 +66,11 @@ class LargeInput:
             self._node.get_logger().info(f"{self._topic} is best effort: images of which a part is lost are lost")
 
     def _look(self) -> None:
-        if self._heard:
-            self._heard, self._silent, self._patience = False, 0, 1
-            return
-        self._silent += 1
-        if self._silent >= self._patience and not self._reliable:
+        heard, self._heard = self._heard, False
+        if heard and self._silent == 0:  # twice in a row: not a camera that is merely slow
+            self._patience = 1
+        self._silent = 0 if heard or self._reliable else self._silent + 1
+        if self._silent > self._patience:
             self._silent, self._patience = 0, min(2 * self._patience, _MOST)
             self._subscribe_reliably()
 
