@@ -28,7 +28,7 @@ class LargeInput:
 
     Of those a packet is lost now and then, which only a reliable subscription asks for again; a best-effort one of
     a reliable publisher may fall silent for ever (Cyclone DDS). It becomes best effort where a publisher is, and starts
-    afresh, reliable, when it then hears nothing for some seconds, and from then on ever less often, up to once a minute.
+    afresh, reliable, when it then hears nothing for some seconds, and then ever less often, at last every 42 seconds.
 
     Args:
         node: that subscribes.
