@@ -31,6 +31,7 @@ whom the detector does not see, or of whom it sees fewer than three joints, are 
 """
 
 # ruff: noqa: E402 - rclpy is there only after activate()
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -166,7 +167,8 @@ def main() -> None:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
-        rclpy.try_shutdown()
+        with contextlib.suppress(RuntimeError):  # Ctrl-C shuts down too, at this very moment perhaps
+            rclpy.try_shutdown()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 
 """How every node of this package starts and ends."""
 
+import contextlib
 import signal
 import sys
 from collections.abc import Callable
@@ -68,5 +69,6 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
         if node is not None:
             node.destroy_node()
-        rclpy.try_shutdown()
+        with contextlib.suppress(RuntimeError):  # the signal's own shutdown, at this very moment
+            rclpy.try_shutdown()
     return 0
