@@ -16,7 +16,7 @@ lint: $(STAMP)  ## style, types, and the rule of who may import whom
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(STAMP)  ## speed of every part, about a quarter of an hour; JSON and charts under benchmarks/results
+bench: $(STAMP)  ## speed of every part, ten to fifteen minutes; JSON and charts under benchmarks/results
 	$(VENV)/bin/diffupose benchmark
 	$(VENV)/bin/diffupose benchmark --chart
 

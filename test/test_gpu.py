@@ -63,8 +63,8 @@ def test_a_gpu_gives_the_numbers_of_the_cpu(precision: Precision, most: float) -
 
 
 def test_a_replayed_graph_sees_each_input_anew(gpu: Lifter) -> None:
-    first = [see(gpu, people, frame).hypotheses for people, frame in ((1, 30), (3, 30), (1, 90), (3, 90))]
-    again = [see(gpu, people, frame).hypotheses for people, frame in ((1, 30), (3, 30), (1, 90), (3, 90))]
+    inputs = ((1, 30), (3, 30), (1, 90), (3, 90))
+    first, again = ([see(gpu, people, frame).hypotheses for people, frame in inputs] for _ in range(2))
     for once, twice in zip(first, again, strict=True):
         np.testing.assert_allclose(twice, once, atol=1e-5)
     assert np.abs(first[0] - first[2]).max() > 0.01

@@ -14,11 +14,8 @@
 
 """Input of images: reliable where it can be, best effort where the camera is."""
 
-import time
-from collections.abc import Callable
-
 import pytest
-import rclpy
+from node_support import Observer, connected
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
@@ -26,23 +23,13 @@ from diffupose_ros.nodes import large_input
 from diffupose_ros.nodes.large_input import LargeInput
 from diffupose_ros.nodes.qos import publisher_events
 
-PATIENCE = 30.0  # s
-
 
 def test_a_best_effort_camera_is_heard_and_silence_starts_it_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_input, "_SILENCE", 0.3)
     refused: list[str] = []  # reliable subscriptions, by the best-effort publisher
     heard: list[Image] = []
-    rclpy.init(args=[])
-    node = rclpy.create_node("camera")
-
-    def spin(until: Callable[[], object]) -> None:
-        end = time.monotonic() + PATIENCE
-        while not until():
-            assert time.monotonic() < end, f"{len(heard)} images heard, {len(refused)} subscriptions refused"
-            rclpy.spin_once(node, timeout_sec=0.05)
-
-    try:
+    with connected(lambda: Observer("camera", "nobody")) as observer:
+        node, spin = observer.node, observer.spin_until
         events = publisher_events("image", lambda _, detail: refused.append(detail))
         camera = node.create_publisher(Image, "image", qos_profile_sensor_data, event_callbacks=events)
         images = LargeInput(node, Image, "image", heard.append)
@@ -58,6 +45,3 @@ def test_a_best_effort_camera_is_heard_and_silence_starts_it_afresh(monkeypatch:
 
         images.destroy()
         spin(lambda: node.count_subscribers("image") == 0)
-    finally:
-        node.destroy_node()
-        rclpy.shutdown()

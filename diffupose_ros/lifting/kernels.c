@@ -167,6 +167,11 @@ INLINE void graph_conv_finish(
     }
 }
 
+INLINE void modulate(const GraphConv *g, int64_t c, int joints, floats *given) {
+#pragma GCC unroll 17
+    for (int j = 0; j < joints; j++) given[j] *= load(g->modulation + j * g->channels + c);
+}
+
 // One row of a modulated graph convolution, from the product with both of its weights on: (joints, rows, own | others).
 INLINE void graph_conv_piece(const GraphConv *g, const void *product, Piece p, int joints, int is_bfloat16) {
     const int64_t channels = g->channels;
@@ -176,15 +181,11 @@ INLINE void graph_conv_piece(const GraphConv *g, const void *product, Piece p, i
         for (int j = 0; j < joints; j++) {
             size_t at = (j * g->rows + p.row) * 2 * channels + c;
             own[j] = load_as(product, at, is_bfloat16);
-            given[j] = load_as(product, at + channels, is_bfloat16) * load(g->modulation + j * channels + c);
+            given[j] = load_as(product, at + channels, is_bfloat16);
         }
+        modulate(g, c, joints, given);
         graph_conv_finish(g, p.row, c, joints, own, given);
     }
-}
-
-INLINE void modulate(const GraphConv *g, int64_t c, int joints, floats *given) {
-#pragma GCC unroll 17
-    for (int j = 0; j < joints; j++) given[j] *= load(g->modulation + j * g->channels + c);
 }
 
 INLINE void linear_finish(
