@@ -20,7 +20,7 @@ bench: $(STAMP)  ## speed of every part, ten to fifteen minutes; JSON and charts
 	$(VENV)/bin/diffupose benchmark
 	$(VENV)/bin/diffupose benchmark --chart
 
-$(STAMP): pyproject.toml setup.py constraints.txt diffupose_ros/lifting/kernels.c
+$(STAMP): pyproject.toml setup.py constraints.txt diffupose_ros/lifting/engine/kernels.c
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
 	touch $@

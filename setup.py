@@ -31,8 +31,8 @@ setup(
     # Not Python modules. Where there is no compiler they are left out, and PyTorch's operations do their work.
     ext_modules=[
         Extension(
-            f"diffupose_ros.lifting._kernels_{name}",
-            ["diffupose_ros/lifting/kernels.c"],
+            f"diffupose_ros.lifting.engine._kernels_{name}",
+            ["diffupose_ros/lifting/engine/kernels.c"],
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", *flags],
             optional=True,
         )

@@ -42,31 +42,12 @@ if os.environ.get("ROS_DISTRO") == "humble":  # which does not know that variabl
 
 STANDALONE = standalone.activate()
 # Ignored rather than skipped: without the runtime they cannot even be imported.
-collect_ignore_glob = [] if STANDALONE else ["test_standalone_*.py"]
+collect_ignore_glob = [] if STANDALONE else ["standalone/*"]
 COMMAND = all(map(importlib.util.find_spec, ("rich", "rosbags", "typer")))
 if not COMMAND:  # optional on a ROS 2
-    collect_ignore_glob += [
-        "test_bags.py",
-        "test_benchmark*.py",
-        "test_cli*.py",
-        "test_demo_*.py",
-        "test_evaluate.py",
-        "test_offline_*.py",
-    ]
-    collect_ignore_glob += [
-        "test_asf_amc.py",
-        "test_cmu.py",
-        "test_human*.py",
-        "test_object_npz.py",
-        "test_proposal.py",
-    ]
-    collect_ignore_glob += [
-        "test_regressor.py",
-        "test_reproduce.py",
-        "test_train*.py",
-        "test_unet.py",
-        "test_weights.py",
-    ]
+    collect_ignore_glob += ["benchmark/*", "cli/*", "data/datasets/*", "demo/*", "evaluation/*", "offline/*", "paper/*"]
+    collect_ignore_glob += ["training/*", "data/test_training_sources.py", "detection/test_weights.py"]
+    collect_ignore_glob += ["lifting/networks/test_proposal.py", "test_bags.py"]
 
 # isort: split
 from pathlib import Path
@@ -81,7 +62,7 @@ from diffupose_ros.lifting import Lifter
 torch.set_num_threads(1)  # tiny networks: more threads only wait for each other on a busy machine
 settings.register_profile("untimed", deadline=None)  # no test asserts a time
 settings.load_profile("untimed")
-DATA = Path(__file__).parent / "data"
+VECTORS = Path(__file__).parent / "vectors"
 
 
 def pytest_report_header() -> str:
@@ -89,7 +70,7 @@ def pytest_report_header() -> str:
     if STANDALONE:
         return "runtime: standalone; tests of the launch file and of hri_msgs need a ROS 2 and are skipped"
     command = "" if COMMAND else "; nor, without typer, rich and rosbags, those of the command diffupose"
-    return f"runtime: ROS 2; test_standalone_*.py, of the standalone runtime itself, are not collected{command}"
+    return f"runtime: ROS 2; test/standalone, of the standalone runtime itself, is not collected{command}"
 
 
 @pytest.fixture(scope="session")
@@ -101,14 +82,14 @@ def lifter() -> Lifter:
 @pytest.fixture(scope="session")
 def vectors() -> dict[str, np.ndarray]:
     """Inputs and outputs of the authors' released network (d = 128, random weights) and of its DDPM."""
-    with np.load(DATA / "paper_vectors.npz") as arrays:
+    with np.load(VECTORS / "paper_vectors.npz") as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
 @pytest.fixture(scope="session")
 def official_state() -> dict[str, torch.Tensor]:
     """The weights that belong to ``vectors``, under the names of the released code."""
-    with np.load(DATA / "paper_weights.npz") as arrays:
+    with np.load(VECTORS / "paper_weights.npz") as arrays:
         return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
 
 

@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffupose_ros.camera import Camera, RootFit, solve_root
+from diffupose_ros.data.scenes import Scene
 from diffupose_ros.resources import resource_path
-from diffupose_ros.simulation import Scene
 
 CAMERAS = {
     "ideal": Camera([600, 0, 320, 0, 590, 240, 0, 0, 1], width=640, height=480),

@@ -30,13 +30,13 @@ import numpy as np
 import pytest
 from diffupose_ros.msg import Joint3D, Skeleton3D, Skeleton3DArray
 from geometry_msgs.msg import Point
-from node_support import PATIENCE, SCENE, Planner, connected, node_process
 from std_msgs.msg import Float32
+from support import ROOT
+from support.nodes import PATIENCE, SCENE, Planner, connected, node_process
 
+from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.simulation import SimulatedDetector
 
-ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "slow_down.py"
 K = 2.7955  # square root of the 95 % quantile of chi-square with 3 degrees of freedom, from a table
 

@@ -20,12 +20,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from node_support import Planner, connected, node_process
+from support.nodes import Planner, connected, node_process
 
+from diffupose_ros.data.detectors import detector_joints
+from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting import Lifted, Lifter
-from diffupose_ros.lifting.sampler import Precision
+from diffupose_ros.lifting.engine.sampler import Precision
 from diffupose_ros.resources import resource_path
-from diffupose_ros.simulation import Scene, detector_joints
 
 DEVICE = "cuda"
 SCENE = Scene(resource_path("resource/clips/people.npz"), 5)

@@ -21,15 +21,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import ROOT
 
+from diffupose_ros.data.detectors import SimulatedDetector
+from diffupose_ros.data.scenes import Scene
+from diffupose_ros.data.views import random_views
 from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.lifting.uncertainty import containing_probability, mahalanobis2
-from diffupose_ros.nodes.lift_node import PARAMETERS
+from diffupose_ros.nodes.lift.node import PARAMETERS
 from diffupose_ros.resources import resource_path
-from diffupose_ros.simulation import Scene, SimulatedDetector
-from diffupose_ros.training.synthesis import random_views
 
-ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(path for folder in ("*.md", "docs/**/*.md", "resource/**/*.md") for path in ROOT.glob(folder))
 
 
@@ -74,7 +75,8 @@ def test_ros_packages_that_the_code_imports_are_dependencies() -> None:
 
 def test_pip_and_ros_install_the_same_nodes() -> None:
     cmake = re.search(r"foreach\(node ([\w ]+)\)", (ROOT / "CMakeLists.txt").read_text())
-    scripts = re.findall(r'^(\w+) = "diffupose_ros\.nodes\.\1:main"$', (ROOT / "pyproject.toml").read_text(), re.M)
+    script = r'^(\w+)_node = "diffupose_ros\.nodes\.\1\.node:main"$'
+    scripts = [f"{name}_node" for name in re.findall(script, (ROOT / "pyproject.toml").read_text(), re.M)]
     assert cmake and sorted(cmake[1].split()) == sorted(scripts) != []
 
 
@@ -83,7 +85,7 @@ def test_python_files_name_copyright_and_licence() -> None:
     folders = ("benchmarks", "diffupose_ros", "docs", "examples", "launch", "test")
     code = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     assert [path for path in [*code, ROOT / "setup.py"] if not path.read_text().startswith(header)] == []
-    c_code = (ROOT / "diffupose_ros/lifting/kernels.c").read_text()
+    c_code = (ROOT / "diffupose_ros/lifting/engine/kernels.c").read_text()
     assert c_code.startswith(header.replace("#", "//"))
 
 

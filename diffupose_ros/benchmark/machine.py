@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 
-from diffupose_ros.lifting.kernels import INSTRUCTIONS
+from diffupose_ros.lifting.engine.kernels import INSTRUCTIONS
 from diffupose_ros.pytorch import product_type
 
 WHEN = ("date", "load")

@@ -21,7 +21,7 @@ from typing import Any
 
 from diffupose_ros.benchmark import machine as machines
 from diffupose_ros.benchmark.section import Bar, BenchmarkError, Label, Row
-from diffupose_ros.training.files import write_text
+from diffupose_ros.files import write_text
 
 _DIGITS = 5
 _KEYS = {"section": str, "machine": dict, "setting": dict, "rows": list}

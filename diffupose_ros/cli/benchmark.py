@@ -84,7 +84,7 @@ def _measure(
 ) -> None:
     from diffupose_ros.benchmark.run import run
     from diffupose_ros.benchmark.section import Options
-    from diffupose_ros.benchmark.sections import SECTIONS
+    from diffupose_ros.benchmark.sections.registry import SECTIONS
 
     unknown = [name for name in names if name not in SECTIONS]
     if unknown:

@@ -33,7 +33,7 @@ def cmu(
     """Convert the CMU motion capture database to clips of the 17 joints; bad files are named and skipped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from diffupose_ros.training.datasets.cmu import CREDIT, convert, find_motions
+    from diffupose_ros.data.datasets.cmu import CREDIT, convert, find_motions
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     try:

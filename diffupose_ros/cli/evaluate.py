@@ -27,7 +27,7 @@ from rich.table import Table
 from diffupose_ros.cli.app import app, fail
 
 if TYPE_CHECKING:
-    from diffupose_ros.training.observations import Observations
+    from diffupose_ros.data.observations import Observations
 
 KEYPOINTS = {
     "cmu": ("gt", "clean", "noisy", "occluded", "all"),
@@ -73,9 +73,9 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
 ) -> None:
     """Measure a model: errors, and whether its uncertainty is true. Two runs give the same numbers."""
+    from diffupose_ros.evaluation.evaluate import evaluate as run
+    from diffupose_ros.files import write_text
     from diffupose_ros.lifting.checkpoint import weights_path
-    from diffupose_ros.training.evaluate import evaluate as run
-    from diffupose_ros.training.files import write_text
     from diffupose_ros.training.predictors import load_predictor
 
     try:
@@ -101,7 +101,7 @@ def evaluate(
             content = reports if len(reports) > 1 else next(iter(reports.values()))
             write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", json_file)
         if plot:
-            from diffupose_ros.training.reliability import draw_reliability
+            from diffupose_ros.evaluation.reliability import draw_reliability
 
             draw_reliability(reports, plot)
         _show(reports)
@@ -125,21 +125,21 @@ def _observations(
 ) -> tuple[dict[str, "Observations"], tuple[int, ...] | None]:
     """Return the observations by name of their 2D input, and the joints that count (None: all that are known)."""
     if dataset == "cmu":
-        from diffupose_ros.clips import load_clips
-        from diffupose_ros.training.calibrate import CONDITIONS
-        from diffupose_ros.training.synthesis import cmu_observations
+        from diffupose_ros.data.clips import load_clips
+        from diffupose_ros.data.synthesis import cmu_observations
+        from diffupose_ros.evaluation.calibrate import CONDITIONS
 
         clips = load_clips(data)
         names = list(CONDITIONS) if keypoints == "all" else ["clean" if keypoints == "gt" else keypoints]
         return {name: cmu_observations(clips, CONDITIONS[name], every) for name in names}, None
-    from diffupose_ros.training.datasets import HUMANEVA_JOINTS, load_observations
+    from diffupose_ros.data.datasets import HUMANEVA_JOINTS, load_observations
 
     observations = load_observations(dataset, data, "test", keypoints, every, known)
     return {keypoints: observations}, HUMANEVA_JOINTS if dataset == "humaneva" else None
 
 
 def _show(reports: dict[str, dict[str, Any]]) -> None:
-    from diffupose_ros.training.evaluate import METRICS
+    from diffupose_ros.evaluation.evaluate import METRICS
 
     console = Console()
     table = Table("metric", *reports)

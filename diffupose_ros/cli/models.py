@@ -43,7 +43,7 @@ def calibrate(
     out: Annotated[Path, typer.Argument(help="The checkpoint (.safetensors) to write.")],
 ) -> None:
     """Fit the covariances' calibration, measure the model, and write a checkpoint that the nodes load."""
-    from diffupose_ros.training.calibrate import export
+    from diffupose_ros.evaluation.calibrate import export
 
     try:
         checkpoint = export(trained, validation_clips, out)

@@ -27,7 +27,7 @@ ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command(context_settings=ROS_ARGUMENTS)
 def replay(context: typer.Context) -> None:
     """Run the replay node: recorded people as 2D skeletons; takes what a ROS 2 node takes."""
-    from diffupose_ros.nodes.replay_node import main
+    from diffupose_ros.nodes.replay.node import main
 
     raise typer.Exit(main(context.args))
 
@@ -35,7 +35,7 @@ def replay(context: typer.Context) -> None:
 @app.command(context_settings=ROS_ARGUMENTS)
 def detect(context: typer.Context) -> None:
     """Run the detect node: images in, 2D skeletons out; takes what a ROS 2 node takes."""
-    from diffupose_ros.nodes.detect_node import main
+    from diffupose_ros.nodes.detect.node import main
 
     raise typer.Exit(main(context.args))
 
@@ -43,7 +43,7 @@ def detect(context: typer.Context) -> None:
 @app.command(context_settings=ROS_ARGUMENTS)
 def video(context: typer.Context) -> None:
     """Run the video node: a file, a folder of images or a camera as image topic; takes what a ROS 2 node takes."""
-    from diffupose_ros.nodes.video_node import main
+    from diffupose_ros.nodes.video.node import main
 
     raise typer.Exit(main(context.args))
 

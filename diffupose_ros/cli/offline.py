@@ -96,7 +96,7 @@ def lift(
     diffupose lift --ros-args -p NAME:=VALUE -r FROM:=TO ...
     """
     if NODE in context.meta:
-        from diffupose_ros.nodes.lift_node import main
+        from diffupose_ros.nodes.lift.node import main
 
         raise typer.Exit(main(context.args))
     if bag_in is None or bag_out is None:
@@ -186,9 +186,9 @@ def _camera(calibration: Path | None, hfov: float | None, width: int, height: in
     if calibration is not None and hfov is not None:
         raise ValueError("--calibration and --hfov say the same: give one of them")
     if calibration is not None:
-        from diffupose_ros.calibration import read_calibration
+        from diffupose_ros.camera_files import read_camera_file
 
-        camera = read_calibration(calibration).camera
+        camera = read_camera_file(calibration).camera
         if (camera.width, camera.height) != (width, height):
             size = f"{camera.width}x{camera.height}, but the images are {width}x{height}"
             raise ValueError(f"{calibration} is of {size}: calibrate at this size, or give --hfov")

@@ -83,9 +83,9 @@ def _table(
     out: Path,
     seed: int,
 ) -> list[Path]:
-    from diffupose_ros.training.ablations import Setup
-    from diffupose_ros.training.reproduce import reproduce as run
-    from diffupose_ros.training.tables import markdown
+    from diffupose_ros.paper.ablations import Setup
+    from diffupose_ros.paper.reproduce import reproduce as run
+    from diffupose_ros.paper.tables import markdown
 
     if dataset == "cmu" and train is None:
         raise ValueError("cmu: expected clips to train with, of other people than --data: give --train")
@@ -96,8 +96,8 @@ def _table(
 
 
 def _figures(checkpoint: str, dataset: str, data: Path, every: int, out: Path) -> list[Path]:
-    from diffupose_ros.training.ablations import Models, Setup
-    from diffupose_ros.training.figures import figures
+    from diffupose_ros.paper.ablations import Models, Setup
+    from diffupose_ros.paper.figures import figures
 
     models = Models(Setup(dataset, data, data, None, every, out))
     # On mocap, a detector's joints: exact ones leave little to be of several minds about.

@@ -35,7 +35,7 @@ from diffupose_ros.demo.arrays import estimates
 from diffupose_ros.demo.display import line, table
 from diffupose_ros.demo.statistics import Statistics, Summary
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
-from diffupose_ros.nodes.conversions import stamp_ns
+from diffupose_ros.nodes.common.conversions import stamp_ns
 
 DEPTH = 50
 SENSOR = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)

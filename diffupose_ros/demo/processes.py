@@ -36,14 +36,15 @@ class NodeProcess:
     It does not see the terminal's Ctrl-C: whoever started it ends it, in order.
 
     Args:
-        module: below ``diffupose_ros.nodes``.
+        executable: its name, such as ``lift_node``.
         log: file for its output.
         parameters: ROS parameters to set.
     """
 
-    def __init__(self, module: str, log: Path, parameters: dict[str, object]) -> None:
-        self.name, self.log = module, log
-        command = [sys.executable, "-m", f"diffupose_ros.nodes.{module}", "--ros-args"]
+    def __init__(self, executable: str, log: Path, parameters: dict[str, object]) -> None:
+        self.name, self.log = executable, log
+        module = f"diffupose_ros.nodes.{executable.removesuffix('_node')}.node"
+        command = [sys.executable, "-m", module, "--ros-args"]
         for name, value in parameters.items():
             command += ["-p", f"{name}:={value}"]
         roots = [str(Path(diffupose_ros.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]

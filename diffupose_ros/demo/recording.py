@@ -26,7 +26,7 @@ from rosbags.highlevel import AnyReader
 from diffupose_ros.bags import typestore
 from diffupose_ros.camera import Camera
 from diffupose_ros.demo.arrays import Detection, Estimate, detections, estimates
-from diffupose_ros.nodes.conversions import camera_from_info, stamp_ns
+from diffupose_ros.nodes.common.conversions import camera_from_info, stamp_ns
 
 FloatArray = npt.NDArray[np.floating]
 

@@ -30,9 +30,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from diffupose_ros.lifting.denoiser import Denoiser, DenoiserConfig
-from diffupose_ros.lifting.diffusion import Diffusion, Prediction, Schedule
-from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
+from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.lifting.networks.diffusion import Diffusion, Prediction, Schedule
+from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.pytorch import check_finite, halved, load_pickled, one_line, save_tensors
 from diffupose_ros.resources import resource_path

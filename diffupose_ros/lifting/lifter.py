@@ -25,7 +25,7 @@ import torch
 from diffupose_ros.camera import HEIGHT_SPREAD, Camera, solve_root
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred, placing_rays
-from diffupose_ros.lifting.sampler import Precision, Sampler
+from diffupose_ros.lifting.engine.sampler import Precision, Sampler
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
 from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes, to_h36m
 

@@ -28,7 +28,7 @@ from sensor_msgs.msg import CameraInfo
 
 from diffupose_ros.bags import typestore
 from diffupose_ros.msg import Skeleton2DArray
-from diffupose_ros.nodes.intake import NO_VIEW, View, read_camera
+from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
 from diffupose_ros.offline.messages import type_name
 
 SKELETONS, CAMERA = type_name(Skeleton2DArray), type_name(CameraInfo)

@@ -24,9 +24,9 @@ from rich.console import Console
 
 from diffupose_ros.bags import BagRecorder, Storage
 from diffupose_ros.lifting import Interrupted, Lifted, Lifter
-from diffupose_ros.lifting.sampler import MAX_BATCH
-from diffupose_ros.nodes.conversions import concatenate, hypotheses_message, skeletons_3d_message
-from diffupose_ros.nodes.intake import People, View, read_people
+from diffupose_ros.lifting.engine.sampler import MAX_BATCH
+from diffupose_ros.nodes.common.conversions import concatenate, hypotheses_message, skeletons_3d_message
+from diffupose_ros.nodes.lift.intake import People, View, read_people
 from diffupose_ros.offline.bag_input import Seen, open_bag
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible

@@ -31,12 +31,12 @@ from diffupose_ros.bags import BagRecorder
 from diffupose_ros.camera import Camera
 from diffupose_ros.detection.detector import Detections, Image
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.nodes.conversions import camera_to_info, skeletons_2d_message, skeletons_3d_message
+from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message, skeletons_3d_message
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.offline.messages import record
-from diffupose_ros.offline.people import LiftedPeople
-from diffupose_ros.offline.picture import Picture
+from diffupose_ros.offline.pictures.people import LiftedPeople
+from diffupose_ros.offline.pictures.picture import Picture
 from diffupose_ros.offline.settings import Settings
 from diffupose_ros.offline.video import Video, VideoWriter
 from diffupose_ros.skeleton import to_h36m

@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.nodes.frames import FOLDER_RATE, IMAGES, image_files, rate_of
+from diffupose_ros.detection.frames import FOLDER_RATE, IMAGES, image_files, rate_of
 
 Image = npt.NDArray[np.uint8]
 

@@ -28,9 +28,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from diffupose_ros.lifting.sampler import NO_NECK
+from diffupose_ros.data.sources import Source
+from diffupose_ros.lifting.engine.sampler import NO_NECK
 from diffupose_ros.training.config import TrainConfig
-from diffupose_ros.training.sources import Source
 
 _AHEAD = 4  # batches that each process may have ready
 _MOST_WORKERS = 15

@@ -29,32 +29,11 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from diffupose_ros.data.sources import DataConfig
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
-from diffupose_ros.lifting.denoiser import Variant
+from diffupose_ros.lifting.networks.denoiser import Variant
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Where poses come from. Paths are relative to the working directory.
-
-    Attributes:
-        dataset: ``cmu`` (clips, seen by random cameras), ``h36m`` or ``humaneva`` (recorded 2D and 3D).
-        train: .npz of clips; for the others the folder of the data set's files.
-        validation: the same, of other people. Recorded data sets have a test split in the same folder.
-        keypoints: of recorded data sets: ``gt``, or the 2D detector: ``hr``, ``cpn``, ...
-        every: of the validation data every so many frames are used.
-    """
-
-    dataset: Literal["cmu", "h36m", "humaneva"] = "cmu"
-    train: str = ""
-    validation: str = ""
-    keypoints: str = "gt"
-    every: int = 15
-
-    def __post_init__(self) -> None:
-        _at_least(self.every, 1, "every")
 
 
 @dataclass(frozen=True)

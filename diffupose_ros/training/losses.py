@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffupose_ros.lifting.prior import prior_of
-from diffupose_ros.lifting.sampler import NO_NECK
+from diffupose_ros.lifting.engine.sampler import NO_NECK
+from diffupose_ros.lifting.networks.prior import prior_of
 from diffupose_ros.skeleton import H36M17
 from diffupose_ros.training.batches import Batch
 from diffupose_ros.training.config import TrainConfig

@@ -22,9 +22,9 @@ import numpy.typing as npt
 from torch import nn
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.denoiser import Variant
-from diffupose_ros.lifting.proposal import Proposal
-from diffupose_ros.lifting.sampler import Method, Sampler
+from diffupose_ros.lifting.engine.sampler import Method, Sampler
+from diffupose_ros.lifting.networks.denoiser import Variant
+from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.training.networks import checkpoint_of, read_any
 from diffupose_ros.training.regressor import Regressor

@@ -29,9 +29,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from diffupose_ros.lifting.denoiser import Variant
-from diffupose_ros.lifting.proposal import Proposal, ProposalConfig
-from diffupose_ros.lifting.sampler import Method
+from diffupose_ros.lifting.engine.sampler import Method
+from diffupose_ros.lifting.networks.denoiser import Variant
+from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.pytorch import check_finite, halved, save_tensors, select_device
 
 FloatArray = npt.NDArray[np.float64]

@@ -29,9 +29,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diffupose_ros.lifting.prior import describe
-from diffupose_ros.lifting.proposal import Proposal
-from diffupose_ros.lifting.sampler import NO_NECK
+from diffupose_ros.data.observations import Pairs
+from diffupose_ros.data.sources import Source, load_sources
+from diffupose_ros.lifting.engine.sampler import NO_NECK
+from diffupose_ros.lifting.networks.prior import describe
+from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.training.batches import Batch, Batches
 from diffupose_ros.training.config import TrainConfig, save_config
 from diffupose_ros.training.losses import Forward, loss_of
@@ -44,13 +46,11 @@ from diffupose_ros.training.networks import (
     read_trained,
     warm_start,
 )
-from diffupose_ros.training.observations import Pairs
 from diffupose_ros.training.optimiser import average, learning_rate, make_optimiser
 from diffupose_ros.training.predictors import Predictor, draw_in_batches, predictor_of
 from diffupose_ros.training.processes import Processes
 from diffupose_ros.training.regressor import RegressorFile, load_weights, save_regressor
 from diffupose_ros.training.report import Report, say
-from diffupose_ros.training.sources import Source, load_sources
 from diffupose_ros.training.state import NEWEST, load_state, save_state, write_whole
 
 _MAY_CHANGE = ("data", "compile", "workers", "validate_every", "save_every")
@@ -329,7 +329,7 @@ def train(config: TrainConfig, folder: Path) -> float:
         FileNotFoundError, ValueError: the data cannot be read, or the folder holds another run.
         Stopped, FloatingPointError, OSError: see ``Trainer.run``.
     """
-    source, validation = load_sources(config.data, config.model)
+    source, validation = load_sources(config.data, config.model.variant, config.model.joints)
     trainer = Trainer(config, source, validation, folder)
     try:
         best = trainer.run()

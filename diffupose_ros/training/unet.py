@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diffupose_ros.lifting.denoiser import TimeEmbedding
+from diffupose_ros.lifting.networks.denoiser import TimeEmbedding
 
 _GROUPS = 4
 

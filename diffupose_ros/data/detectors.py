@@ -1,0 +1,188 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+
+"""What a 2D detector makes of people: its joints, its errors, its scores, and what it does not see."""
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.camera import Camera
+from diffupose_ros.skeleton import (
+    H36M17,
+    HEAD,
+    LEFT_SHOULDER,
+    NECK,
+    RIGHT_SHOULDER,
+    across,
+    layout_joints,
+    unit,
+)
+
+FloatArray = npt.NDArray[np.float64]
+
+_LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
+_HARD = {"wrist": 1.5, "ankle": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.3}
+"""Factor on the error of joints that detectors find harder."""
+# Face of an average adult in metres: right of, forward of and above the neck joint.
+_FACE = {
+    "nose": (0.0, 0.11, 0.01),
+    "left_eye": (-0.032, 0.085, 0.045), "right_eye": (0.032, 0.085, 0.045),
+    "left_ear": (-0.075, 0.01, 0.025), "right_ear": (0.075, 0.01, 0.025),
+}  # fmt: skip
+
+
+def detector_joints(pose: npt.ArrayLike, layout: str, head_yaw: npt.ArrayLike = 0.0) -> FloatArray:
+    """Return where a detector of ``layout`` would see the joints of an H36M-17 pose.
+
+    The face is an average one, turned by ``head_yaw`` (radians, to the left) against the shoulders.
+
+    Args:
+        pose: (..., 17, 3) metres, any right-handed frame.
+        layout: a key of ``LAYOUTS``.
+        head_yaw: broadcastable to (...).
+
+    Returns:
+        (..., J, 3); NaN for joints that H36M-17 says nothing about (fingers, toes, ...).
+
+    Raises:
+        ValueError: unknown layout.
+    """
+    pose = np.asarray(pose, np.float64)
+    yaw = np.asarray(head_yaw, np.float64)[..., None]
+    up = unit(pose[..., HEAD, :] - pose[..., NECK, :])
+    right = pose[..., RIGHT_SHOULDER, :] - pose[..., LEFT_SHOULDER, :]
+    right = unit(across(right, up))
+    forward = np.cross(up, right)
+    right, forward = np.cos(yaw) * right + np.sin(yaw) * forward, np.cos(yaw) * forward - np.sin(yaw) * right
+    joints = np.full((*pose.shape[:-2], len(layout_joints(layout)), 3), np.nan)
+    for index, name in enumerate(layout_joints(layout)):
+        if name in H36M17:
+            joints[..., index, :] = pose[..., H36M17.index(name), :]
+        elif name in _FACE:
+            x, y, z = _FACE[name]
+            joints[..., index, :] = pose[..., NECK, :] + x * right + y * forward + z * up
+    return joints
+
+
+def detector_noise(
+    xy: FloatArray, names: tuple[str, ...], level: FloatArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Return image points with a detector's errors, and scores that tell of them.
+
+    A joint's error is normal with a deviation around ``level``, larger for wrists, ankles and hips; the
+    score falls with the deviation, exp(-5 deviation), but not exactly. One joint in a hundred is an
+    outlier, one arm or pair of legs in a hundred is exchanged left and right.
+
+    Args:
+        xy: (B, J, 2) in any unit.
+        names: of the J joints.
+        level: (B, 1) typical deviation as a part of the person's apparent size.
+        rng: source of the noise.
+
+    Returns:
+        (B, J, 2) in the unit of ``xy``, and scores (B, J).
+    """
+    batch, joints = xy.shape[:2]
+    hard = np.array([next((f for part, f in _HARD.items() if part in name), 1.0) for name in names])
+    sigma = level * np.exp(rng.normal(0, 0.4, (batch, joints))) * hard
+    outlier = rng.random((batch, joints)) < 0.01
+    sigma = np.where(outlier, rng.uniform(0.2, 1.0, (batch, joints)), sigma)
+    noisy = xy + rng.normal(0, 1, xy.shape) * (sigma * apparent_size(xy))[..., None]
+    scores = np.exp(-5 * sigma + rng.normal(0, 0.1, sigma.shape)).clip(0.02, 1)
+    counterpart = _counterparts(names)
+    for side in ("knee", "ankle"), ("elbow", "wrist"):
+        limb = np.array([any(s in name for s in side) for name in names])
+        swap = (rng.random((batch, 1)) < 0.01) & limb
+        noisy = np.where(swap[..., None], noisy[:, counterpart], noisy)
+        scores = np.where(swap, np.minimum(scores, rng.uniform(0.2, 0.8, (batch, 1))), scores)
+    return noisy, scores
+
+
+def apparent_size(xy: FloatArray) -> FloatArray:
+    """Return the RMS distance (B, 1) of image points (B, J, 2) from their mean, NaN points left out."""
+    known = np.isfinite(xy).all(-1, keepdims=True)
+    count = np.maximum(known.sum(1, keepdims=True), 1)
+    centred = xy - np.where(known, xy, 0).sum(1, keepdims=True) / count
+    variance = np.where(known, centred**2, 0).sum(1, keepdims=True) / count
+    return np.asarray(np.sqrt(variance.sum(-1)[:, 0, None]))
+
+
+def _counterparts(names: tuple[str, ...]) -> list[int]:
+    def other(name: str) -> str:
+        if "left" in name:
+            return name.replace("left", "right")
+        return name.replace("right", "left")
+
+    return [names.index(other(name)) for name in names]
+
+
+def occlude(batch: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Return which H36M joints (B, 17) are hidden: single ones, or whole limbs."""
+    hidden = rng.random((batch, 17)) < rng.choice([0.05, 0.15, 0.3], (batch, 1))
+    limbs = np.zeros((len(_LIMBS) + 1, 17), bool)
+    for row, limb in enumerate(_LIMBS):
+        limbs[row, limb] = True
+    for _ in range(2):
+        hidden |= limbs[rng.integers(0, len(limbs), batch)] & (rng.random((batch, 1)) < 0.5)
+    return hidden
+
+
+TYPICAL_NOISE = 0.02
+"""A good detector's deviation as a part of a person's apparent size (about 1 cm on the body)."""
+_HIDDEN_LIMBS = (
+    ("right_wrist",), ("left_elbow", "left_wrist"), ("right_knee", "right_ankle"),
+    ("left_wrist",), ("left_knee", "left_ankle"), ("right_elbow", "right_wrist"),
+)  # fmt: skip
+_OCCLUSION_PERIOD = 4.0  # s
+
+
+class SimulatedDetector:
+    """Sees people with a detector's errors, and from time to time not all of a limb.
+
+    Args:
+        layout: joint order of what it returns.
+        noise: factor on a good detector's errors; 0 = exact.
+        occlusion: part of the time that one limb of a person is hidden, 0 to 1.
+        seed: of the errors.
+    """
+
+    def __init__(self, layout: str, noise: float = 1.0, occlusion: float = 0.0, seed: int = 0) -> None:
+        self.layout, self.names = layout, layout_joints(layout)
+        self.noise, self.occlusion = noise, occlusion
+        self._rng = np.random.default_rng(seed)
+
+    def observe(self, poses: FloatArray, camera: Camera, time: float) -> tuple[FloatArray, FloatArray]:
+        """Return pixels (P, J, 2) and scores (P, J) of poses (P, 17, 3) in the camera frame at ``time`` s.
+
+        Joints outside of the image, hidden, or unknown to the layout's face and body model have score 0.
+        """
+        pixels = camera.project(detector_joints(poses, self.layout))
+        scores = np.ones(pixels.shape[:2])
+        if self.noise > 0:
+            level = np.full((len(poses), 1), TYPICAL_NOISE * self.noise)
+            pixels, scores = detector_noise(pixels, self.names, level, self._rng)
+        inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(-1)  # False for NaN
+        visible = inside & ~self._hidden(len(poses), time)
+        return np.where(visible[..., None], pixels, 0), np.where(visible, scores, 0)
+
+    def _hidden(self, people: int, time: float) -> npt.NDArray[np.bool_]:
+        hidden = np.zeros((people, len(self.names)), bool)
+        for person in range(people):
+            cycle, phase = divmod(time / _OCCLUSION_PERIOD + 0.37 * person, 1)
+            if phase < self.occlusion:
+                limb = _HIDDEN_LIMBS[int(cycle + person) % len(_HIDDEN_LIMBS)]
+                hidden[person] = [name in limb for name in self.names]
+        return hidden

@@ -1,0 +1,132 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""From motion capture poses to pairs of 2D skeletons and 3D poses, as a robot's camera would see them.
+
+Everything is vectorised over the batch and driven by one ``numpy.random.Generator``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.data.activities import activity_of
+from diffupose_ros.data.bodies import vary_bodies
+from diffupose_ros.data.detectors import detector_joints, detector_noise, occlude
+from diffupose_ros.data.observations import Observations, Pairs, pairs
+from diffupose_ros.data.views import random_views
+from diffupose_ros.skeleton import H36M17, Skeletons2D, layout_joints, to_h36m
+
+FloatArray = npt.NDArray[np.float64]
+_SEEN = ("keypoints", "scores", "status")  # of Skeletons2D
+
+
+SEED = 1
+"""Of the cameras and the 2D noise that mocap is measured with: two runs see the same."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What happens to the 2D joints.
+
+    Attributes:
+        noise: probability that a person's joints carry detector noise.
+        occlusion: probability that joints are missing.
+        truncation: probability that joints outside of the image are missing.
+        layouts: detector layouts to draw from; ``h36m17`` has no derived joints.
+    """
+
+    noise: float = 0.0
+    occlusion: float = 0.0
+    truncation: float = 0.0
+    layouts: tuple[str, ...] = ("h36m17",)
+
+
+CLEAN = Conditions()
+NOISY = Conditions(noise=1, layouts=("h36m17", "coco17"))
+OCCLUDED = Conditions(noise=1, occlusion=1, layouts=("h36m17", "coco17"))
+TRAINING = Conditions(noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m17", "h36m17", "coco17", "openpose18"))
+
+
+def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every: int = 1) -> Observations:
+    """Return every ``every``-th frame of mocap clips, by name, as random cameras see it; always the same."""
+    poses = [clip[::every] for clip in clips.values()]
+    activity = [activity_of(name) for name in clips]
+    names = np.repeat(np.array(activity, dtype=np.str_), [len(p) for p in poses])
+    return observe(np.concatenate(poses), np.random.default_rng(SEED), conditions, activity=names)
+
+
+def make_pairs(
+    poses: FloatArray, rng: np.random.Generator, conditions: Conditions = CLEAN, vary: bool = False
+) -> Pairs:
+    """Make one pair of each pose (B, 17, 3) that is far enough from its camera to be seen."""
+    return pairs(observe(poses, rng, conditions, vary))
+
+
+def observe(
+    poses: FloatArray,
+    rng: np.random.Generator,
+    conditions: Conditions = CLEAN,
+    vary: bool = False,
+    activity: npt.NDArray[np.str_] | None = None,
+) -> Observations:
+    """Look at poses with random cameras and detectors; people too near to their camera are left out.
+
+    Args:
+        poses: (B, 17, 3) metres, world frame, z up.
+        rng: source of everything random.
+        conditions: what happens to the 2D joints.
+        vary: put the poses on other bodies.
+        activity: (B,) of each pose.
+    """
+    activity = np.full(len(poses), "", dtype=np.str_) if activity is None else activity
+    poses = vary_bodies(poses, rng) if vary else poses
+    joints, half = random_views(poses, rng)
+    shown = (joints[..., 2] > 0.1).all(1)
+    joints, half, activity = joints[shown], half[shown], activity[shown]
+    parts = np.array_split(rng.permutation(len(joints)), len(conditions.layouts))
+    seen = [
+        _detect(joints[part], half[part], layout, conditions, rng)
+        for part, layout in zip(parts, conditions.layouts, strict=True)
+    ]
+    order = np.concatenate(parts)
+    xy, scores, status = (np.concatenate([getattr(s, name) for s in seen]) for name in _SEEN)
+    rays = np.concatenate([xy, np.ones((*xy.shape[:2], 1))], -1)
+    return Observations(rays, xy / half[order][:, None, :1], scores, status, joints[order], activity[order])
+
+
+def _detect(
+    joints: FloatArray, half: FloatArray, layout: str, conditions: Conditions, rng: np.random.Generator
+) -> Skeletons2D:
+    """What a detector of ``layout`` sees of joints (B, 17, 3), in the plane z = 1."""
+    batch, names = len(joints), layout_joints(layout)
+    seen = detector_joints(joints, layout, head_yaw=rng.normal(0, 0.4, batch))
+    xy = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
+    scores = np.ones(xy.shape[:2])
+    level = np.exp(rng.uniform(np.log(0.005), np.log(0.12), (batch, 1)))
+    noisy_xy, noisy_scores = detector_noise(xy, names, level, rng)
+    noisy = rng.random((batch, 1)) < conditions.noise
+    xy, scores = np.where(noisy[..., None], noisy_xy, xy), np.where(noisy, noisy_scores, scores)
+    hidden = occlude(batch, rng) & (rng.random((batch, 1)) < conditions.occlusion)
+    scores = np.where(_of_layout(hidden, names), 0, scores)
+    outside = (np.abs(xy) > half[:, None]).any(-1)
+    scores = np.where(outside & (rng.random((batch, 1)) < conditions.truncation), 0, scores)
+    return to_h36m(xy, scores, layout)
+
+
+def _of_layout(hidden: npt.NDArray[np.bool_], names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Hidden H36M joints (B, 17) as hidden joints of a layout (B, J); the face hides with the head."""
+    source = [H36M17.index(n) if n in H36M17 else H36M17.index("head") for n in names]
+    return hidden[:, source]

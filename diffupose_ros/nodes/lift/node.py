@@ -1,0 +1,171 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The lift node: 2D skeletons in, 3D skeletons with uncertainty out."""
+
+import time
+from collections import Counter
+from typing import Any
+
+import torch
+from diagnostic_msgs.msg import DiagnosticStatus
+from sensor_msgs.msg import CameraInfo
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from diffupose_ros.lifting import Lifter
+from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.nodes.common.diagnostics import Diagnostics, Status, problems
+from diffupose_ros.nodes.common.lifecycle import ManagedNode
+from diffupose_ros.nodes.common.main import run
+from diffupose_ros.nodes.common.parameters import Parameter, Parameters
+from diffupose_ros.nodes.common.qos import NEWEST, OUTPUT, TF
+from diffupose_ros.nodes.lift.budget import StepBudget
+from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
+from diffupose_ros.nodes.lift.worker import LiftWorker, warm_up
+
+PARAMETERS = (
+    Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
+    Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
+    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)"),
+    Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",
+              effect="activate"),
+    Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",
+              effect="live"),
+    Parameter("min_score", 0.1, "Joints with a lower score count as not seen", 0.0, 1.0, effect="live"),
+    Parameter("hypotheses", 10, "Poses sampled for each person", 1, 200, effect="live"),
+    Parameter("steps", 5, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
+    Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
+              "among 2, 5, 10 and 20, and the parameter steps is not used; 0: no budget", 0, 10000, effect="live"),
+    Parameter("flip", True, "Draw every second hypothesis for the mirror image", effect="live"),
+    Parameter("seed", 0, "Seed of the sampling, the same for each frame: poses do not flicker; -1: fresh noise",
+              -1, 2**31 - 1, effect="live"),
+    Parameter("ellipsoid_probability", 0.9, "Probability that a drawn ellipsoid holds its joint", 0.01, 0.999,
+              effect="live"),
+    Parameter("marker_hypotheses", 5, "Sampled poses drawn as markers for each person", 0, 200, effect="live"),
+    Parameter("marker_lifetime", 0.5, "Seconds until RViz forgets a person who is not seen; 0: never", 0.0, 60.0,
+              effect="live"),
+    Parameter("publish_tf", False, "Broadcast the frames of REP-155 on /tf: body_<id>, and the joints in it",
+              effect="live"),
+    Parameter("autostart", True, "Configure and activate at the start", effect="start"),
+)  # fmt: skip
+
+_OUTPUTS = {
+    Skeleton3DArray: ("skeletons_3d", OUTPUT),
+    Hypotheses3DArray: ("hypotheses", OUTPUT),
+    MarkerArray: ("markers", OUTPUT),
+    TFMessage: ("/tf", TF),
+}
+
+
+class LiftNode(ManagedNode):
+    """Lifts all people of all input topics in one batch, always of the newest messages.
+
+    Configure loads the model, activate subscribes and starts the worker that runs it, deactivate stops it,
+    cleanup frees the model. Topics, messages and parameters: see README.md.
+
+    Attributes:
+        view: the camera, or why there is none.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("lift_node", **kwargs)
+        self.parameters = Parameters(self, PARAMETERS)
+        self.view: View = NO_VIEW
+        self._lifter: Lifter | None = None
+        self._budget = StepBudget()
+        self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._status)
+
+    # Transitions
+
+    def _load(self) -> None:
+        self._lifter = Lifter.load(*(self.parameters[name] for name in ("weights", "device", "precision")))
+        self._budget = StepBudget()
+        warm_up(self._lifter, self.parameters, self._budget)
+        self._create_outputs(_OUTPUTS)
+        config = self._lifter.checkpoint.denoiser
+        self.get_logger().info(
+            f"model {self.parameters['weights']}: {config.variant}, d = {config.channels}, on {self._lifter.device}"
+        )
+
+    def _start(self) -> None:
+        assert self._lifter is not None
+        self._worker = LiftWorker(self, self._lifter, self._outputs, self._budget)
+        self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, NEWEST))
+        for topic in self.parameters["input_topics"]:
+            self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), NEWEST))
+
+    def _release(self) -> None:
+        super()._release()
+        if self._lifter is not None:
+            self._lifter.close()
+        self._lifter = None
+
+    # Input
+
+    def _receiver(self, topic: str) -> Any:
+        def receive(message: Skeleton2DArray) -> None:
+            received = time.monotonic()
+            self.diagnostics.count("messages in")
+            if self._worker is not None:
+                self._worker.put(topic, (message, received))
+
+        return receive
+
+    def _receive_camera(self, info: CameraInfo) -> None:
+        view = read_camera(info, self.parameters["rectified"], self.view)
+        if view is not self.view and view.problem:
+            self.get_logger().error(view.problem)  # once per change
+        self.view = view
+
+    # Diagnostics
+
+    def _status(self, recent: Counter[str]) -> Status:
+        level, message = self._health(recent)
+        budget = self.parameters["latency_budget_ms"]
+        values = {
+            "camera": self.view.problem or "calibrated",
+            "weights": self.parameters["weights"],
+            "latency budget": f"{budget} ms" if budget else "off",
+        }
+        worker = self._worker
+        if isinstance(worker, LiftWorker) and worker.steps:
+            values["steps"] = str(worker.steps)
+        return Status(level, message, values, hardware=str(self._lifter.device) if self._lifter else "")
+
+    def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
+        if self._failure:
+            return DiagnosticStatus.ERROR, self._failure
+        if self._worker is None:
+            return DiagnosticStatus.OK, "not active"
+        if self.view.problem:
+            return DiagnosticStatus.WARN if self.view is NO_VIEW else DiagnosticStatus.ERROR, self.view.problem
+        if found := problems(recent):
+            return DiagnosticStatus.WARN, found
+        if recent["dropped (newest wins)"]:
+            return DiagnosticStatus.OK, "lifting; some messages dropped for newer ones"
+        if recent["messages in"]:
+            return DiagnosticStatus.OK, "lifting"
+        return DiagnosticStatus.OK, "no input" + self._silent(self.parameters["input_topics"])
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop."""
+    # A core for the executor and the other processes: threads that wait for theirs cost more than they bring.
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    return run(LiftNode, args)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

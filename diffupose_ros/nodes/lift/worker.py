@@ -1,0 +1,186 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The thread on which the lift node lifts: the executor never waits for the model."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from diffupose_ros.lifting import Camera, Lifted, Lifter
+from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.nodes.common.body_frames import body_frames
+from diffupose_ros.nodes.common.conversions import concatenate, hypotheses_message, skeletons_3d_message, stamp_ns
+from diffupose_ros.nodes.common.parameters import Parameters
+from diffupose_ros.nodes.common.worker import Worker
+from diffupose_ros.nodes.lift.budget import CHOICES, StepBudget
+from diffupose_ros.nodes.lift.intake import People, read_people
+from diffupose_ros.nodes.lift.markers import MarkerBuilder
+from diffupose_ros.skeleton import Skeletons2D
+
+if TYPE_CHECKING:
+    from diffupose_ros.nodes.lift.node import LiftNode
+
+
+def warm_up(lifter: Lifter, parameters: Parameters, budget: StepBudget, interrupted: Callable[[], bool] = bool) -> None:
+    """Run once what every message will run, so that the first is not the slowest; with a budget measure it too.
+
+    Args:
+        lifter: the model.
+        parameters: of the lift node.
+        budget: learns how long each number of steps takes.
+        interrupted: asked now and then whether to give up, which raises.
+    """
+    camera = Camera.from_fov(1.0, 640, 480)
+    pixels = 200 + 10 * np.random.default_rng(0).normal(size=(1, 17, 2))
+    person = Skeletons2D(pixels, np.ones((1, 17)), np.zeros((1, 17), np.int8))
+    hypotheses, flip = parameters["hypotheses"], parameters["flip"]
+
+    def seconds(steps: int) -> float:
+        start = time.monotonic()
+        lifter.lift_h36m(person, camera, hypotheses, steps, flip, 0, interrupted)
+        return time.monotonic() - start
+
+    if not parameters["latency_budget_ms"]:
+        seconds(parameters["steps"])
+        return
+    times = {}
+    for steps in CHOICES:
+        seconds(steps)  # the first one prepares the others
+        times[steps] = min(seconds(steps), seconds(steps))
+    budget.begin(hypotheses, times)
+
+
+class LiftWorker(Worker):
+    """Lifts the newest messages of all topics in one batch, and publishes, until it is closed.
+
+    Its messages come with the moment of their receipt, by ``time.monotonic``.
+
+    Args:
+        node: whose parameters, camera and diagnostics it uses.
+        lifter: the model.
+        outputs: publisher of each message type.
+        budget: chooses the steps where there is a latency budget.
+
+    Attributes:
+        steps: of the latest call of the model; 0 before the first.
+    """
+
+    def __init__(self, node: "LiftNode", lifter: Lifter, outputs: dict[type, Any], budget: StepBudget) -> None:
+        self._lifter, self._outputs, self._parameters, self._budget = lifter, outputs, node.parameters, budget
+        self.steps = 0
+        self._markers: dict[str, MarkerBuilder] = {}
+        super().__init__(node)  # at the end: the thread starts
+
+    def close(self) -> None:
+        """Stop, within one evaluation of the network, and take the drawn people back."""
+        super().close()
+        if self._node.context.ok():
+            for builder in self._markers.values():
+                self._outputs[MarkerArray].publish(builder.clear())
+
+    def _process(self, messages: dict[str, tuple[Skeleton2DArray, float]]) -> None:
+        view = self._node.view
+        if view.camera is None:
+            self._diagnostics.problem("no camera", f"{view.problem}: skeletons cannot be lifted", len(messages))
+            return
+        if not any(map(self._wanted, self._outputs)):
+            self._diagnostics.count("not lifted (nobody subscribes)", len(messages))
+            return
+        now = time.monotonic()
+        for _, received in messages.values():
+            self._diagnostics.duration("waiting", now - received)
+        min_score = self._parameters["min_score"]
+        inputs = {topic: read_people(message, view, min_score) for topic, (message, _) in messages.items()}
+        for people in inputs.values():
+            for kind, detail in people.problems:
+                self._diagnostics.problem(kind, detail)
+        lifted, seconds = self._lift(concatenate([people.skeletons for people in inputs.values()]), view.camera)
+        first = 0
+        for topic, people in inputs.items():
+            self._publish(topic, people, lifted, range(first, first + len(people.ids)))
+            first += len(people.ids)
+            self._diagnostics.duration("besides the model", time.monotonic() - messages[topic][1] - seconds)
+
+    def _lift(self, skeletons: Skeletons2D, camera: Camera) -> tuple[Lifted, float]:
+        """Return the people in 3D, and how many seconds the model took."""
+        hypotheses, flip, seed = (self._parameters[name] for name in ("hypotheses", "flip", "seed"))
+        size = len(skeletons.keypoints) * hypotheses
+        steps = self._choose_steps(size)
+        start = time.monotonic()
+        lifted = self._lifter.lift_h36m(
+            skeletons,
+            camera,
+            hypotheses,
+            steps,
+            flip,
+            None if seed < 0 else seed,
+            interrupted=lambda: self._mailbox.closed,
+        )
+        seconds = time.monotonic() - start
+        self.steps = steps
+        self._diagnostics.duration("model", seconds)
+        if size:
+            self._budget.note(size, steps, seconds)
+        return lifted, seconds
+
+    def _choose_steps(self, size: int) -> int:
+        budget = self._parameters["latency_budget_ms"] / 1000
+        if not budget:
+            return int(self._parameters["steps"])
+        if not self._budget.measured:  # the budget was given after the start
+            warm_up(self._lifter, self._parameters, self._budget, lambda: self._mailbox.closed)
+        if size and not self._budget.holds(size, budget):
+            took = f"{CHOICES[0]} steps are expected to take {1000 * self._budget.predict(size, CHOICES[0]):.3g} ms"
+            self._diagnostics.problem("over budget", f"latency_budget_ms is {1000 * budget:g}, but even {took}")
+        return self._budget.choose(size, budget)
+
+    def _publish(self, topic: str, people: People, lifted: Lifted, rows: range) -> None:
+        header, ids = people.message.header, people.ids
+        unusable = [name for name, row in zip(ids, rows, strict=True) if not lifted.valid[row]]
+        if unusable:
+            detail = f"fewer than three measured joints: people {unusable} are left out"
+            self._diagnostics.problem("too few joints", detail, len(unusable))
+        if self._wanted(Skeleton3DArray):
+            self._outputs[Skeleton3DArray].publish(skeletons_3d_message(header, ids, lifted, rows))
+        if self._wanted(Hypotheses3DArray):
+            self._outputs[Hypotheses3DArray].publish(hypotheses_message(header, ids, lifted, rows))
+        if self._wanted(MarkerArray):
+            builder = self._markers.setdefault(topic, MarkerBuilder(topic))
+            options = ("ellipsoid_probability", "marker_hypotheses", "marker_lifetime")
+            values = [self._parameters[option] for option in options]
+            self._outputs[MarkerArray].publish(builder.build(header, ids, lifted, rows, *values))
+        if self._wanted(TFMessage):
+            self._broadcast(header, ids, lifted, rows)
+        self._diagnostics.count("messages out")
+        self._diagnostics.count("people out", len(ids) - len(unusable))
+        if stamp := stamp_ns(header):
+            now = self._node.get_clock().now().nanoseconds
+            self._diagnostics.duration("latency", (now - stamp) / 1e9)
+
+    def _broadcast(self, header: Header, ids: list[str], lifted: Lifted, rows: range) -> None:
+        if not header.frame_id:
+            self._diagnostics.problem("no frame", "header.frame_id is empty: body frames have no parent on /tf")
+        elif stamp_ns(header) > 0:  # a zero stamp is a problem that the intake has told
+            self._outputs[TFMessage].publish(body_frames(header, ids, lifted, rows))
+
+    def _wanted(self, kind: type) -> bool:
+        if kind is TFMessage and not self._parameters["publish_tf"]:
+            return False
+        return bool(self._outputs[kind].get_subscription_count())

@@ -1,0 +1,121 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Videos, folders and cameras as images one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from diffupose_ros.detection.frames import FOLDER_RATE, Source, open_source
+
+
+def level(image: np.ndarray | None) -> int:
+    """Return which image of a source made here this is; its grey is ten times that."""
+    assert image is not None and image.dtype == np.uint8
+    return round(float(image.mean()) / 10)
+
+
+def levels(source: Source, skip: int = 0) -> list[int]:
+    """Return the images up to the end."""
+    found = []
+    while (image := source.read(skip)) is not None:
+        found.append(level(image))
+    return found
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Twenty images at 10 per second."""
+    path = tmp_path / "video.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for number in range(20):
+        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six images, number 2 of them broken, and what is no image."""
+    path = tmp_path / "images"
+    path.mkdir()
+    for number in (5, 0, 3, 1, 2, 4):
+        cv2.imwrite(str(path / f"{number}.png"), np.full((48, 64, 3), 10 * number, np.uint8))
+    (path / "5.png").rename(path / "10.png")  # the last one by value, not by spelling
+    (path / "2.png").write_bytes((path / "2.png").read_bytes()[:40])
+    (path / "notes.txt").write_text("nothing")
+    return path
+
+
+def test_a_video_is_read_to_its_end_and_again(video: Path) -> None:
+    source = open_source(str(video))
+    assert source.rate == 10
+    assert levels(source) == list(range(20))
+    source.rewind()
+    assert levels(source, skip=4) == [4, 9, 14, 19]
+    source.close()
+
+
+def test_a_video_starts_where_it_is_told_each_time(video: Path) -> None:
+    source = open_source(str(video), start_at=1.5)
+    assert levels(source) == [15, 16, 17, 18, 19]
+    source.rewind()
+    assert level(source.read()) == 15
+    with pytest.raises(ValueError, match=r"start_at is 2 s, but .*video.avi lasts 2.0 s"):
+        open_source(str(video), start_at=2.0)
+
+
+def test_a_video_that_breaks_off_ends_there(video: Path) -> None:
+    data = video.read_bytes()
+    video.write_bytes(data[: len(data) * 3 // 4])
+    found = levels(open_source(str(video)))
+    assert 3 < len(found) < 20
+    assert found[:4] == [0, 1, 2, 3]
+
+
+def test_a_folder_is_read_by_name_and_a_broken_image_costs_no_other(folder: Path) -> None:
+    source = open_source(str(folder))
+    assert source.rate == FOLDER_RATE
+    assert [level(source.read()) for _ in range(2)] == [0, 1]
+    with pytest.raises(ValueError, match=r"2\.png is no image"):
+        source.read()
+    assert levels(source) == [3, 4, 5]
+    source.rewind()
+    assert level(source.read(skip=3)) == 3
+    later = open_source(str(folder), start_at=0.75, rate=4.0)
+    assert later.rate == 4
+    assert levels(later) == [3, 4, 5]
+    with pytest.raises(ValueError, match=r"lasts 1\.5 s"):
+        open_source(str(folder), start_at=1.5, rate=4.0)
+
+
+def test_what_is_no_source_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("this is no video")
+    (tmp_path / "empty").mkdir()
+    for source, reason in (
+        (tmp_path / "text.mp4", "no video that OpenCV can read"),
+        (tmp_path / "empty", "no images in"),
+        (tmp_path / "missing.mp4", "nothing at source .*expected a video file, a folder of images, or the number"),
+        ("", "nothing at source ''"),
+        ("63", "camera 63 cannot be opened"),
+        ("/dev/null", "camera /dev/null cannot be opened"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            open_source(str(source))

@@ -1,0 +1,188 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the denoiser sees of a 2D skeleton."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from diffupose_ros.camera import Camera
+from diffupose_ros.data.scenes import Scene
+from diffupose_ros.lifting.condition import image_centred, image_coordinates, look_at, person_centred
+from diffupose_ros.resources import resource_path
+from diffupose_ros.skeleton import Status, to_h36m
+
+ALL_MEASURED = np.zeros((5, 17), np.int8)
+ONES = np.ones((5, 17))
+
+
+@pytest.fixture(scope="module")
+def rays() -> np.ndarray:
+    """People's joints, each person straight ahead of the camera."""
+    poses = Scene(resource_path("resource/clips/people.npz"), 5).poses(30)
+    return np.einsum("pij,pkj->pki", person_centred(poses, ONES, ALL_MEASURED).rotation, poses)
+
+
+def test_look_at_turns_a_direction_ahead_by_the_shortest_way() -> None:
+    directions = np.random.default_rng(0).normal(size=(50, 3))
+    directions[:, 2] = np.abs(directions[:, 2])
+    rotation = look_at(directions)
+    ahead = np.einsum("pij,pj->pi", rotation, directions)
+    lengths = np.linalg.norm(directions, axis=1)
+    np.testing.assert_allclose(ahead / lengths[:, None], np.broadcast_to((0, 0, 1), (50, 3)), atol=1e-9)
+    np.testing.assert_allclose(
+        rotation @ np.swapaxes(rotation, 1, 2), np.broadcast_to(np.eye(3), (50, 3, 3)), atol=1e-9
+    )
+    # The shortest turn has no part about the viewing direction: its angle is that of the direction.
+    angle = np.arccos((np.trace(rotation, axis1=1, axis2=2) - 1) / 2)
+    np.testing.assert_allclose(angle, np.arccos(directions[:, 2] / lengths))
+    np.testing.assert_allclose(look_at(np.array([0.0, 0, 3])), np.eye(3))
+
+
+def test_features_are_centred_scaled_rays_score_derived_and_size(rays: np.ndarray) -> None:
+    status = ALL_MEASURED.copy()
+    status[:, [7, 9]] = Status.DERIVED
+    condition = person_centred(rays, 0.8 * ONES, status)
+    features = condition.features
+    assert features.shape == (5, 17, 5) and features.dtype == np.float32 and condition.valid.all()
+    np.testing.assert_allclose((features[..., :2] ** 2).sum(-1).mean(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(features[..., 2], 0.8)
+    assert (features[..., 3] == (status == Status.DERIVED)).all()
+    # The apparent size: the RMS angle (its tangent) of the joints from the person's centre.
+    size = np.exp(features[:, 0, 4]) * 0.15
+    tangents = rays[..., :2] / rays[..., 2:]
+    np.testing.assert_allclose(size, np.sqrt((tangents**2).sum(-1).mean(-1)), rtol=1e-5)
+    np.testing.assert_allclose(features[..., :2] * size[:, None, None], tangents, atol=1e-5)
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.0, 1), (0.7, 0, 1), (-0.6, 0.5, 1), (0.3, -0.8, 1), (-2.5, 0.3, 1)])
+def test_features_do_not_depend_on_the_place_in_the_image(rays: np.ndarray, place: tuple) -> None:
+    rotation = look_at(np.array(place)).T  # from straight ahead to that place
+    seen, moved = (
+        person_centred(rays, ONES, ALL_MEASURED),
+        person_centred(rays @ rotation.T, ONES, ALL_MEASURED),
+    )
+    np.testing.assert_allclose(moved.features, seen.features, atol=1e-5)
+    turned_back = np.einsum("pij,pkj->pki", moved.rotation, rays @ rotation.T)
+    np.testing.assert_allclose(turned_back, rays, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        Camera.from_fov(np.radians(50), 320, 240),
+        Camera.from_fov(np.radians(110), 3840, 2160),
+        Camera([400, 0, 300, 0, 450, 200, 0, 0, 1], [-0.25, 0.06, 0.001, 0, 0]),
+        Camera([300, 0, 400, 0, 300, 300, 0, 0, 1], [0.02, -0.01, 0.002, 0], "equidistant"),
+    ],
+    ids=["narrow", "wide", "distorted", "fisheye"],
+)
+def test_features_do_not_depend_on_the_camera(rays: np.ndarray, camera: Camera) -> None:
+    pixels = camera.project(rays)
+    through_lens = person_centred(camera.rays(pixels), ONES, ALL_MEASURED)
+    np.testing.assert_allclose(through_lens.features, person_centred(rays, ONES, ALL_MEASURED).features, atol=2e-3)
+
+
+def test_lengths_of_the_rays_do_not_matter(rays: np.ndarray) -> None:
+    scaled = rays * np.random.default_rng(0).uniform(0.1, 9, (5, 17, 1))
+    expected = person_centred(rays, ONES, ALL_MEASURED).features
+    np.testing.assert_allclose(person_centred(scaled, ONES, ALL_MEASURED).features, expected, atol=1e-5)
+
+
+def test_missing_joints_are_zero_whatever_their_ray_and_score(rays: np.ndarray) -> None:
+    status = ALL_MEASURED.copy()
+    status[:, [3, 13]] = Status.MISSING
+    features = []
+    for junk in (np.nan, 0, 5e9):
+        broken = rays.copy()
+        broken[:, [3, 13]] = junk
+        scores = ONES.copy()
+        scores[:, 3] = junk
+        features.append(person_centred(broken, scores, status).features)
+        assert (features[-1][:, [3, 13], :4] == 0).all()
+    np.testing.assert_array_equal(features[0], features[1])
+    np.testing.assert_array_equal(features[0], features[2])
+
+
+def test_three_joints_make_a_valid_person_and_two_do_not(rays: np.ndarray) -> None:
+    for count in range(5):
+        status = np.full((5, 17), Status.MISSING)
+        status[:, [1, 8, 13, 16][:count]] = Status.MEASURED
+        condition = person_centred(rays, ONES, status)
+        assert (condition.valid == (count >= 3)).all()
+        assert np.isfinite(condition.features).all() and np.isfinite(condition.rotation).all()
+
+
+def test_derived_joints_do_not_make_up_for_joints_that_the_detector_gave() -> None:
+    keypoints, scores = np.full((1, 17, 2), 300.0), np.zeros((1, 17))
+    keypoints[0, 11:13] = (250, 200), (220, 200)
+    scores[0, 11:13] = 1  # two hips, and the pelvis derived from them
+    skeletons = to_h36m(keypoints, scores, "coco17")
+    rays = Camera.from_fov(1.2, 640, 480).rays(skeletons.keypoints)
+    assert not person_centred(rays, skeletons.scores, skeletons.status).valid[0]
+
+
+def test_rays_that_cannot_be_of_the_same_person_are_left_out(rays: np.ndarray) -> None:
+    stray = rays.copy()
+    stray[:, 16] = (-0.9, 0.1, -0.5)  # behind
+    status = ALL_MEASURED.copy()
+    features = person_centred(stray, ONES, status).features
+    assert (features[:, 16, :4] == 0).all() and (features[:, :16, 2] == 1).all()
+
+
+@given(
+    hnp.arrays(float, (2, 17, 2), elements=st.floats(-1e6, 1e6) | st.just(np.nan)),
+    hnp.arrays(float, (2, 17), elements=st.floats(0, 1)),
+    hnp.arrays(np.int8, (2, 17), elements=st.sampled_from([0, 1, 2])),
+)
+@settings(max_examples=60)
+def test_any_rays_give_finite_features(xy: np.ndarray, scores: np.ndarray, status: np.ndarray) -> None:
+    condition = person_centred(np.concatenate([xy, np.ones((2, 17, 1))], -1), scores, status)
+    assert np.isfinite(condition.features).all() and np.isfinite(condition.rotation).all()
+
+
+def test_no_people() -> None:
+    condition = person_centred(np.zeros((0, 17, 3)), np.zeros((0, 17)), np.zeros((0, 17), np.int8))
+    assert condition.features.shape == (0, 17, 5) and condition.valid.shape == (0,)
+
+
+# The paper's condition.
+
+
+def test_image_coordinates_are_the_papers_formula() -> None:
+    pixels = np.array([(500, 501), (0, 0), (1000, 1002), (250, 1002)])
+    expected = [[0, 0], [-1, -1.002], [1, 1.002], [-0.5, 1.002]]
+    np.testing.assert_allclose(image_coordinates(pixels, 1000, 1002), expected, atol=1e-6)
+
+
+def test_image_coordinates_need_the_size_of_the_image() -> None:
+    with pytest.raises(ValueError, match="image's size: give Camera width and height"):
+        image_coordinates(np.zeros((1, 17, 2)), 0, 0)
+
+
+def test_image_centred_puts_missing_joints_at_the_centre_of_the_others() -> None:
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 17, 2))
+    status = np.zeros((1, 17), np.int8)
+    status[0, 13] = Status.MISSING
+    expected = np.delete(image, 13, 1)[0]
+    image[0, 13] = 1e9
+    condition = image_centred(image, status)
+    np.testing.assert_allclose(np.delete(condition.features[0], 13, 0), expected, atol=1e-6)
+    np.testing.assert_allclose(condition.features[0, 13], expected.mean(0), atol=1e-6)
+    assert condition.valid.all() and condition.features.dtype == np.float32
+    nobody = image_centred(image, np.full((1, 17), Status.MISSING, np.int8))
+    assert not nobody.valid[0] and np.isfinite(nobody.features).all()

@@ -1,0 +1,133 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""People as REP-155's frames: where they are, how they are turned, what they are called."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rclpy.time import Time
+from scipy.spatial.transform import Rotation
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+
+from diffupose_ros.data.detectors import SimulatedDetector
+from diffupose_ros.data.scenes import Scene
+from diffupose_ros.lifting import Lifter
+from diffupose_ros.nodes.common.body_frames import LINKS, body_frames
+from diffupose_ros.resources import resource_path
+from diffupose_ros.skeleton import H36M17, pelvis_axes
+
+SCENE = Scene(resource_path("resource/clips/people.npz"), 4)
+# The links of human_description's URDF that REP-155 draws, less the virtual ones of ball joints (l_y_hip, r_head, ...).
+REP_155 = {"waist", "torso", "head"} | {
+    f"{side}_{limb}" for side in "lr" for limb in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+}
+
+
+def header() -> Header:
+    header = Header(frame_id="camera")
+    header.stamp.sec, header.stamp.nanosec = 12, 34
+    return header
+
+
+def people(poses: np.ndarray) -> SimpleNamespace:
+    """What of a Lifted the frames are made of."""
+    return SimpleNamespace(
+        mean=poses, root=poses[:, 0], orientation=pelvis_axes(poses), valid=np.ones(len(poses), bool)
+    )
+
+
+def placed(message: TFMessage) -> dict[str, tuple[np.ndarray, Rotation]]:
+    """Each frame's origin and orientation in the camera's frame, made of the tree of transforms."""
+    found = {"camera": (np.zeros(3), Rotation.identity())}
+    for stamped in message.transforms:
+        assert (stamped.header.stamp.sec, stamped.header.stamp.nanosec) == (12, 34)
+        origin, turn = found[stamped.header.frame_id]  # parents come before their children
+        v, q = stamped.transform.translation, stamped.transform.rotation
+        assert stamped.child_frame_id not in found
+        found[stamped.child_frame_id] = (
+            origin + turn.apply([v.x, v.y, v.z]),
+            turn * Rotation.from_quat([q.x, q.y, q.z, q.w]),
+        )
+    return found
+
+
+def test_every_link_stands_at_its_joint_turned_as_the_body() -> None:
+    lifted = people(SCENE.poses(50))
+    message = body_frames(header(), ["a", "b", "c", "d"], lifted, range(4))
+    frames = placed(message)
+    assert set(LINKS) == REP_155
+    assert set(frames) == {"camera"} | {f"{link}_{name}" for link in {"body"} | REP_155 for name in "abcd"}
+    parents = {t.child_frame_id: t.header.frame_id for t in message.transforms}
+    for i, name in enumerate("abcd"):
+        assert parents.pop(f"body_{name}") == "camera"
+        for link, joint in LINKS.items():
+            assert parents.pop(f"{link}_{name}") == f"body_{name}"
+            origin, turn = frames[f"{link}_{name}"]
+            np.testing.assert_allclose(origin, lifted.mean[i, H36M17.index(joint)], atol=1e-9)
+            np.testing.assert_allclose(turn.as_matrix(), lifted.orientation[i], atol=1e-9)
+
+
+def test_the_body_looks_along_x_and_stands_along_z_as_rep_155_wants() -> None:
+    pose = np.zeros((17, 3))  # in the optical frame (x right, y down, z forward): upright, 3 m off, facing the camera
+    heights = {"spine": 0.25, "thorax": 0.5, "neck": 0.6, "head": 0.7, "knee": -0.45, "ankle": -0.9, "shoulder": 0.5}
+    for index, joint in enumerate(H36M17):
+        aside = 0.2 if joint.startswith("left") else -0.2 if joint.startswith("right") else 0.0
+        pose[index] = (aside, -heights.get(joint.split("_")[-1], 0.0), 3.0)
+    pose[H36M17.index("right_wrist")] = (-0.2, -0.3, 2.6)  # reaching for the camera
+    message = body_frames(header(), ["7"], people(pose[None]), range(1))
+    turn = placed(message)["body_7"][1].as_matrix()
+    np.testing.assert_allclose(turn[:, 0], (0, 0, -1), atol=1e-9)  # out of the body, to the camera
+    np.testing.assert_allclose(turn[:, 2], (0, -1, 0), atol=1e-9)  # up
+    places = {t.child_frame_id: t.transform.translation for t in message.transforms[1:]}
+    assert places["head_7"].z == pytest.approx(0.7)
+    assert places["l_hip_7"].y == pytest.approx(0.2)
+    assert places["r_hip_7"].y == pytest.approx(-0.2)
+    wrist = places["r_wrist_7"]
+    assert (wrist.x, wrist.y, wrist.z) == pytest.approx((0.4, -0.2, 0.3))
+
+
+def test_of_lifted_people_the_body_is_midway_between_the_hips_and_the_invalid_are_left_out(lifter: Lifter) -> None:
+    pixels, scores = SimulatedDetector("coco17").observe(SCENE.poses(0), SCENE.camera, 0.0)
+    scores[1] = 0
+    lifted = lifter.lift(pixels, scores, SCENE.camera, seed=0)
+    frames = placed(body_frames(header(), ["a", "b", "c", "d"], lifted, range(4)))
+    assert [name for name in frames if name.startswith("body")] == ["body_a", "body_c", "body_d"]
+    for name in "acd":
+        hips = (frames[f"l_hip_{name}"][0] + frames[f"r_hip_{name}"][0]) / 2
+        assert np.linalg.norm(frames[f"body_{name}"][0] - hips) < 0.02
+        assert np.linalg.norm(frames[f"waist_{name}"][0] - frames[f"body_{name}"][0]) < 1e-9
+
+
+def test_people_are_rows_of_a_larger_batch_and_may_be_nobody() -> None:
+    lifted = people(SCENE.poses(50))
+    assert body_frames(header(), [], lifted, range(0)).transforms == []
+    lifted.valid[2:] = False
+    assert body_frames(header(), ["x", "y"], lifted, range(2, 4)).transforms == []
+    frames = placed(body_frames(header(), ["b"], lifted, range(1, 2)))
+    np.testing.assert_allclose(frames["body_b"][0], lifted.root[1])
+
+
+def test_tf2_takes_every_frame_whatever_the_id() -> None:
+    tf2_py = pytest.importorskip("tf2_py", reason="needs a ROS 2: tf2 is not part of the standalone runtime")
+    ids = ["", "/x", "a b", "größe", "67dd1", "person_0#2"]
+    lifted = people(np.concatenate([SCENE.poses(0), SCENE.poses(100)])[: len(ids)])
+    buffer = tf2_py.BufferCore()
+    for stamped in body_frames(header(), ids, lifted, range(len(ids))).transforms:
+        buffer.set_transform(stamped, "test")
+    for i, name in enumerate(ids):
+        v = buffer.lookup_transform_core("camera", f"r_wrist_{name}", Time()).transform.translation
+        assert (v.x, v.y, v.z) == pytest.approx(lifted.mean[i, H36M17.index("right_wrist")].tolist())

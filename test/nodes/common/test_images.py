@@ -1,0 +1,151 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Image messages to BGR and back: every encoding, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from array import array
+
+import cv2
+import numpy as np
+import pytest
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from diffupose_ros.nodes.common.images import ENCODINGS, Bridge, compressed_message, image_message, read_image
+
+GREY = np.full((4, 6, 3), 130, np.uint8)
+SMOOTH = np.ascontiguousarray(
+    np.stack(np.broadcast_arrays(*np.ogrid[0:120:2, 0:160:2], 77), -1).astype(np.uint8)
+)  # (60, 80, 3)
+
+
+def raw(data: np.ndarray, encoding: str, padding: int = 0) -> Image:
+    """Return the message of (H, W, C) bytes, with rows that are longer than they need be."""
+    rows = np.pad(data.reshape(len(data), -1), ((0, 0), (0, padding)), constant_values=255)
+    message = Image(height=data.shape[0], width=data.shape[1], encoding=encoding, step=rows.shape[1])
+    message.data = array("B", rows.tobytes())
+    return message
+
+
+def encoded(image: np.ndarray, encoding: str) -> np.ndarray:
+    """Return a BGR image in an encoding, as (H, W, C)."""
+    if encoding.startswith("yuv"):
+        y, cr, cb = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb))
+        colour = np.where(np.arange(image.shape[1]) % 2 == 0, cb, cr)
+        return np.stack([y, colour] if encoding == "yuv422_yuy2" else [colour, y], -1)
+    codes = {
+        "rgb8": cv2.COLOR_BGR2RGB,
+        "bgra8": cv2.COLOR_BGR2BGRA,
+        "rgba8": cv2.COLOR_BGR2RGBA,
+        "mono8": cv2.COLOR_BGR2GRAY,
+    }
+    made = image if encoding == "bgr8" else cv2.cvtColor(image, codes[encoding])
+    return made.reshape(*image.shape[:2], -1)
+
+
+@pytest.mark.parametrize("padding", [0, 10])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_encoding_gives_the_same_picture(encoding: str, padding: int) -> None:
+    read = read_image(raw(encoded(SMOOTH, encoding), encoding, padding))
+    assert read.shape == SMOOTH.shape and read.dtype == np.uint8
+    expected = SMOOTH
+    if encoding == "mono8":
+        expected = cv2.cvtColor(cv2.cvtColor(SMOOTH, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    # YUV's luma goes from 16 to 235 in video and from 0 to 255 here; hues must agree all the same.
+    tolerance = 25 if encoding.startswith("yuv") else 0
+    assert np.abs(read.astype(int) - expected).max() <= tolerance
+
+
+def test_bgr_is_not_copied_and_comes_back_as_it_was() -> None:
+    header = Header(frame_id="camera")
+    message = image_message(SMOOTH, header)
+    assert (message.header, message.encoding, message.step) == (header, "bgr8", 240)
+    assert np.array_equal(read_image(message), SMOOTH)
+    for padded in (message, raw(SMOOTH, "bgr8", padding=6)):
+        assert np.shares_memory(Bridge().imgmsg_to_cv2(padded), np.frombuffer(padded.data, np.uint8))
+    cut_out = SMOOTH[10:30, 10:40]
+    assert np.array_equal(read_image(image_message(cut_out, header)), cut_out)
+
+
+def test_the_largest_images_are_read() -> None:
+    large = np.zeros((4000, 5000, 3), np.uint8)
+    large[-1, -1] = 9
+    assert read_image(image_message(large, Header()))[-1, -1].tolist() == [9, 9, 9]
+
+
+@pytest.mark.parametrize("picture_format", ["jpg", "png", "bmp"])
+def test_compressed_pictures_are_read_grey_ones_and_such_with_alpha_too(picture_format: str) -> None:
+    grey = cv2.cvtColor(SMOOTH, cv2.COLOR_BGR2GRAY)
+    for image, expected in ((SMOOTH, SMOOTH), (grey, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))):
+        data = cv2.imencode(f".{picture_format}", image)[1].tobytes()
+        read = read_image(CompressedImage(format=picture_format, data=array("B", data)))
+        assert read.shape == SMOOTH.shape
+        assert np.abs(read.astype(int) - expected).mean() < 3
+    alpha = cv2.imencode(".png", cv2.cvtColor(SMOOTH, cv2.COLOR_BGR2BGRA))[1].tobytes()
+    assert np.array_equal(read_image(CompressedImage(format="png", data=array("B", alpha))), SMOOTH)
+
+
+def test_what_is_compressed_here_is_read_here() -> None:
+    message = compressed_message(SMOOTH, Header(frame_id="camera"))
+    assert message.header.frame_id == "camera"
+    assert np.abs(read_image(message).astype(int) - SMOOTH).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"encoding": "16UC1", "step": 12}, "16UC1.*more than 8 bits.*expected one of bgr8"),
+        ({"encoding": "mono16", "step": 12}, "more than 8 bits"),
+        ({"encoding": "32FC1"}, "more than 8 bits"),
+        ({"encoding": "bayer_rggb8"}, "bayer_rggb8.*expected one of"),
+        ({"encoding": ""}, "encoding ''.*expected one of"),
+        ({"width": 0}, "no pixels: it is 0x4"),
+        ({"height": 0}, "no pixels: it is 6x0"),
+        ({"step": 17}, "step is 17 bytes, but a row of 6 pixels of bgr8 has 18"),
+        ({"step": 0}, "step is 0 bytes"),
+        ({"height": 5}, "truncated: 72 bytes of data, but 5 rows of 18 bytes are 90"),
+        ({"data": array("B")}, "truncated: 0 bytes"),
+        ({"width": 5, "encoding": "yuv422"}, "even width"),
+    ],
+)
+def test_a_bad_image_is_refused_with_what_is_wrong(changes: dict[str, object], reason: str) -> None:
+    message = raw(GREY, "bgr8")
+    for name, value in changes.items():
+        setattr(message, name, value)
+    with pytest.raises(ValueError, match=reason):
+        read_image(message)
+
+
+JPEG = cv2.imencode(".jpg", SMOOTH)[1].tobytes()
+DEEP = cv2.imencode(".png", SMOOTH.astype(np.uint16) * 200)[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("form", "data", "reason"),
+    [
+        ("jpeg", b"", "no data"),
+        ("jpeg", b"\0" * 500, "corrupt"),
+        ("jpeg", JPEG[: len(JPEG) // 2], "truncated JPEG"),
+        ("jpeg", JPEG[:2] + b"\0" * 300 + JPEG[-2:], "corrupt"),
+        ("png", DEEP, "uint16"),
+        ("16UC1; png compressed", DEEP, "more than 8 bits"),
+        ("16UC1; compressedDepth png", DEEP, "more than 8 bits"),
+    ],
+)
+def test_a_bad_compressed_image_is_refused_with_what_is_wrong(form: str, data: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_image(CompressedImage(format=form, data=array("B", data)))

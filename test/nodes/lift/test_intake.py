@@ -1,0 +1,109 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""What a message of people becomes: all of them at once, as if they had come one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from diffupose_ros.msg import Skeleton2DArray
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from diffupose_ros.data.detectors import SimulatedDetector
+from diffupose_ros.data.scenes import Scene
+from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message
+from diffupose_ros.nodes.lift.intake import NO_VIEW, read_camera, read_people
+from diffupose_ros.resources import resource_path
+from diffupose_ros.skeleton import to_h36m
+
+SCENE = Scene(resource_path("resource/clips/people.npz"), 3)
+VIEW = read_camera(camera_to_info(SCENE.camera, Header(frame_id="camera")), False, NO_VIEW)
+LAYOUTS = ("coco17", "body25", "coco17", "h36m17", "mediapipe33", "body25")
+MIN_SCORE = 0.3
+
+
+def mixed() -> tuple[Skeleton2DArray, list[tuple[np.ndarray, np.ndarray, str]]]:
+    """Return a message of people of several layouts, and the numbers in it, person by person."""
+    message, numbers = Skeleton2DArray(header=Header(frame_id="camera")), []
+    message.header.stamp.sec = 1
+    for i, layout in enumerate(LAYOUTS):
+        pixels, scores = SimulatedDetector(layout, noise=3).observe(SCENE.poses(i)[:1], SCENE.camera, 0.0)
+        scores[0, ::4] = 0.2
+        pixels = pixels.astype(np.float32).astype(float)
+        scores = scores.astype(np.float32).astype(float)
+        message.skeletons += skeletons_2d_message(
+            message.header, SCENE.camera, [f"p{i}"], layout, pixels, scores
+        ).skeletons
+        numbers.append((pixels, scores, layout))
+    return message, numbers
+
+
+def test_people_of_several_layouts_keep_their_order() -> None:
+    message, numbers = mixed()
+    people = read_people(message, VIEW, MIN_SCORE)
+    assert people.ids == [f"p{i}" for i in range(len(LAYOUTS))]
+    assert not people.problems
+    for row, person in enumerate(numbers):
+        alone = to_h36m(*person, MIN_SCORE)
+        np.testing.assert_allclose(people.skeletons.keypoints[row], alone.keypoints[0])
+        np.testing.assert_allclose(people.skeletons.scores[row], alone.scores[0])
+        assert people.skeletons.status[row].tolist() == alone.status[0].tolist()
+
+
+def test_bad_people_are_told_and_cost_no_other() -> None:
+    message, numbers = mixed()
+    message.skeletons[0].layout = "octopus8"
+    message.skeletons[1].keypoints = message.skeletons[1].keypoints[:5]
+    message.skeletons[2].keypoints[3].score = float("nan")
+    message.skeletons[3].id = "p5"
+    message.skeletons[4].id = ""
+    people = read_people(message, VIEW, MIN_SCORE)
+    assert people.ids == ["p2", "p5", "4", "p5#2"]
+    kinds = sorted(kind for kind, _ in people.problems)
+    assert kinds == ["bad score", "bad skeleton", "bad skeleton", "duplicate id", "no id"]
+    assert "'p2'" in next(detail for kind, detail in people.problems if kind == "bad score")
+    for row, person in ((1, numbers[3]), (3, numbers[5])):
+        np.testing.assert_allclose(people.skeletons.keypoints[row], to_h36m(*person, MIN_SCORE).keypoints[0])
+
+
+def test_nobody_is_a_batch_of_none() -> None:
+    message, _ = mixed()
+    message.skeletons = message.skeletons[:1]
+    message.skeletons[0].layout = "octopus8"
+    assert read_people(message, VIEW, MIN_SCORE).skeletons.keypoints.shape == (0, 17, 2)
+
+
+@pytest.mark.parametrize("change", ["width", "k", "d", "p", "roi", "frame"])
+def test_a_camera_is_made_anew_only_where_its_info_has_changed(change: str) -> None:
+    def info() -> CameraInfo:
+        made = camera_to_info(SCENE.camera, Header(frame_id="camera"))
+        made.d[4] = float("nan") if change == "d" else 0.0
+        made.header.stamp.sec = np.random.default_rng().integers(1000).item()
+        return made
+
+    first = read_camera(info(), True, NO_VIEW)
+    assert read_camera(info(), True, first) is first
+    other = info()
+    if change == "roi":
+        other.roi.width = 20
+    elif change == "frame":
+        other.header.frame_id = "another"
+    elif change == "width":
+        other.width = 20
+    else:
+        getattr(other, change)[0] = 20.0
+    assert read_camera(other, True, first) is not first

@@ -1,0 +1,155 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""The video node in its own process: files and folders as image and camera_info over real topics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from support.nodes import Observer, connected, node_process
+from test_calibration import WRITTEN
+from test_frames import folder, level, video  # noqa: F401 - fixtures
+
+from diffupose_ros.nodes.common.conversions import camera_from_info
+from diffupose_ros.nodes.common.images import read_image
+from diffupose_ros.nodes.video.node import VideoNode
+
+
+class Viewer(Observer):
+    """Receives images, and the camera_info of each."""
+
+    def __init__(self) -> None:
+        super().__init__("viewer", "video_node")
+        self.images: list[Any] = []
+        self.info: list[Any] = []
+        qos = QoSProfile(depth=50)
+        self.node.create_subscription(Image, "image", self.images.append, qos)
+        self.node.create_subscription(CompressedImage, "other/compressed", self.images.append, qos)
+        self.node.create_subscription(CameraInfo, "camera_info", self.info.append, qos)
+
+    def levels(self) -> list[int]:
+        """Return which images have come."""
+        return [level(read_image(m)) for m in self.images]
+
+
+def made(**parameters: Any) -> VideoNode:
+    """Return a video node in this process."""
+    return VideoNode(parameter_overrides=[Parameter(name, value=value) for name, value in parameters.items()])
+
+
+@pytest.fixture
+def viewer() -> Iterator[Viewer]:
+    with connected(Viewer) as viewer:
+        yield viewer
+
+
+def test_a_video_is_played_once_from_where_it_is_told_with_a_guessed_camera(
+    viewer: Viewer,
+    video: Path,  # noqa: F811
+) -> None:
+    options = ("-p", f"source:={video}", "-p", "start_at:=0.5", "-p", "hfov:=90.0", "-p", "frame_id:=eye")
+    with node_process("video_node", *options):
+        viewer.spin_until(lambda: viewer.status() and viewer.status().message == "the video has ended")
+        assert viewer.values()["calibration"] == "guess: hfov 90 degrees"
+    assert viewer.levels() == list(range(5, 20))
+    assert [m.header for m in viewer.images] == [m.header for m in viewer.info]
+    assert {m.header.frame_id for m in viewer.images} == {"eye"}
+    stamps = [m.header.stamp.sec + m.header.stamp.nanosec / 1e9 for m in viewer.images]
+    assert min(np.diff(stamps)) > 0
+    camera = camera_from_info(viewer.info[0])
+    assert (camera.width, camera.height) == (64, 48)
+    assert camera.K[0, 0] == pytest.approx(32)
+
+
+def test_a_calibrated_video_loops_in_fewer_images_and_compressed(
+    viewer: Viewer,
+    video: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    written = WRITTEN.replace("640", "64").replace("480", "48", 1)
+    (tmp_path / "camera.yaml").write_text(written)
+    options = ("-p", f"source:={video}", "-p", "rate:=5.0", "-p", "loop:=true", "-p", "compressed:=true")
+    with node_process("video_node", *options, "-p", f"calibration:={tmp_path / 'camera.yaml'}", "-r", "image:=other"):
+        viewer.spin_until(lambda: len(viewer.images) >= 12)
+    assert viewer.levels()[:12] == [*range(0, 20, 2), 0, 2]
+    info = viewer.info[0]
+    assert list(info.d[:2]) == [-0.1, 0.02]
+    assert list(info.p[:3]) == [480, 0, 321]
+    assert list(info.r[4:6]) == [0.8, 0.6]
+    assert info.k[0] == 500.5
+
+
+def test_a_broken_image_in_a_folder_and_another_size_than_calibrated_are_said(
+    viewer: Viewer,
+    folder: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    cv2.imwrite(str(folder / "4.png"), np.full((24, 32, 3), 40, np.uint8))
+    (tmp_path / "camera.yaml").write_text(WRITTEN.replace("640", "64").replace("480", "48", 1))
+    node = made(source=str(folder), calibration=str(tmp_path / "camera.yaml"), rate=20.0)
+    viewer.spin_until(lambda: len(viewer.images) == 5 and len(viewer.info) == 4)
+    assert viewer.levels() == [0, 1, 3, 4, 5]
+    for kind in ("calibration", "unreadable image"):
+        assert node.diagnostics.total(f"problem: {kind}") == 1
+    node.destroy_node()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"source": ""}, "nothing at source ''"),
+        ({"source": 62}, "camera 62 cannot be opened"),
+        ({"source": True}, "source: expected text or a whole number"),
+        ({"source": ".", "calibration": "missing.yaml"}, "calibration missing.yaml cannot be read"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_with_the_reason(
+    viewer: Viewer, parameters: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        made(**parameters)
+
+
+def test_a_camera_that_gives_nothing_is_said_and_asked_again(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sleepy:
+        rate = None
+        asked = 0
+
+        def read(self, skip: int = 0) -> np.ndarray:
+            self.asked += 1
+            if self.asked < 3:
+                raise ValueError("camera 0 gives no images")
+            time.sleep(0.05)
+            return np.full((48, 64, 3), 70, np.uint8)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("diffupose_ros.nodes.video.node.open_source", lambda *_: Sleepy())
+    node = made(source="0", rate=5.0)
+    viewer.spin_until(lambda: viewer.images)
+    assert viewer.levels()[0] == 7
+    assert node.diagnostics.total("problem: no images") == 2
+    node.destroy_node()
