@@ -62,6 +62,7 @@ from diffupose_ros.lifting import Lifter
 torch.set_num_threads(1)  # tiny networks: more threads only wait for each other on a busy machine
 settings.register_profile("untimed", deadline=None)  # no test asserts a time
 settings.load_profile("untimed")
+pytest_plugins = ["support.videos"]
 VECTORS = Path(__file__).parent / "vectors"
 
 

@@ -22,30 +22,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.camera_file import WRITTEN
 
 from diffupose_ros.camera_files import read_camera_file
-
-WRITTEN = """image_width: 640
-image_height: 480
-camera_name: narrow_stereo
-camera_matrix:
-  rows: 3
-  cols: 3
-  data: [500.5, 0., 320., 0., 501., 240., 0., 0., 1.]
-distortion_model: plumb_bob
-distortion_coefficients:
-  rows: 1
-  cols: 5
-  data: [-0.1, 0.02, 0.001, -0.001, 0.]
-rectification_matrix:
-  rows: 3
-  cols: 3
-  data: [1., 0., 0., 0., 0.8, 0.6, 0., -0.6, 0.8]
-projection_matrix:
-  rows: 3
-  cols: 4
-  data: [480., 0., 321., 0., 0., 481., 241., 0., 0., 0., 1., 0.]
-"""
 
 
 @pytest.fixture

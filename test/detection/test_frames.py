@@ -19,17 +19,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
+from support.videos import level
 
 from diffupose_ros.detection.frames import FOLDER_RATE, Source, open_source
-
-
-def level(image: np.ndarray | None) -> int:
-    """Return which image of a source made here this is; its grey is ten times that."""
-    assert image is not None and image.dtype == np.uint8
-    return round(float(image.mean()) / 10)
 
 
 def levels(source: Source, skip: int = 0) -> list[int]:
@@ -38,30 +31,6 @@ def levels(source: Source, skip: int = 0) -> list[int]:
     while (image := source.read(skip)) is not None:
         found.append(level(image))
     return found
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    """Twenty images at 10 per second."""
-    path = tmp_path / "video.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
-    for number in range(20):
-        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
-    writer.release()
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Six images, number 2 of them broken, and what is no image."""
-    path = tmp_path / "images"
-    path.mkdir()
-    for number in (5, 0, 3, 1, 2, 4):
-        cv2.imwrite(str(path / f"{number}.png"), np.full((48, 64, 3), 10 * number, np.uint8))
-    (path / "5.png").rename(path / "10.png")  # the last one by value, not by spelling
-    (path / "2.png").write_bytes((path / "2.png").read_bytes()[:40])
-    (path / "notes.txt").write_text("nothing")
-    return path
 
 
 def test_a_video_is_read_to_its_end_and_again(video: Path) -> None:

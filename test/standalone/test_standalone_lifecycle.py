@@ -28,7 +28,7 @@ from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTran
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from rclpy.node import Node
 from std_msgs.msg import String
-from test_standalone_parameters import call
+from support.standalone import call
 
 SUCCESS, FAILURE, ERROR = TransitionCallbackReturn
 

@@ -16,12 +16,11 @@
 
 from __future__ import annotations
 
-from support.standalone import peer, running, spin_until
+from support.standalone import call, peer, running
 
 # isort: split
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rclpy
@@ -54,15 +53,6 @@ def node() -> Iterator[Node]:
         made = rclpy.create_node("tester")
         yield made
         made.destroy_node()
-
-
-def call(node: Node, kind: Any, name: str, request: Any) -> Any:
-    client = node.create_client(kind, name)
-    assert client.wait_for_service(timeout_sec=20.0)
-    future = client.call_async(request)
-    spin_until(node, future.done)
-    node.destroy_client(client)
-    return future.result()
 
 
 def test_declare_get_set(node: Node) -> None:

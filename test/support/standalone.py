@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from diffupose_ros.standalone import activate
 from support import ROOT
@@ -80,6 +81,16 @@ def spin_until(node: object, done: Callable[[], object]) -> None:
     while not done():
         assert time.monotonic() < end, "it did not happen"
         rclpy.spin_once(node, timeout_sec=0.05)
+
+
+def call(node: Any, kind: Any, name: str, request: Any) -> Any:
+    """Call a service once, and return its response."""
+    client = node.create_client(kind, name)
+    assert client.wait_for_service(timeout_sec=20.0)
+    future = client.call_async(request)
+    spin_until(node, future.done)
+    node.destroy_client(client)
+    return future.result()
 
 
 @contextlib.contextmanager

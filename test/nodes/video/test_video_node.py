@@ -28,9 +28,9 @@ import pytest
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from support.camera_file import WRITTEN
 from support.nodes import Observer, connected, node_process
-from test_calibration import WRITTEN
-from test_frames import folder, level, video  # noqa: F401 - fixtures
+from support.videos import level
 
 from diffupose_ros.nodes.common.conversions import camera_from_info
 from diffupose_ros.nodes.common.images import read_image
@@ -67,7 +67,7 @@ def viewer() -> Iterator[Viewer]:
 
 def test_a_video_is_played_once_from_where_it_is_told_with_a_guessed_camera(
     viewer: Viewer,
-    video: Path,  # noqa: F811
+    video: Path,
 ) -> None:
     options = ("-p", f"source:={video}", "-p", "start_at:=0.5", "-p", "hfov:=90.0", "-p", "frame_id:=eye")
     with node_process("video_node", *options):
@@ -85,7 +85,7 @@ def test_a_video_is_played_once_from_where_it_is_told_with_a_guessed_camera(
 
 def test_a_calibrated_video_loops_in_fewer_images_and_compressed(
     viewer: Viewer,
-    video: Path,  # noqa: F811
+    video: Path,
     tmp_path: Path,
 ) -> None:
     written = WRITTEN.replace("640", "64").replace("480", "48", 1)
@@ -103,7 +103,7 @@ def test_a_calibrated_video_loops_in_fewer_images_and_compressed(
 
 def test_a_broken_image_in_a_folder_and_another_size_than_calibrated_are_said(
     viewer: Viewer,
-    folder: Path,  # noqa: F811
+    folder: Path,
     tmp_path: Path,
 ) -> None:
     cv2.imwrite(str(folder / "4.png"), np.full((24, 32, 3), 40, np.uint8))
