@@ -20,6 +20,7 @@ from glob import glob
 from setuptools import Extension, find_packages, setup
 
 SHARE = "share/diffupose_ros"
+RESOURCES = ("weights", "clips", "profiles")
 X86 = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"],
@@ -41,6 +42,6 @@ setup(
     data_files=[
         (SHARE, ["package.xml"]),
         *((f"{SHARE}/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "launch", "config", "config/training")),
-        *((f"{SHARE}/resource/{folder}", glob(f"resource/{folder}/*.*")) for folder in ("weights", "clips")),
+        *((f"{SHARE}/resource/{folder}", glob(f"resource/{folder}/*.*")) for folder in RESOURCES),
     ],
 )

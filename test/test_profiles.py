@@ -1,0 +1,126 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Profiles: what a detector's score means."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffupose_ros.profiles import PROFILES, Profile, load_profile
+from diffupose_ros.skeleton import LAYOUTS
+
+VALID = {"name": "mine", "scores": [0.2, 0.6, 1.0], "deviations": [0.16, 0.04, 0.01]}
+
+
+def written(folder: Path, **changes: object) -> Path:
+    path = folder / "mine.json"
+    path.write_text(json.dumps({**VALID, **changes}))
+    return path
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_shipped_profile_has_a_deviation_for_every_joint_of_every_layout(name: str, layout: str) -> None:
+    profile = load_profile(name, layout)
+    assert profile.name == name and profile.source
+    scores = np.linspace(0.01, 1, 100)[:, None].repeat(len(LAYOUTS[layout]), 1)
+    deviations = profile.deviation(scores, LAYOUTS[layout])
+    assert ((deviations > 0.001) & (deviations < 0.3)).all()
+    assert (np.diff(deviations, axis=0) <= 0).all()
+
+
+def test_generic_is_not_below_a_measured_profile_where_that_has_data() -> None:
+    generic = load_profile("generic")
+    for name, least in ("openpose", 0.45), ("rtmpose", 0.65), ("mediapipe", 0.05):
+        scores = np.linspace(least, 1, 50)[:, None]
+        assert (generic.deviation(scores, ["nose"]) >= load_profile(name).deviation(scores, ["nose"]) - 1e-3).all()
+
+
+def test_deviations_are_linear_in_their_logarithm_and_constant_outside() -> None:
+    profile = Profile("mine", "", (0.2, 0.6, 1.0), (0.16, 0.04, 0.01), {"left_wrist": 2.0})
+    names = ["nose", "left_wrist"]
+    scores = [[0.1, 0.1], [0.4, 0.4], [0.6, 0.6], [1.3, 1.3]]
+    expected = [[0.16, 0.32], [0.08, 0.16], [0.04, 0.08], [0.01, 0.02]]
+    np.testing.assert_allclose(profile.deviation(scores, names), expected)
+
+
+def test_a_joint_that_was_not_seen_has_no_deviation() -> None:
+    deviation = load_profile("generic").deviation([0, np.nan, -0.5, np.inf, 0.5], ["nose"] * 5)
+    assert np.isnan(deviation[:4]).all() and np.isfinite(deviation[4])
+
+
+def test_scores_must_be_as_many_as_the_names() -> None:
+    with pytest.raises(ValueError, match=r"expected shape \(..., 2\), got \(3,\)"):
+        load_profile("generic").deviation([1, 1, 1], ["nose", "head"])
+
+
+def test_a_saved_profile_comes_back(tmp_path: Path) -> None:
+    profile = Profile("mine", "coco17", (0.0, 1.0), (0.1, 0.02), {"nose": 0.5}, "measured at home")
+    profile.save(tmp_path / "p.json")
+    assert load_profile(tmp_path / "p.json", "coco17") == profile
+    with pytest.raises(ValueError, match="of layout coco17, the skeletons are of body25"):
+        load_profile(tmp_path / "p.json", "body25")
+
+
+def test_a_file_needs_only_name_scores_and_deviations(tmp_path: Path) -> None:
+    assert load_profile(str(written(tmp_path)), "body25") == Profile("mine", "", (0.2, 0.6, 1), (0.16, 0.04, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scores": [0.2, 0.2, 1]}, "increasing"),
+        ({"scores": [0.6, 0.2, 1]}, "increasing"),
+        ({"scores": [0.2, 0.6, 1.1]}, r"in \[0, 1\]"),
+        ({"scores": [-0.2, 0.6, 1]}, r"in \[0, 1\]"),
+        ({"scores": [0.2, 0.6]}, "as many deviations as scores, and one at least, got 3 and 2"),
+        ({"scores": [], "deviations": []}, "one at least"),
+        ({"scores": "high"}, "scores: expected finite numbers"),
+        ({"scores": [True, False, True]}, "scores: expected finite numbers"),
+        ({"deviations": [0.1, 0.2, 0.1]}, "never increase"),
+        ({"deviations": [0.1, 0.05, 0]}, "above 0"),
+        ({"deviations": [float("nan"), 0.05, 0.01]}, "deviations: expected finite numbers"),
+        ({"deviations": [float("inf"), 0.05, 0.01]}, "deviations: expected finite numbers"),
+        ({"layout": "coco18"}, "unknown layout 'coco18'"),
+        ({"layout": "coco17", "joints": {"pelvis": 2}}, "no joint of layout coco17 is called pelvis"),
+        ({"joints": {"tail": 2}}, "no joint of any layout is called tail"),
+        ({"joints": {"nose": 0}}, "factors above 0"),
+        ({"joints": {"nose": "big"}}, "joints: expected finite numbers"),
+        ({"joints": [1, 2]}, "a factor for each joint name"),
+        ({"name": ""}, "the detector's name"),
+        ({"name": 5}, "name: expected text"),
+        ({"sigma": 5}, "expected an object of name, scores and deviations, optionally joints, layout, source"),
+    ],
+)
+def test_a_profile_that_cannot_be_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        load_profile(written(tmp_path, **changes))
+    assert "mine.json" in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b'"text"', b"\xff\xfe", b'{"name": "mine"}'])
+def test_a_file_that_is_no_profile_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"broken\.json: "):
+        load_profile(path)
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    for name in "alphapose", "", tmp_path:
+        with pytest.raises(ValueError, match=r"expected one of generic, hrnet.*or a JSON file"):
+            load_profile(name)
