@@ -100,11 +100,14 @@ class Skeletons2D:
         keypoints: (P, 17, 2) pixels; 0 where missing.
         scores: (P, 17) in [0, 1]; 0 where missing.
         status: (P, 17) int8, values of ``Status``.
+        deviations: (P, 17) of the keypoints along each image axis, in units of the person's apparent size; NaN where
+            missing.
     """
 
     keypoints: FloatArray
     scores: FloatArray
     status: npt.NDArray[np.int8]
+    deviations: FloatArray
 
 
 def _conversion(names: tuple[str, ...]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
@@ -133,7 +136,13 @@ def layout_joints(layout: str) -> tuple[str, ...]:
     return LAYOUTS[layout]
 
 
-def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str, min_score: float = 0.0) -> Skeletons2D:
+def to_h36m(
+    keypoints: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    layout: str,
+    min_score: float = 0.0,
+    deviations: npt.ArrayLike = 0.0,
+) -> Skeletons2D:
     """Convert a detector's 2D joints to H36M-17.
 
     A joint is missing where its score is 0 or below ``min_score``, or a number is NaN or infinite. A derived joint
@@ -144,6 +153,8 @@ def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str, min_sc
         scores: (P, J) confidence; above 1 counts as 1.
         layout: a key of ``LAYOUTS``; J is its number of joints.
         min_score: below which a joint counts as not seen.
+        deviations: (P, J) in units of the apparent size, by ``profiles`` for instance; 0, as if not given: exact joints.
+            Errors of one body are much alike, so a derived joint errs by the mean of what its sources err by.
 
     Raises:
         ValueError: unknown layout, or shapes that do not fit it.
@@ -162,10 +173,12 @@ def to_h36m(keypoints: npt.ArrayLike, scores: npt.ArrayLike, layout: str, min_sc
     valid = np.where(is_head, total > 0, total > 1 - 1e-6)
     share = np.where(valid[..., None], share / np.where(valid, total, 1)[..., None], 0)
     status = np.where(valid, np.where(derived, Status.DERIVED, Status.MEASURED), Status.MISSING)
+    deviations = np.where(seen, np.broadcast_to(np.asarray(deviations, np.float64), scores.shape), 0)
     return Skeletons2D(
         share @ np.where(seen[..., None], keypoints, 0),
         (share @ np.where(seen, scores.clip(0, 1), 0)[..., None])[..., 0],
         status.astype(np.int8),
+        np.where(valid, (share @ deviations[..., None])[..., 0], np.nan),
     )
 
 

@@ -14,55 +14,126 @@
 
 
 
-"""Other people than those who were recorded: sizes, proportions, limbs of one on the body of another."""
+"""Other people than those who were recorded: statures, proportions, limbs of one on the body of another."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.skeleton import (
-    HEAD,
-    LEFT_HIP,
-    LEFT_SHOULDER,
-    MIRROR,
-    NECK,
-    PARENTS,
-    PELVIS,
-    RIGHT_HIP,
-    RIGHT_SHOULDER,
-    THORAX,
-    across,
-    unit,
-)
+from diffupose_ros.skeleton import H36M17, LEFT_SHOULDER, MIRROR, PARENTS, PELVIS, RIGHT_SHOULDER, THORAX, across, unit
 
 FloatArray = npt.NDArray[np.float64]
 _ARMS = ([11, 12, 13], [14, 15, 16])
 _LEGS = ([4, 5, 6], [1, 2, 3])
+_RECORDED = 0.35
+"""Share of people who keep about the proportions of the person who was recorded."""
+_CHILDREN = 0.12
+_CHILDS_LIMBS = 1.35
+"""m, a stature from which down a child's proportions hold in full; up to 1.55 m they pass into an adult's."""
+
+
+@dataclass(frozen=True)
+class Bone:
+    """The bone that ends in a joint, on either side.
+
+    Attributes:
+        ratio: length over stature, adults.
+        spread: standard deviation of its logarithm: of people, and of what a detector or a motion capture takes for the
+            joints at its ends.
+        child: factor on the ratio at seven years.
+    """
+
+    ratio: float
+    spread: float
+    child: float = 1.0
+
+
+BONES = {
+    "hip": Bone(0.061, 0.17),
+    "knee": Bone(0.235, 0.06, 0.99),
+    "ankle": Bone(0.231, 0.06, 0.985),
+    "spine": Bone(0.130, 0.07),
+    "thorax": Bone(0.137, 0.06),
+    "neck": Bone(0.112, 0.18, 1.1),
+    "head": Bone(0.055, 0.15, 1.12),
+    "shoulder": Bone(0.106, 0.09, 0.96),
+    "elbow": Bone(0.165, 0.06),
+    "wrist": Bone(0.150, 0.06),
+}
+"""By the joint that each ends in. Means lie between Drillis and Contini's segment lengths (1966), MakeHuman's bodies (ages by
+those) and what real detectors' joints triangulate to; the neck is a detector's nose, the hips' width a matter of definition."""
+_SHARED = {"knee": 0, "ankle": 0, "spine": 1, "thorax": 1, "elbow": 2, "wrist": 2}
+_SHARED_SPREAD = 0.05  # of long legs, trunks and arms: what the bones of each have in common
+_OFFSET = 0.012  # m, of a joint as a detector defines it, in the trunk's frame
 
 
 def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the poses (B, 17, 3) on other bodies: size, bone lengths, mirrored; some near H36M's proportions.
+    """Return the poses (B, 17, 3) on other bodies: stature, bone lengths, joint definitions, mirrored.
 
-    Some have the arms or legs of another pose of the batch.
+    A third keep about the proportions that were recorded; the others have those of people of 1.0 to 2.05 m, children
+    among them. Some have the arms or legs of another pose of the batch. Feet, or whatever is lowest, stay on the ground.
     """
     batch, ground = len(poses), poses[..., 2].min(1)
     poses = _recombine(poses, rng, _ARMS, share=0.3)
     poses = _recombine(poses, rng, _LEGS, share=0.1)
-    factor = np.exp(rng.normal(0, 0.05, (batch, 17)) * (rng.random((batch, 1)) < 0.7))
-    factor = (factor + factor[:, MIRROR]) / 2  # left and right alike
-    # From the mocap's skeleton towards Human3.6M's: hips up to 1.7 times as wide, neck and head down to 2/3.
-    towards = (rng.random(batch) < 0.25) * rng.random(batch)
-    factor[:, [LEFT_HIP, RIGHT_HIP]] *= (1 + 0.7 * towards)[:, None]
-    factor[:, [NECK, HEAD]] *= (1 - towards / 3)[:, None]
-    factor *= np.exp(rng.normal(0, 0.05, (batch, 1)))
+    length = np.where((rng.random(batch) < _RECORDED)[:, None], _recorded(poses, rng), draw_bones(batch, rng))
     varied = poses.copy()
     for child, parent in enumerate(PARENTS):
         if parent >= 0:
-            bone = poses[:, child] - poses[:, parent]
-            varied[:, child] = varied[:, parent] + bone * factor[:, child, None]
-    varied[..., 2] += (ground - varied[..., 2].min(1))[:, None]  # feet stay on the ground
+            varied[:, child] = varied[:, parent] + unit(poses[:, child] - poses[:, parent]) * length[:, child, None]
+    varied = _redefine(varied, rng)
+    varied[..., 2] += (ground - varied[..., 2].min(1))[:, None]
     mirror = rng.random(batch) < 0.5
     varied[mirror] = varied[mirror][:, MIRROR] * (-1, 1, 1)
     return varied
+
+
+def draw_stature(batch: int, rng: np.random.Generator) -> FloatArray:
+    """Return statures (B,) in metres: adults of both sexes, and 12 % children from 1.0 m on."""
+    sex = rng.random(batch) < 0.5
+    adult = np.where(sex, rng.normal(1.76, 0.075, batch), rng.normal(1.63, 0.07, batch)).clip(1.40, 2.05)
+    return np.where(rng.random(batch) < _CHILDREN, rng.uniform(1.0, 1.5, batch), adult)
+
+
+def draw_bones(batch: int, rng: np.random.Generator, stature: FloatArray | None = None) -> FloatArray:
+    """Return the lengths (B, 17) in metres of the bones that end in each joint, left and right alike.
+
+    Args:
+        batch: B.
+        rng: source of the bodies.
+        stature: (B,) metres; drawn where not given.
+    """
+    stature = draw_stature(batch, rng) if stature is None else stature
+    child = np.clip((1.55 - stature) / (1.55 - _CHILDS_LIMBS), 0, 1)
+    shared = rng.normal(0, _SHARED_SPREAD, (batch, 1 + max(_SHARED.values())))
+    drawn = {}
+    for name, bone in BONES.items():
+        deviation = rng.normal(0, bone.spread, batch)
+        if name in _SHARED:
+            deviation = deviation + shared[:, _SHARED[name]]
+        drawn[name] = stature * bone.ratio * bone.child**child * np.exp(deviation)
+    names = [joint.removeprefix("left_").removeprefix("right_") for joint in H36M17]
+    return np.stack([np.zeros(batch) if name == "pelvis" else drawn[name] for name in names], 1)
+
+
+def _recorded(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Bone lengths (B, 17) near the recorded ones."""
+    length = np.linalg.norm(poses - poses[:, np.maximum(PARENTS, 0)], axis=-1)
+    factor = np.exp(rng.normal(0, 0.05, (len(poses), 17)) * (rng.random((len(poses), 1)) < 0.7))
+    factor = (factor + factor[:, MIRROR]) / 2
+    return np.asarray(length * factor * np.exp(rng.normal(0, 0.05, (len(poses), 1))))
+
+
+def _redefine(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """The poses with joints a little elsewhere in the body, left and right alike: what is a hip, and where?"""
+    offset = rng.normal(0, _OFFSET, (len(poses), 17, 3)) * rng.exponential(1, (len(poses), 1, 1))
+    offset[:, :, 0] = (offset[:, :, 0] - offset[:, MIRROR, 0]) / 2  # outwards; nothing on the midline
+    offset[:, :, 1:] = (offset[:, :, 1:] + offset[:, MIRROR, 1:]) / 2
+    offset[:, PELVIS] = 0
+    moved = poses + np.einsum("bij,bkj->bki", _torso_frames(poses), offset)
+    moved[:, PELVIS] = (moved[:, 1] + moved[:, 4]) / 2  # as everywhere
+    return np.asarray(moved)
 
 
 def _recombine(poses: FloatArray, rng: np.random.Generator, limbs: tuple[list[int], ...], share: float) -> FloatArray:

@@ -16,6 +16,8 @@
 
 """What a 2D detector makes of people: its joints, its errors, its scores, and what it does not see."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +38,13 @@ FloatArray = npt.NDArray[np.float64]
 _LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
 _HARD = {"wrist": 1.5, "ankle": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.3}
 """Factor on the error of joints that detectors find harder."""
+_WORST = 0.8  # deviation that a score can tell of
+_EXCHANGED = (("knee", "ankle"), ("elbow", "wrist"))
+_LIMB_NAMES = tuple(
+    tuple(f"{side}_{part}" for part in parts)
+    for side in ("left", "right")
+    for parts in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
+)
 # Face of an average adult in metres: right of, forward of and above the neck joint.
 _FACE = {
     "nose": (0.0, 0.11, 0.01),
@@ -69,7 +78,9 @@ def detector_joints(pose: npt.ArrayLike, layout: str, head_yaw: npt.ArrayLike = 
     right, forward = np.cos(yaw) * right + np.sin(yaw) * forward, np.cos(yaw) * forward - np.sin(yaw) * right
     joints = np.full((*pose.shape[:-2], len(layout_joints(layout)), 3), np.nan)
     for index, name in enumerate(layout_joints(layout)):
-        if name in H36M17:
+        if name == "thorax" and layout != "h36m17":  # OpenPose's neck
+            joints[..., index, :] = (pose[..., LEFT_SHOULDER, :] + pose[..., RIGHT_SHOULDER, :]) / 2
+        elif name in H36M17:
             joints[..., index, :] = pose[..., H36M17.index(name), :]
         elif name in _FACE:
             x, y, z = _FACE[name]
@@ -77,38 +88,106 @@ def detector_joints(pose: npt.ArrayLike, layout: str, head_yaw: npt.ArrayLike = 
     return joints
 
 
-def detector_noise(
-    xy: FloatArray, names: tuple[str, ...], level: FloatArray, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Return image points with a detector's errors, and scores that tell of them.
+@dataclass(frozen=True)
+class Detected:
+    """Image points with a detector's errors, and what it is known to be good for.
 
-    A joint's error is normal with a deviation around ``level``, larger for wrists, ankles and hips; the
-    score falls with the deviation, exp(-5 deviation), but not exactly. One joint in a hundred is an
-    outlier, one arm or pair of legs in a hundred is exchanged left and right.
+    Attributes:
+        xy: (B, J, 2) in the unit of the points that it was given.
+        deviations: (B, J) that a profile reads from the scores, in units of the apparent size.
+    """
+
+    xy: FloatArray
+    deviations: FloatArray
+
+    def where(self, condition: npt.NDArray[np.bool_], other: "Detected") -> "Detected":
+        """Return these people where ``condition`` (B,) holds, elsewhere the others."""
+        xy = np.where(condition[:, None, None], self.xy, other.xy)
+        return Detected(xy, np.where(condition[:, None], self.deviations, other.deviations))
+
+
+def independent_errors(
+    xy: FloatArray, names: tuple[str, ...], level: FloatArray, rng: np.random.Generator
+) -> Detected:
+    """Return what a detector sees whose joints err each on its own, and which knows it.
+
+    A joint's error is normal with a deviation around ``level``, larger for wrists, ankles and hips. One joint in a
+    hundred is an outlier, one arm or pair of legs in a hundred is exchanged left and right.
 
     Args:
         xy: (B, J, 2) in any unit.
         names: of the J joints.
-        level: (B, 1) typical deviation as a part of the person's apparent size.
+        level: (B, 1) typical deviation in units of the apparent size.
         rng: source of the noise.
-
-    Returns:
-        (B, J, 2) in the unit of ``xy``, and scores (B, J).
     """
     batch, joints = xy.shape[:2]
-    hard = np.array([next((f for part, f in _HARD.items() if part in name), 1.0) for name in names])
-    sigma = level * np.exp(rng.normal(0, 0.4, (batch, joints))) * hard
+    sigma = level * np.exp(rng.normal(0, 0.4, (batch, joints))) * _hardness(names)
     outlier = rng.random((batch, joints)) < 0.01
     sigma = np.where(outlier, rng.uniform(0.2, 1.0, (batch, joints)), sigma)
     noisy = xy + rng.normal(0, 1, xy.shape) * (sigma * apparent_size(xy))[..., None]
-    scores = np.exp(-5 * sigma + rng.normal(0, 0.1, sigma.shape)).clip(0.02, 1)
-    counterpart = _counterparts(names)
-    for side in ("knee", "ankle"), ("elbow", "wrist"):
-        limb = np.array([any(s in name for s in side) for name in names])
+    told = (sigma + rng.normal(0, 0.02, sigma.shape)).clip(0, _WORST)
+    for limb in _limb_pairs(names):
         swap = (rng.random((batch, 1)) < 0.01) & limb
-        noisy = np.where(swap[..., None], noisy[:, counterpart], noisy)
-        scores = np.where(swap, np.minimum(scores, rng.uniform(0.2, 0.8, (batch, 1))), scores)
-    return noisy, scores
+        noisy = np.where(swap[..., None], noisy[:, counterparts(names)], noisy)
+        told = np.where(swap, np.maximum(told, rng.uniform(0.045, 0.32, (batch, 1))), told)
+    return Detected(noisy, told)
+
+
+def real_errors(
+    xy: FloatArray, names: tuple[str, ...], hidden: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> Detected:
+    """Return what detectors see as real ones do, each person by a detector of its own.
+
+    Part of the error is shared by the body (shift, size, turn) and by each limb, the rest has heavy tails; hidden joints
+    are guessed; whole bodies and limbs are exchanged left and right, and no score tells. What a score says of a
+    joint's deviation lies between nothing and all, and its level is right but for a factor. Measured
+    figures of real detectors: docs/reality.md.
+
+    Args:
+        xy: (B, J, 2) in any unit.
+        names: of the J joints.
+        hidden: (B, J) joints that are guessed.
+        rng: source of the detectors and their errors.
+    """
+    batch, joints = xy.shape[:2]
+    size = apparent_size(xy)
+    level = 0.032 * np.exp(rng.normal(0, 0.5, (batch, 1)))
+    sigma = level * np.exp(rng.normal(0, 0.35, (batch, joints))) * _hardness(names)
+    bad = hidden | (rng.random((batch, joints)) < 0.02)
+    sigma = np.where(bad, np.hypot(sigma, np.exp(rng.normal(np.log(0.11), 0.4, (batch, joints)))), sigma)
+    by_body, by_limb = rng.uniform(0.05, 0.4, (batch, 1, 1)), rng.uniform(0.05, 0.35, (batch, 1, 1))
+    heavy = np.sqrt(3 / rng.chisquare(5, (batch, joints, 1)))  # Student t of unit variance
+    own = rng.normal(0, 1, xy.shape) * heavy
+    limb = rng.normal(0, 1, (batch, len(_LIMB_NAMES) + 1, 2))[:, _limb_of(names)]
+    body = rng.normal(0, 1, (batch, 1, 2))
+    error = np.sqrt(by_body) * body + np.sqrt(by_limb) * limb + np.sqrt(1 - by_body - by_limb) * own
+    centred = np.nan_to_num(xy - np.nanmean(xy, 1, keepdims=True))
+    growth, turn = rng.normal(0, 0.5, (2, batch, 1, 1)) * level[..., None]
+    noisy = xy + error * (sigma * size)[..., None] + growth * centred + turn * centred[..., ::-1] * (-1, 1)
+    informed = np.where(rng.random((batch, 1)) < 0.25, 0, rng.random((batch, 1)))
+    log = np.log(sigma)
+    middle = np.log(np.sqrt((sigma**2).mean(1, keepdims=True)))
+    wrong = rng.normal(0.1, 0.3, (batch, 1)) + rng.normal(0, 0.1, (batch, joints))
+    told = np.exp((1 - informed) * middle + informed * log + wrong).clip(0, _WORST)
+    exchanged = (rng.random((batch, 1)) < 0.025) | np.zeros((batch, joints), bool)
+    for pair in _limb_pairs(names):
+        exchanged = exchanged | ((rng.random((batch, 1)) < 0.015) & pair)
+    noisy = np.where(exchanged[..., None], noisy[:, counterparts(names)], noisy)
+    return Detected(noisy, told)
+
+
+def _hardness(names: tuple[str, ...]) -> FloatArray:
+    return np.array([next((f for part, f in _HARD.items() if part in name), 1.0) for name in names])
+
+
+def _limb_pairs(names: tuple[str, ...]) -> list[npt.NDArray[np.bool_]]:
+    """Joints (J,) of the lower legs, and of the arms: what a detector exchanges left and right."""
+    return [np.array([any(s in name for s in side) for name in names]) for side in _EXCHANGED]
+
+
+def _limb_of(names: tuple[str, ...]) -> list[int]:
+    """Which of the limbs each joint belongs to; the trunk and the head are the last one."""
+    return [next((i for i, parts in enumerate(_LIMB_NAMES) if name in parts), len(_LIMB_NAMES)) for name in names]
 
 
 def apparent_size(xy: FloatArray) -> FloatArray:
@@ -120,7 +199,9 @@ def apparent_size(xy: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(variance.sum(-1)[:, 0, None]))
 
 
-def _counterparts(names: tuple[str, ...]) -> list[int]:
+def counterparts(names: tuple[str, ...]) -> list[int]:
+    """Return the index of each joint's left or right counterpart, itself on the midline."""
+
     def other(name: str) -> str:
         if "left" in name:
             return name.replace("left", "right")
@@ -173,7 +254,8 @@ class SimulatedDetector:
         scores = np.ones(pixels.shape[:2])
         if self.noise > 0:
             level = np.full((len(poses), 1), TYPICAL_NOISE * self.noise)
-            pixels, scores = detector_noise(pixels, self.names, level, self._rng)
+            found = independent_errors(pixels, self.names, level, self._rng)
+            pixels, scores = found.xy, np.exp(-5 * found.deviations)
         inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(-1)  # False for NaN
         visible = inside & ~self._hidden(len(poses), time)
         return np.where(visible[..., None], pixels, 0), np.where(visible, scores, 0)

@@ -34,7 +34,7 @@ class Observations:
     Attributes:
         rays: (P, 17, 3) viewing directions in the camera's optical frame, z = 1; ignored where missing.
         image: (P, 17, 2) in units of half the image's width, from its centre (``image_coordinates``).
-        scores: (P, 17) in [0, 1], 0 where missing.
+        deviations: (P, 17) of the 2D joints in units of the apparent size, as a detector's profile tells; NaN where missing.
         status: (P, 17) int8, values of ``Status``.
         joints: (P, 17, 3) metres, the truth in the camera's optical frame.
         activity: (P,) str, what errors are grouped by.
@@ -42,7 +42,7 @@ class Observations:
 
     rays: FloatArray
     image: FloatArray
-    scores: FloatArray
+    deviations: FloatArray
     status: npt.NDArray[np.int8]
     joints: FloatArray
     activity: npt.NDArray[np.str_]
@@ -62,7 +62,7 @@ class Observations:
     def condition(self, variant: Variant) -> Condition:
         """Return the network's input."""
         if variant == "robust":
-            return person_centred(self.rays, self.scores, self.status)
+            return person_centred(self.rays, self.deviations, self.status)
         return image_centred(self.image, self.status)
 
     def truth(self, condition: Condition) -> FloatArray:

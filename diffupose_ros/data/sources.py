@@ -23,7 +23,8 @@ import numpy.typing as npt
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.datasets import CREDITS, load_observations
 from diffupose_ros.data.observations import Observations, Pairs, pairs
-from diffupose_ros.data.synthesis import CLEAN, TRAINING, Conditions, cmu_observations, observe
+from diffupose_ros.data.postures import draw_postures
+from diffupose_ros.data.synthesis import CLEAN, SEED, TRAINING, Conditions, cmu_observations, observe
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.skeleton import MIRROR
 
@@ -71,8 +72,15 @@ class Source(Protocol):
         ...
 
 
+_POSTURES = 20_000
+_LACKING = 0.12
+
+
 class MocapSource:
-    """Pairs made from clips, each frame equally likely, by random cameras, bodies and detectors."""
+    """Pairs made from clips, each frame equally likely, by random cameras, bodies and detectors.
+
+    One in eight is of a posture that motion capture lacks (``postures``).
+    """
 
     def __init__(
         self,
@@ -82,6 +90,7 @@ class MocapSource:
         credit: str = CREDITS["cmu"],
     ) -> None:
         self._poses = np.concatenate(list(clips.values()))
+        self._postures = draw_postures(_POSTURES, np.random.default_rng(SEED))[0]
         self._conditions, self._variant = conditions, variant
         self.description = f"{len(clips)} clips, {len(self._poses)} frames"
         self.credit, self.size = credit, len(self._poses)
@@ -92,6 +101,8 @@ class MocapSource:
         missing = batch
         while missing > 0:
             drawn = self._poses[rng.integers(0, len(self._poses), missing + missing // 4 + 2)]
+            lacking = rng.random(len(drawn)) < _LACKING
+            drawn[lacking] = self._postures[rng.integers(0, len(self._postures), lacking.sum())]
             made = pairs(observe(drawn, rng, self._conditions, vary=True), self._variant)
             # Parts of a batch come ordered by layout.
             keep = rng.permutation(len(made.poses))[:missing]

@@ -24,13 +24,13 @@ import numpy.typing as npt
 
 from diffupose_ros.data.activities import activity_of
 from diffupose_ros.data.bodies import vary_bodies
-from diffupose_ros.data.detectors import detector_joints, detector_noise, occlude
+from diffupose_ros.data.detectors import Detected, detector_joints, independent_errors, occlude, real_errors
 from diffupose_ros.data.observations import Observations, Pairs, pairs
 from diffupose_ros.data.views import random_views
 from diffupose_ros.skeleton import H36M17, Skeletons2D, layout_joints, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
-_SEEN = ("keypoints", "scores", "status")  # of Skeletons2D
+_SEEN = ("keypoints", "deviations", "status")  # of Skeletons2D
 
 
 SEED = 1
@@ -42,13 +42,15 @@ class Conditions:
     """What happens to the 2D joints.
 
     Attributes:
-        noise: probability that a person's joints carry detector noise.
-        occlusion: probability that joints are missing.
+        noise: probability that a person's joints carry a detector's errors.
+        real: probability that these are as real detectors', not each joint's own.
+        occlusion: probability that joints are missing, or, of a real detector, guessed.
         truncation: probability that joints outside of the image are missing.
         layouts: detector layouts to draw from; ``h36m17`` has no derived joints.
     """
 
     noise: float = 0.0
+    real: float = 0.0
     occlusion: float = 0.0
     truncation: float = 0.0
     layouts: tuple[str, ...] = ("h36m17",)
@@ -57,7 +59,17 @@ class Conditions:
 CLEAN = Conditions()
 NOISY = Conditions(noise=1, layouts=("h36m17", "coco17"))
 OCCLUDED = Conditions(noise=1, occlusion=1, layouts=("h36m17", "coco17"))
-TRAINING = Conditions(noise=0.6, occlusion=0.35, truncation=0.5, layouts=("h36m17", "h36m17", "coco17", "openpose18"))
+REAL = Conditions(noise=1, real=1, occlusion=0.5, truncation=0.5, layouts=("coco17", "coco17", "openpose18", "body25"))
+TRAINING = Conditions(
+    noise=0.75,
+    real=0.75,
+    occlusion=0.4,
+    truncation=0.5,
+    layouts=("h36m17", "coco17", "coco17", "openpose18", "body25"),
+)
+_GUESSED = 0.6
+"""Share of people whose hidden joints a real detector guesses; the others' are left out."""
+_FACES = 0.02  # m, by which faces differ
 
 
 def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every: int = 1) -> Observations:
@@ -102,9 +114,9 @@ def observe(
         for part, layout in zip(parts, conditions.layouts, strict=True)
     ]
     order = np.concatenate(parts)
-    xy, scores, status = (np.concatenate([getattr(s, name) for s in seen]) for name in _SEEN)
+    xy, deviations, status = (np.concatenate([getattr(s, name) for s in seen]) for name in _SEEN)
     rays = np.concatenate([xy, np.ones((*xy.shape[:2], 1))], -1)
-    return Observations(rays, xy / half[order][:, None, :1], scores, status, joints[order], activity[order])
+    return Observations(rays, xy / half[order][:, None, :1], deviations, status, joints[order], activity[order])
 
 
 def _detect(
@@ -113,17 +125,23 @@ def _detect(
     """What a detector of ``layout`` sees of joints (B, 17, 3), in the plane z = 1."""
     batch, names = len(joints), layout_joints(layout)
     seen = detector_joints(joints, layout, head_yaw=rng.normal(0, 0.4, batch))
+    if conditions.real:
+        face = [name not in H36M17 for name in names]
+        seen[:, face] += rng.normal(0, _FACES, (batch, 1, 3))
     xy = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
-    scores = np.ones(xy.shape[:2])
+    hidden = _of_layout(occlude(batch, rng) & (rng.random((batch, 1)) < conditions.occlusion), names)
     level = np.exp(rng.uniform(np.log(0.005), np.log(0.12), (batch, 1)))
-    noisy_xy, noisy_scores = detector_noise(xy, names, level, rng)
-    noisy = rng.random((batch, 1)) < conditions.noise
-    xy, scores = np.where(noisy[..., None], noisy_xy, xy), np.where(noisy, noisy_scores, scores)
-    hidden = occlude(batch, rng) & (rng.random((batch, 1)) < conditions.occlusion)
-    scores = np.where(_of_layout(hidden, names), 0, scores)
+    found = independent_errors(xy, names, level, rng)
+    if conditions.real:
+        real = rng.random(batch) < conditions.real
+        guessed = hidden & real[:, None] & (rng.random((batch, 1)) < _GUESSED)
+        found = real_errors(xy, names, guessed, rng).where(real, found)
+        hidden = hidden & ~guessed
+    found = found.where(rng.random(batch) < conditions.noise, Detected(xy, np.zeros(xy.shape[:2])))
+    xy, scores = found.xy, np.where(hidden, 0.0, 1.0)
     outside = (np.abs(xy) > half[:, None]).any(-1)
     scores = np.where(outside & (rng.random((batch, 1)) < conditions.truncation), 0, scores)
-    return to_h36m(xy, scores, layout)
+    return to_h36m(xy, scores, layout, deviations=found.deviations)
 
 
 def _of_layout(hidden: npt.NDArray[np.bool_], names: tuple[str, ...]) -> npt.NDArray[np.bool_]:

@@ -78,7 +78,7 @@ def _checkpoint(path: Path) -> Checkpoint:
 
 def fit(samples: Samples) -> Calibration:
     """Return the calibration of these samples."""
-    return fit_calibration(samples.hypotheses, samples.error, samples.status, samples.scores, samples.expected)
+    return fit_calibration(samples.hypotheses, samples.error, samples.status, samples.deviations, samples.expected)
 
 
 def _halves(clips: dict[str, FloatArray]) -> list[list[FloatArray]]:

@@ -170,12 +170,12 @@ def _measure(
 ) -> Arrays:
     """Return what there is to say of each person (P,), or of each of the joints (P, J or J - 1)."""
     truth = people.truth(condition)
-    scores = np.where(condition.status == Status.MISSING, 0, people.scores)
-    covariance = calibrated_covariance(poses, condition.status, scores, calibration, expected)
+    deviations = np.where(condition.status == Status.MISSING, np.nan, people.deviations)
+    covariance = calibrated_covariance(poses, condition.status, deviations, calibration, expected)
     mean = poses.mean(1)  # what the lifter publishes
     own = mean - truth
     limbs = counted[1:]  # without the root
-    freedom = calibration.freedom_of(condition.status, scores)[:, limbs]
+    freedom = calibration.freedom_of(condition.status, deviations)[:, limbs]
     bones = [i for i, bone in enumerate(BONES) if set(bone) <= set(counted)]
     arrays = {
         "level": containing_probability(mahalanobis2(own[:, limbs], covariance[:, limbs]), freedom),

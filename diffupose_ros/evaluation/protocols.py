@@ -66,4 +66,4 @@ def solved_root(pose: FloatArray, observations: Observations, condition: Conditi
         observations: of the P people.
         condition: of the observations.
     """
-    return solve_root(pose, *placing_rays(condition, observations.rays, observations.scores)).root
+    return solve_root(pose, *placing_rays(condition, observations.rays, observations.deviations)).root

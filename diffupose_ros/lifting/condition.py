@@ -34,6 +34,8 @@ MIN_JOINTS = 3
 MAX_RAY_TANGENT = 4.0
 """Rays further from the person's centre than this (76 degrees) cannot be of the same person: missing."""
 _TYPICAL_LOG_SIZE = np.log(0.15)
+_LEAST_DEVIATION = 0.03
+"""Of a joint that people are placed by, in units of the apparent size: the lifted pose itself errs that much."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Condition:
     """Network input of P people.
 
     Attributes:
-        features: float32, (P, 17, 5): ray x and y in the virtual camera over the apparent size, score,
+        features: float32, (P, 17, 5): ray x and y in the virtual camera over the apparent size, ``quality``,
             whether derived, log of the apparent size; all but the last 0 where missing. ``paper``:
             (P, 17, 2).
         status: (P, 17) int8, ``Status`` of what the network sees: more may be missing than was given.
@@ -64,12 +66,21 @@ def look_at(direction: FloatArray) -> FloatArray:
     return np.stack(rows, -1).reshape(*d.shape[:-1], 3, 3)
 
 
-def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.integer]) -> Condition:
+def quality(deviations: FloatArray) -> FloatArray:
+    """Return how good 2D joints are, from 1 for exact ones down to 0 for missing ones.
+
+    Args:
+        deviations: (...) in units of the apparent size; NaN where missing.
+    """
+    return np.asarray(np.where(np.isfinite(deviations), np.exp(-5 * np.nan_to_num(deviations)), 0))
+
+
+def person_centred(rays: FloatArray, deviations: FloatArray, status: npt.NDArray[np.integer]) -> Condition:
     """Return the network input for 2D joints given as rays.
 
     Args:
         rays: (P, 17, 3) viewing directions in the camera frame, any length; ignored where missing.
-        scores: (P, 17) in [0, 1].
+        deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         status: (P, 17) values of ``Status``.
     """
     seen = (status != Status.MISSING) & np.isfinite(rays).all(-1)
@@ -88,7 +99,7 @@ def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.
         [
             xy[..., 0] / size,
             xy[..., 1] / size,
-            np.where(seen, scores, 0),
+            np.where(seen, quality(deviations), 0),
             seen & (status == Status.DERIVED),
             np.broadcast_to(np.log(size) - _TYPICAL_LOG_SIZE, seen.shape),
         ],
@@ -97,20 +108,24 @@ def person_centred(rays: FloatArray, scores: FloatArray, status: npt.NDArray[np.
     return _condition(features, np.where(seen, status, Status.MISSING), rotation)
 
 
-def placing_rays(condition: Condition, rays: FloatArray, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+def placing_rays(condition: Condition, rays: FloatArray, deviations: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return what ``camera.solve_root`` places people by, in their virtual cameras' frames.
 
     Args:
         condition: of P people.
         rays: (P, 17, 3) viewing directions in the camera frame; ignored where missing.
-        scores: (P, 17) in [0, 1].
+        deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
 
     Returns:
-        Rays (P, 17, 3), and their weights (P, 17), 0 where a joint is missing or far aside.
+        Rays (P, 17, 3), and their weights (P, 17), 0 where a joint is missing or far aside, or derived from others of
+        which there are enough: a nose is no neck, and a middle of two joints tells nothing more.
     """
     seen = condition.status != Status.MISSING
     turned = np.einsum("pij,pkj->pki", condition.rotation, np.where(seen[..., None], rays, 0))
-    return turned, np.where(seen & (turned[..., 2] > 0.1), np.maximum(scores, 0.05) ** 2, 0)
+    usable = seen & (turned[..., 2] > 0.1)
+    measured = usable & (condition.status == Status.MEASURED)
+    usable = np.where((measured.sum(1) > MIN_JOINTS)[:, None], measured, usable)
+    return turned, np.where(usable, _LEAST_DEVIATION**2 / (_LEAST_DEVIATION**2 + np.nan_to_num(deviations) ** 2), 0)
 
 
 def image_centred(image: FloatArray, status: npt.NDArray[np.integer]) -> Condition:

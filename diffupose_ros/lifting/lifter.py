@@ -27,7 +27,8 @@ from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred, placing_rays
 from diffupose_ros.lifting.engine.sampler import Precision, Sampler
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
-from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes, to_h36m
+from diffupose_ros.profiles import Profile, load_profile
+from diffupose_ros.skeleton import Skeletons2D, Status, layout_joints, pelvis_axes, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -119,6 +120,7 @@ class Lifter:
         steps: int = 5,
         flip: bool = True,
         seed: int | None = None,
+        detector: str | Profile = "generic",
     ) -> Lifted:
         """Lift P people in one batch.
 
@@ -127,18 +129,22 @@ class Lifter:
 
         Args:
             keypoints: (P, J, 2) pixels in the (distorted) image of ``camera``; P may be 0.
-            scores: (P, J) confidence in [0, 1].
+            scores: (P, J) confidence in [0, 1], of which ``detector`` says what it means.
             camera: who took the image.
             layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``; J is its number of joints.
             hypotheses: number N of poses to sample for each person.
             steps: DDIM steps, 1 to 100.
             flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing.
             seed: of the sampling; None for a fresh one.
+            detector: the profile that reads the scores: its name, one of ``diffupose_ros.profiles.PROFILES``, or itself;
+                ``exact`` where the 2D has no errors.
 
         Raises:
-            ValueError: shapes, layout or numbers that do not fit; says what was expected.
+            ValueError: shapes, layout, profile or numbers that do not fit; says what was expected.
         """
-        skeletons = to_h36m(keypoints, scores, layout)
+        profile = detector if isinstance(detector, Profile) else load_profile(detector, layout)
+        deviations = profile.deviation(scores, layout_joints(layout))
+        skeletons = to_h36m(keypoints, scores, layout, deviations=deviations)
         return self.lift_h36m(skeletons, camera, hypotheses, steps, flip, seed)
 
     def lift_h36m(
@@ -164,16 +170,16 @@ class Lifter:
         self.sampler.diffusion.timesteps(steps)  # raises
         rays, skeletons = _viewing_rays(skeletons, camera)
         if self.checkpoint.denoiser.variant == "robust":
-            condition = person_centred(rays, skeletons.scores, skeletons.status)
+            condition = person_centred(rays, skeletons.deviations, skeletons.status)
         else:
             image = image_coordinates(skeletons.keypoints, camera.width, camera.height)
             condition = image_centred(image, skeletons.status)
         seen = condition.status != Status.MISSING
-        skeletons = Skeletons2D(skeletons.keypoints, np.where(seen, skeletons.scores, 0), condition.status)
+        skeletons = _reduced(skeletons, seen)
         prepared = self.sampler.prepare(condition.features)
         poses = self.sampler.draw(prepared, hypotheses, steps, flip, seed, interrupted)
         covariance = calibrated_covariance(
-            poses, skeletons.status, skeletons.scores, self.checkpoint.calibration, prepared.expected
+            poses, skeletons.status, skeletons.deviations, self.checkpoint.calibration, prepared.expected
         )
         return self._place(poses, covariance, condition, rays, skeletons, camera)
 
@@ -187,7 +193,7 @@ class Lifter:
         camera: Camera,
     ) -> Lifted:
         """Put root-relative poses (P, N, 17, 3) and covariances of the virtual cameras into the camera frame."""
-        virtual_rays, weights = placing_rays(condition, rays, skeletons.scores)
+        virtual_rays, weights = placing_rays(condition, rays, skeletons.deviations)
         virtual_rays[~condition.valid] = (0, 0, 1)  # anything finite; these people become NaN below
         weights[~condition.valid] = 1
         mean = poses.mean(1)
@@ -202,7 +208,7 @@ class Lifter:
         lifted = Lifted(
             mean=mean,
             covariance=covariance,
-            freedom=self.checkpoint.calibration.freedom_of(skeletons.status, skeletons.scores),
+            freedom=self.checkpoint.calibration.freedom_of(skeletons.status, skeletons.deviations),
             hypotheses=placed,
             root=mean[:, 0],
             root_covariance=_rotate(back, root_covariance),
@@ -231,8 +237,17 @@ def _viewing_rays(skeletons: Skeletons2D, camera: Camera) -> tuple[FloatArray, S
         seen = seen & ((pixels > -size / 2) & (pixels < 1.5 * size)).all(-1)
     rays = camera.rays(np.where(seen[..., None], pixels, np.nan))
     seen = seen & np.isfinite(rays).all(-1)
-    status = np.where(seen, skeletons.status, Status.MISSING).astype(np.int8)
-    return rays, Skeletons2D(pixels, np.where(seen, skeletons.scores, 0), status)
+    return rays, _reduced(skeletons, seen)
+
+
+def _reduced(skeletons: Skeletons2D, seen: npt.NDArray[np.bool_]) -> Skeletons2D:
+    """The skeletons without the joints that are not ``seen`` (P, 17)."""
+    return Skeletons2D(
+        skeletons.keypoints,
+        np.where(seen, skeletons.scores, 0),
+        np.where(seen, skeletons.status, Status.MISSING).astype(np.int8),
+        np.where(seen, skeletons.deviations, np.nan),
+    )
 
 
 def _root_covariance(roots: FloatArray, mean_root: FloatArray, of_fits: FloatArray) -> FloatArray:

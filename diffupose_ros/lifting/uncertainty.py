@@ -30,8 +30,8 @@ NORMAL = 1e6
 MIN_VARIANCE = 0.001**2
 """m^2 added to every direction, so that a covariance can be inverted."""
 
-QUALITY_BOUNDS = (0.8, 0.95)
-"""A person's mean score over the seen joints falls below, between or above these."""
+DEVIATION_BOUNDS = (0.02, 0.06)
+"""A person's mean deviation of the seen joints falls below, between or above these: in units of the apparent size."""
 
 _ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
 _ANCHOR_RADIUS2 = float(chdtri(3, 1 - _ANCHOR))
@@ -47,7 +47,7 @@ _FEWEST = 100  # errors from which a class is fitted on its own
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the spread of the hypotheses becomes a covariance: by ``Status``, person's quality, and joint.
+    """How the spread of the hypotheses becomes a covariance: by ``Status``, the person's 2D precision, and joint.
 
     An inverse-Wishart estimate: a prior covariance, worth ``strength`` hypotheses, is mixed with the
     sample covariance; so few hypotheses, even one, give a sensible answer. The prior is what the model's
@@ -71,19 +71,20 @@ class Calibration:
     @classmethod
     def none(cls) -> "Calibration":
         """Return the calibration of a model that has none: hardly more than the sample covariance."""
-        classes = (len(Status), len(QUALITY_BOUNDS) + 1, 17)
+        classes = (len(Status), len(DEVIATION_BOUNDS) + 1, 17)
         prior = np.broadcast_to(np.eye(3) * 0.1**2, (*classes, 3, 3))
         return cls(prior, np.ones(classes), np.ones(classes), np.full(classes[:2], NORMAL))
 
-    def freedom_of(self, status: npt.NDArray[np.integer], scores: FloatArray) -> FloatArray:
-        """Return the degrees of freedom (P, 17) of joints with ``status`` and ``scores`` (P, 17)."""
-        return np.asarray(self.freedom[status, quality(scores)[:, None]])
+    def freedom_of(self, status: npt.NDArray[np.integer], deviations: FloatArray) -> FloatArray:
+        """Return the degrees of freedom (P, 17) of joints with ``status`` and ``deviations`` (P, 17)."""
+        return np.asarray(self.freedom[status, precision_class(deviations)[:, None]])
 
 
-def quality(scores: FloatArray) -> npt.NDArray[np.intp]:
-    """Return the quality class (P,) of people whose joints have ``scores`` (P, 17), 0 where missing."""
-    mean = scores.sum(1) / np.maximum((scores > 0).sum(1), 1)
-    return np.asarray(np.digitize(mean, QUALITY_BOUNDS))
+def precision_class(deviations: FloatArray) -> npt.NDArray[np.intp]:
+    """Return the class (P,), 0 the best, of people whose 2D joints have ``deviations`` (P, 17), NaN where missing."""
+    seen = np.isfinite(deviations)
+    mean = np.where(seen, deviations, 0).sum(1) / np.maximum(seen.sum(1), 1)
+    return np.asarray(np.digitize(mean, DEVIATION_BOUNDS))
 
 
 def sample_covariance(hypotheses: FloatArray) -> FloatArray:
@@ -95,7 +96,7 @@ def sample_covariance(hypotheses: FloatArray) -> FloatArray:
 def calibrated_covariance(
     hypotheses: FloatArray,
     status: npt.NDArray[np.integer],
-    scores: FloatArray,
+    deviations: FloatArray,
     calibration: Calibration,
     expected: FloatArray | None = None,
 ) -> FloatArray:
@@ -104,12 +105,12 @@ def calibrated_covariance(
     Args:
         hypotheses: (P, N, 17, 3) metres, root-relative, in the virtual camera's frame.
         status: (P, 17) values of ``Status``.
-        scores: (P, 17) of the 2D joints, 0 where missing.
+        deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         calibration: of the model that drew the hypotheses.
         expected: (P, 17, 3, 3) m^2, what its proposal network expects; None for a model without.
     """
     freedom = hypotheses.shape[1] - 1
-    classes = status, quality(scores)[:, None], np.arange(status.shape[1])
+    classes = status, precision_class(deviations)[:, None], np.arange(status.shape[1])
     prior = calibration.prior[classes] if expected is None else expected
     strength = calibration.strength[classes]
     scale = (calibration.scale[classes] / (strength + freedom))[..., None, None]
@@ -192,7 +193,7 @@ def fit_calibration(
     hypotheses: FloatArray,
     error: FloatArray,
     status: npt.NDArray[np.integer],
-    scores: FloatArray,
+    deviations: FloatArray,
     expected: FloatArray | None = None,
 ) -> Calibration:
     """Fit the calibration on poses whose truth is known.
@@ -205,13 +206,13 @@ def fit_calibration(
         hypotheses: (P, N, 17, 3) metres, root-relative, virtual camera frame.
         error: (P, 17, 3) metres, mean of the hypotheses minus truth, same frame.
         status: (P, 17) values of ``Status``.
-        scores: (P, 17) of the 2D joints, 0 where missing.
+        deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         expected: (P, 17, 3, 3) m^2, what the model's proposal network expects; None for a model without.
     """
     none = Calibration.none()
     prior, strength, scale = none.prior.copy(), none.strength.copy(), none.scale.copy()
     freedom = none.freedom.copy()
-    samples, spread, grade = hypotheses.shape[1], sample_covariance(hypotheses), quality(scores)
+    samples, spread, grade = hypotheses.shape[1], sample_covariance(hypotheses), precision_class(deviations)
     for c, q in np.ndindex(freedom.shape):
         joints = []
         for j in range(1, 17):  # not the root, relative to itself

@@ -88,7 +88,7 @@ def load_human36m(folder: str | Path, keypoints: str, split: Split, joints: int 
         every,
     )
     if joints == 16:
-        observations.status[:, NECK], observations.scores[:, NECK] = Status.MISSING, 0
+        observations.status[:, NECK], observations.deviations[:, NECK] = Status.MISSING, np.nan
     warn_if_far_off(observations, LENSES[0].focal[0], detections)
     return observations
 

@@ -28,6 +28,7 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.data.datasets.object_npz import load_objects
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.lifting.condition import image_coordinates
+from diffupose_ros.profiles import load_profile
 from diffupose_ros.skeleton import H36M17, NECK, Status, layout_joints, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
@@ -213,7 +214,8 @@ def _seen(
     rays = np.where(missing[..., None], (0, 0, 1), rays / np.where(missing, 1, rays[..., 2])[..., None])
     image = np.where(missing[..., None], 0, image_coordinates(keypoints, camera.width, camera.height))
     status = np.where(missing, Status.MISSING, status).astype(np.int8)
-    return Observations(rays, image, np.where(missing, 0, scores), status, joints, np.full(len(joints), activity))
+    deviations = load_profile("exact").deviation(np.where(missing, 0, scores), H36M17)
+    return Observations(rays, image, deviations, status, joints, np.full(len(joints), activity))
 
 
 def _arrange(
