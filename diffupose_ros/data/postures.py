@@ -42,7 +42,7 @@ from diffupose_ros.skeleton import (
 
 FloatArray = npt.NDArray[np.float64]
 
-_TRIES = 8  # draws of each limb
+_TRIES = 6  # draws of each limb
 _TOUCH = 0.06  # m, of a joint over the surface that its body part touches
 _ANKLE = 0.09  # m, of a standing person's
 _TRUNK = [PELVIS, LEFT_HIP, RIGHT_HIP, SPINE, THORAX, NECK, HEAD, LEFT_SHOULDER, RIGHT_SHOULDER]
@@ -97,7 +97,7 @@ _LEGS = _Limb(
     centre=_FLEXED,
     neutral=_orthogonal((-0.63, 0, -0.75), _FLEXED),
     cone=np.radians(72),
-    twist=(np.radians(-70), np.radians(40)),
+    twist=(np.radians(-90), np.radians(40)),
     aside=(-0.4, 0.85),
 )
 # The trunk's bones, standing, from the joint before; how much of the bend of the trunk or of the neck each has.
@@ -199,7 +199,7 @@ class _People:
         line = line / length
         reached = length.clip(nearest, (upper + lower) * 0.998)
         along = (reached**2 + upper**2 - lower**2) / (2 * reached)
-        twist = self.rng.normal(np.mean(limb.twist), np.ptp(limb.twist) / 4, reached.shape)
+        twist = self.rng.normal(np.sum(limb.twist) / 4, np.ptp(limb.twist) / 4.5, reached.shape)
         neutral = _neutral(limb, line)
         out = -neutral * np.cos(twist) - _cross(line, neutral) * np.sin(twist)
         hinge = along * line + np.sqrt((upper**2 - along**2).clip(0)) * out
@@ -310,7 +310,9 @@ def _cross(one: FloatArray, two: FloatArray) -> FloatArray:
 def _lie_on_the_back(p: _People) -> None:
     p.trunk(None, _turn(p.ranges((-94, -84), (-8, 8), (0, 0))), p.ranges((-2, 8), (-20, 20), (-10, 10)),
             p.ranges((0, 25), (-20, 20), (-60, 60)))  # fmt: skip
-    feet = p.around((0.3, 0.82), (-12, 35), (0, 0))
+    feet = np.where(
+        p.some(0.5, 2)[..., None, None], *(p.around(r, (-12, 35), (0, 0)) for r in ((0.3, 0.7), (0.7, 0.82)))
+    )
     lifted = p.some(0.15, 2)[..., None] * p.draw(0, 0.5, 2, _TRIES)
     p.legs(p.roots(_LEGS) * (1, 1, 0) + feet + np.stack([0 * lifted, 0 * lifted, _ANKLE - 0.02 + lifted], -1))
     _rest_arms(p, 0.25)
@@ -327,7 +329,7 @@ def _lie_on_the_front(p: _People) -> None:
 
 def _rest_arms(p: _People, raised: float) -> None:
     """Arms of who lies: on the floor to any side, the hand perhaps on the body, or a share raised."""
-    flat, lifted = (p.rest(_ARMS, (-180, 180), (-180, 180), lift) for lift in ((0, 0.1), (0, 2)))
+    flat, lifted = (p.rest(_ARMS, (-10, 190), (-180, 180), lift) for lift in ((0, 0.1), (0, 2)))
     high = p.reach(_ARMS, p.roots(_ARMS) + p.points((-0.4, 0.4), (-0.25, 0.4), (0.05, 0.5)))
     choice = p.draw(0, 1, 2)[..., None, None]
     drawn = zip(high, lifted, flat, strict=True)
@@ -335,8 +337,8 @@ def _rest_arms(p: _People, raised: float) -> None:
 
 
 def _lie_on_the_side(p: _People) -> None:
-    roll = _turn(p.ranges((0, 0), (70, 88), (0, 0))) @ _turn(p.ranges((0, 0), (0, 0), (-30, 30)))
-    p.trunk(None, roll, p.ranges((-5, 35), (-12, 8), (-20, 20)), p.ranges((-10, 35), (-20, 10), (-30, 30)))
+    roll = _turn(p.ranges((0, 0), (76, 92), (0, 0))) @ _turn(p.ranges((0, 0), (0, 0), (-30, 30)))
+    p.trunk(None, roll, p.ranges((-5, 35), (-6, 10), (-15, 15)), p.ranges((-10, 35), (-10, 20), (-30, 30)))
     # The left side is up. Hips flexed alike, up to an embryo's.
     flexed = p.draw(-10, 75)[:, None, None] + p.draw(-20, 25, 2, _TRIES)
     reach, out = p.draw(0.35, 0.82, 2, _TRIES), p.draw(-0.1, 0.15, 2, _TRIES)
@@ -349,6 +351,7 @@ def _lie_on_the_side(p: _People) -> None:
     hands[:, 0, :, 2] = hands[:, 0, :, 2].clip(_TOUCH)
     under, over = p.rest(_ARMS, (-180, 180), (-180, 180), (0, 0.4)), p.reach(_ARMS, hands)
     p.place(_ARMS, *(np.where(np.array([True, False])[:, None, None], a, b) for a, b in zip(over, under, strict=True)))
+    p.faults += (p.poses[:, HEAD, 2] - 0.4).clip(0)
 
 
 def _kneel(p: _People) -> None:
@@ -376,16 +379,17 @@ def _crawl(p: _People) -> None:
 
 
 def _sit_on_the_floor(p: _People) -> None:
-    lean = p.draw(-35, 15)
+    lean = p.draw(-45, 0)
     turn = np.stack([lean, p.draw(-6, 6), np.zeros(p.n)], -1)
-    p.trunk(None, _turn(turn), p.ranges((0, 45), (-15, 15), (-25, 25)), p.ranges((-10, 35), (-15, 15), (-50, 50)))
-    stretched = p.around((0.55, 0.82), (-10, 40), (_TOUCH, _ANKLE))
-    bent = p.around((0.25, 0.55), (-20, 40), (_TOUCH, _ANKLE))
-    crossed = p.points((0.15, 0.4), (-0.3, 0.05), (_TOUCH, _TOUCH + 0.05))
+    p.trunk(None, _turn(turn), p.ranges((5, 55), (-15, 15), (-25, 25)), p.ranges((-20, 30), (-15, 15), (-50, 50)))
+    feet = p.roots(_LEGS) * (1, 1, 0)
+    stretched = p.reach(_LEGS, feet + p.around((0.6, 0.82), (-10, 40), (_TOUCH, _ANKLE)))
+    bent = p.reach(_LEGS, feet + p.around((0.25, 0.6), (-20, 40), (_TOUCH, _ANKLE)))
+    crossed = p.rest(_LEGS, (10, 65), (-180, -90), (0, 0.3))
     choice = p.draw(0, 1, 1, 1, 1)
     choice = np.where(p.some(0.3, 1, 1, 1), p.draw(0, 1, 2, 1, 1), choice)  # most have both legs alike
-    feet = np.where(choice < 0.35, stretched, np.where(choice < 0.7, bent, crossed))
-    p.legs(p.roots(_LEGS) * (1, 1, 0) + feet)
+    drawn = zip(stretched, bent, crossed, strict=True)
+    p.place(_LEGS, *(np.where(choice < 0.35, s, np.where(choice < 0.7, b, c)) for s, b, c in drawn))
     behind = p.roots(_ARMS) * (1, 1, 0) + p.around((0.1, 0.5), (60, 190), (_TOUCH, _TOUCH))
     ahead = p.roots(_ARMS) + p.points((0.1, 0.5), (-0.2, 0.2), (-0.4, 0.05))
     prop = p.some(0.8, 2) & (lean < -15)[:, None]
@@ -408,7 +412,7 @@ def _carry(p: _People) -> None:
     p.trunk(p.draw(0.8, 0.9), _turn(p.ranges((-8, 12), (-4, 4), (-8, 8))), p.ranges((-12, 15), (-8, 8), (-10, 10)),
             p.ranges((-15, 25), (-15, 15), (-50, 50)))  # fmt: skip
     p.stand(stride=0.3)
-    box = np.stack([p.draw(0.18, 0.42), p.draw(-0.08, 0.08), p.draw(-0.4, 0.02)], -1)[:, None] + np.zeros((1, 2, 1))
+    box = np.stack([p.draw(0.18, 0.42), p.draw(-0.08, 0.08), p.draw(-0.42, -0.08)], -1)[:, None] + np.zeros((1, 2, 1))
     box[..., 1] += _SIDES * p.draw(0.1, 0.3, 1)
     hold = p.poses[:, [THORAX], None] + (box @ p.chest.swapaxes(-1, -2))[:, :, None] + p.points(*[(-0.04, 0.04)] * 3)
     # On the right shoulder: the right hand steadies it, the left one helps or hangs.
@@ -482,7 +486,7 @@ def draw_postures(
     for index, rule in enumerate(_RULES.values()):
         rows = np.flatnonzero(kinds == index)
         while len(rows):
-            people = _People(rng, len(rows) + len(rows) // 2 + 4)
+            people = _People(rng, len(rows) + len(rows) // 4 + 4)
             rule(people)
             human = people.poses[(people.faults < 1e-3) & _apart(people.poses)][: len(rows)]
             poses[rows[: len(human)]] = human
