@@ -341,7 +341,7 @@ def _lie_on_the_side(p: _People) -> None:
     p.trunk(None, roll, p.ranges((-5, 35), (-6, 10), (-15, 15)), p.ranges((-10, 35), (-10, 20), (-30, 30)))
     # The left side is up. Hips flexed alike, up to an embryo's.
     flexed = p.draw(-10, 75)[:, None, None] + p.draw(-20, 25, 2, _TRIES)
-    reach, out = p.draw(0.35, 0.82, 2, _TRIES), p.draw(-0.1, 0.15, 2, _TRIES)
+    reach, out = p.draw(0.35, 0.82, 2, _TRIES), p.draw(-0.2, 0.02, 2, _TRIES)
     legs = np.stack([np.sin(np.radians(flexed)) * reach, out, -np.cos(np.radians(flexed)) * reach], -1)
     feet = p.roots(_LEGS) + p.world(_LEGS, legs)
     feet[:, 1, :, 2] = p.draw(0.04, 0.08, _TRIES)
