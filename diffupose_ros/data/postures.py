@@ -42,9 +42,10 @@ from diffupose_ros.skeleton import (
 
 FloatArray = npt.NDArray[np.float64]
 
-_TRIES = 8  # draws of each limb
+_TRIES = 6  # draws of each limb
 _TOUCH = 0.06  # m, of a joint over the surface that its body part touches
 _ANKLE = 0.09  # m, of a standing person's
+_TRUNK = [PELVIS, LEFT_HIP, RIGHT_HIP, SPINE, THORAX, NECK, HEAD, LEFT_SHOULDER, RIGHT_SHOULDER]
 _SIDES = np.array([1.0, -1.0])  # left, right: the order of every pair of limbs here
 
 
@@ -96,7 +97,7 @@ _LEGS = _Limb(
     centre=_FLEXED,
     neutral=_orthogonal((-0.63, 0, -0.75), _FLEXED),
     cone=np.radians(72),
-    twist=(np.radians(-70), np.radians(40)),
+    twist=(np.radians(-90), np.radians(40)),
     aside=(-0.4, 0.85),
 )
 # The trunk's bones, standing, from the joint before; how much of the bend of the trunk or of the neck each has.
@@ -141,17 +142,19 @@ class _People:
         low, high = np.array(ranges).T
         return self.rng.uniform(low, high, (self.n, 2, _TRIES, 3)) * _outwards()
 
-    def around(self, radius: tuple[float, float], azimuth: tuple[float, float], height: tuple[float, float]) -> FloatArray:
+    def around(
+        self, radius: tuple[float, float], azimuth: tuple[float, float], height: tuple[float, float]
+    ) -> FloatArray:
         """Offsets (n, 2, tries, 3) to all sides: azimuth in degrees from forward, outwards; height in metres."""
         shape = (self.n, 2, _TRIES)
         r, a = self.rng.uniform(*radius, shape), np.radians(self.rng.uniform(*azimuth, shape))
         return np.stack([r * np.cos(a), r * np.sin(a), self.rng.uniform(*height, shape)], -1) * _outwards()
 
-    def trunk(self, height: FloatArray | float, tilt: FloatArray, bend: FloatArray, neck: FloatArray) -> None:
+    def trunk(self, height: FloatArray | None, tilt: FloatArray, bend: FloatArray, neck: FloatArray) -> None:
         """Pose pelvis to head, and hips and shoulders.
 
         Args:
-            height: (n,) of the pelvis, m.
+            height: (n,) of the pelvis, m; None where the trunk lies on the floor.
             tilt: (n, 3, 3) rotation of the pelvis.
             bend: (n, 3) of the thorax on the pelvis: degrees forward, to the right, turned left.
             neck: (n, 3) of the head on the thorax, likewise.
@@ -159,7 +162,6 @@ class _People:
         self.pelvis = tilt
         self.chest = tilt @ _turn(bend)
         pose = self.poses
-        pose[:, PELVIS, 2] = height
         pose[:, SPINE] = pose[:, PELVIS] + tilt @ _turn(bend * 0.2) @ _LUMBAR
         pose[:, THORAX] = pose[:, SPINE] + tilt @ _turn(bend * 0.65) @ _CHEST
         pose[:, NECK] = pose[:, THORAX] + self.chest @ _turn(neck * 0.4) @ _NECK
@@ -170,6 +172,8 @@ class _People:
         ):
             pose[:, left] = pose[:, root] + frame @ bone
             pose[:, right] = pose[:, root] + frame @ (bone * (1, -1, 1))
+        lowest = pose[:, _TRUNK, 2].min(1)
+        pose[:, _TRUNK, 2] += (_TOUCH - lowest if height is None else height)[:, None]
 
     def roots(self, limb: _Limb) -> FloatArray:
         """Shoulders or hips (n, 2, 1, 3)."""
@@ -190,28 +194,33 @@ class _People:
         """Return hinges and ends (n, 2, tries, 3) of a pair of limbs that reach for points of that shape."""
         root, (upper, lower) = self.roots(limb), limb.lengths
         nearest = np.sqrt(upper**2 + lower**2 + 2 * upper * lower * np.cos(limb.flexion)) + 1e-3
-        line = targets - root
-        length = np.linalg.norm(line, axis=-1, keepdims=True)
-        line = unit(line)
+        line = self.local(limb, targets - root)
+        length = _length(line)[..., None]
+        line = line / length
         reached = length.clip(nearest, (upper + lower) * 0.998)
         along = (reached**2 + upper**2 - lower**2) / (2 * reached)
-        # Knees and elbows go about where they go at rest: to the front, and back and out.
-        rest, spread = (np.array([1.0, 0.15, 0]), 60) if limb is _LEGS else (np.array([-0.5, 0.6, -0.6]), 100)
-        one = unit(across(np.broadcast_to(self.world(limb, rest), line.shape), line))
-        swivel = np.radians(self.rng.uniform(-spread, spread, reached.shape))
-        out = one * np.cos(swivel) + np.cross(line, one) * np.sin(swivel)
-        hinge = root + along * line + np.sqrt((upper**2 - along**2).clip(0)) * out
-        return hinge, root + reached * line
+        twist = self.rng.normal(np.sum(limb.twist) / 4, np.ptp(limb.twist) / 4.5, reached.shape)
+        neutral = _neutral(limb, line)
+        out = -neutral * np.cos(twist) - _cross(line, neutral) * np.sin(twist)
+        hinge = along * line + np.sqrt((upper**2 - along**2).clip(0)) * out
+        return root + self.world(limb, hinge), root + self.world(limb, reached * line)
 
-    def kneel(self, azimuth: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
-        """Return knees on the floor and ankles (n, 2, tries, 3), knees at that azimuth in degrees from the hips."""
-        hips, (upper, lower) = self.roots(_LEGS), _LEGS.lengths
-        drop = (hips[..., 2] - _TOUCH).clip(0, upper) + np.zeros((self.n, 2, _TRIES))
-        a = np.radians(self.rng.uniform(*azimuth, drop.shape))
-        r = np.sqrt(upper**2 - drop**2)
-        knee = hips + np.stack([r * np.cos(a), r * np.sin(a), -drop], -1) * (_outwards() ** [0, 1, 0])
-        back = self.around((1, 1), (150, 215), (-0.03, 0.08))
-        return knee, knee + lower * unit(back)
+    def rest(
+        self, limb: _Limb, upper: tuple[float, float], lower: tuple[float, float], lift: tuple[float, float]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return hinges on the floor and ends (n, 2, tries, 3) of limbs of which the hinge (knee, elbow) rests on it.
+
+        Args:
+            limb: which pair.
+            upper: azimuths of the hinge from its root, degrees from forward outwards.
+            lower: azimuths of the end from the hinge, likewise.
+            lift: slopes of the lower bone.
+        """
+        root, (first, second) = self.roots(limb), limb.lengths
+        drop = (root[..., 2] - _TOUCH).clip(0, first)
+        fall = np.stack([0 * drop, 0 * drop, drop], -1)
+        hinge = root - fall + self.around((1, 1), upper, (0, 0)) * np.sqrt(first**2 - drop**2)[..., None]
+        return hinge, hinge + second * unit(self.around((1, 1), lower, lift))
 
     def place(self, limb: _Limb, hinge: FloatArray, end: FloatArray, targets: FloatArray | None = None) -> None:
         """Give a pair of limbs the first of the tries (n, 2, tries, 3) that is human, and is at its target if any."""
@@ -219,7 +228,7 @@ class _People:
         faults = _strain(limb, self.local(limb, hinge - root), self.local(limb, end - hinge))
         faults += (0.04 - hinge[..., 2]).clip(0) + (0.03 - end[..., 2]).clip(0)
         if targets is not None:
-            faults += (np.linalg.norm(end - targets, axis=-1) - 0.02).clip(0)
+            faults += (_length(end - targets) - 0.02).clip(0)
         if limb is _ARMS:
             joint = [self.poses[:, j, None, None] for j in (PELVIS, THORAX, HEAD)]
             for point in (hinge, (hinge + end) / 2, end):
@@ -259,68 +268,90 @@ def _outwards() -> FloatArray:
 
 def _distance(point: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
     """Distances of points (..., 3) to the lines between two others."""
-    bone = end - start
-    share = ((point - start) * bone).sum(-1, keepdims=True) / (bone**2).sum(-1, keepdims=True)
-    return np.linalg.norm(point - start - share.clip(0, 1) * bone, axis=-1)
+    bone, point = end - start, point - start
+    share = (_dot(point, bone) / _dot(bone, bone)).clip(0, 1)
+    return _length(point - share[..., None] * bone)
 
 
 def _strain(limb: _Limb, upper: FloatArray, lower: FloatArray) -> FloatArray:
     """How far limbs are beyond what joints do, about in radians: bones (..., 3) of left limbs in the trunk's frame."""
-    upper, lower = unit(upper), unit(lower)
-    cosine = upper @ limb.centre
-    between = limb.centre + upper
-    # The neutral direction, brought along the shortest way from the centre.
-    neutral = limb.neutral - ((upper @ limb.neutral) / (1 + cosine).clip(1e-6))[..., None] * between
-    bent = across(lower, upper)
-    twist = np.arctan2((np.cross(neutral, bent) * upper).sum(-1), (neutral * bent).sum(-1))
+    upper, lower = upper / limb.lengths[0], lower / limb.lengths[1]
+    neutral = _neutral(limb, upper)
+    along = _dot(lower, upper)
+    bent = lower - along[..., None] * upper
+    twist = np.arctan2(_dot(_cross(neutral, bent), upper), _dot(neutral, bent))
     beyond = (limb.twist[0] - twist).clip(0) + (twist - limb.twist[1]).clip(0)
-    strain = beyond * (np.linalg.norm(bent, axis=-1) > 0.1)  # a straight limb has no twist to speak of
-    strain += (np.arccos(cosine.clip(-1, 1)) - limb.cone).clip(0)
+    strain = beyond * (np.abs(along) < 0.995)  # a straight limb has no twist to speak of
+    strain += (np.arccos((upper @ limb.centre).clip(-1, 1)) - limb.cone).clip(0)
     strain += (limb.aside[0] - upper[..., 1]).clip(0) + (upper[..., 1] - limb.aside[1]).clip(0)
-    return strain + (np.arccos((upper * lower).sum(-1).clip(-1, 1)) - limb.flexion - 1e-3).clip(0)
+    return np.asarray(strain + (np.arccos(along.clip(-1, 1)) - limb.flexion - 1e-3).clip(0))
+
+
+def _neutral(limb: _Limb, upper: FloatArray) -> FloatArray:
+    """The neutral direction of a limb, brought the shortest way from the centre to a direction (..., 3)."""
+    share = (upper @ limb.neutral) / (1 + upper @ limb.centre).clip(1e-6)
+    return np.asarray(limb.neutral - share[..., None] * (limb.centre + upper))
+
+
+def _dot(one: FloatArray, two: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("...i,...i->...", one, two))
+
+
+def _length(vector: FloatArray) -> FloatArray:
+    return np.sqrt(_dot(vector, vector))
+
+
+def _cross(one: FloatArray, two: FloatArray) -> FloatArray:
+    """``np.cross`` in half its time."""
+    (a, b, c), (x, y, z) = np.moveaxis(one, -1, 0), np.moveaxis(two, -1, 0)
+    return np.stack([b * z - c * y, c * x - a * z, a * y - b * x], -1)
 
 
 def _lie_on_the_back(p: _People) -> None:
-    p.trunk(0.1, _turn(p.ranges((-94, -84), (-8, 8), (0, 0))), p.ranges((-2, 8), (-20, 20), (-10, 10)),
+    p.trunk(None, _turn(p.ranges((-94, -84), (-8, 8), (0, 0))), p.ranges((-2, 8), (-20, 20), (-10, 10)),
             p.ranges((0, 25), (-20, 20), (-60, 60)))  # fmt: skip
-    feet = p.around((0.3, 0.82), (-12, 35), (0, 0))
+    feet = np.where(
+        p.some(0.5, 2)[..., None, None], *(p.around(r, (-12, 35), (0, 0)) for r in ((0.3, 0.7), (0.7, 0.82)))
+    )
     lifted = p.some(0.15, 2)[..., None] * p.draw(0, 0.5, 2, _TRIES)
     p.legs(p.roots(_LEGS) * (1, 1, 0) + feet + np.stack([0 * lifted, 0 * lifted, _ANKLE - 0.02 + lifted], -1))
-    _rest_arms(p, 0.15)
+    _rest_arms(p, 0.25)
 
 
 def _lie_on_the_front(p: _People) -> None:
-    p.trunk(0.1, _turn(p.ranges((84, 92), (-6, 6), (0, 0))), p.ranges((-25, 0), (-15, 15), (-8, 8)),
+    p.trunk(None, _turn(p.ranges((84, 92), (-6, 6), (0, 0))), p.ranges((-25, 0), (-15, 15), (-8, 8)),
             p.ranges((-30, 5), (-15, 15), (-75, 75)))  # fmt: skip
-    feet = p.around((0.45, 0.82), (150, 200), (0, 0))
-    lifted = p.some(0.25, 2)[..., None] * p.draw(0, 0.4, 2, _TRIES)
-    p.legs(p.roots(_LEGS) * (1, 1, 0) + feet + np.stack([0 * lifted, 0 * lifted, 0.05 + lifted], -1))
+    raised = p.some(0.25, 2)[..., None, None]
+    flat, up = (p.rest(_LEGS, (110, 195), (160, 220), lift) for lift in ((0, 0.1), (0.1, 3)))
+    p.place(_LEGS, np.where(raised, up[0], flat[0]), np.where(raised, up[1], flat[1]))
     _rest_arms(p, 0)
 
 
-def _rest_arms(p: _People, air: float) -> None:
-    """Arms of who lies, on the floor to any side, on the body, or a share in the air."""
-    floor = p.around((0.15, 0.56), (-180, 180), (_TOUCH, _TOUCH)) + p.roots(_ARMS) * (1, 1, 0)
-    body = p.poses[:, [THORAX], None] + p.points((-0.1, 0.4), (-0.2, 0.25), (0.1, 0.2))
-    above = p.roots(_ARMS) + p.points((-0.4, 0.4), (-0.2, 0.4), (0.1, 0.5))
+def _rest_arms(p: _People, raised: float) -> None:
+    """Arms of who lies: on the floor to any side, the hand perhaps on the body, or a share raised."""
+    flat, lifted = (p.rest(_ARMS, (-10, 190), (-180, 180), lift) for lift in ((0, 0.1), (0, 2)))
+    high = p.reach(_ARMS, p.roots(_ARMS) + p.points((-0.4, 0.4), (-0.25, 0.4), (0.05, 0.5)))
     choice = p.draw(0, 1, 2)[..., None, None]
-    p.arms(np.where(choice < air, above, np.where(choice < 2.5 * air, body, floor)))
+    drawn = zip(high, lifted, flat, strict=True)
+    p.place(_ARMS, *(np.where(choice < raised, h, np.where(choice < raised + 0.25, a, b)) for h, a, b in drawn))
 
 
 def _lie_on_the_side(p: _People) -> None:
-    roll = _turn(p.ranges((0, 0), (70, 88), (0, 0))) @ _turn(p.ranges((0, 0), (0, 0), (-30, 30)))
-    p.trunk(0.18, roll, p.ranges((-5, 35), (-12, 8), (-20, 20)), p.ranges((-10, 35), (-20, 10), (-30, 30)))
+    roll = _turn(p.ranges((0, 0), (76, 92), (0, 0))) @ _turn(p.ranges((0, 0), (0, 0), (-30, 30)))
+    p.trunk(None, roll, p.ranges((-5, 35), (-6, 10), (-15, 15)), p.ranges((-10, 35), (-10, 20), (-30, 30)))
     # The left side is up. Hips flexed alike, up to an embryo's.
     flexed = p.draw(-10, 75)[:, None, None] + p.draw(-20, 25, 2, _TRIES)
-    reach, out = p.draw(0.35, 0.82, 2, _TRIES), p.draw(-0.1, 0.15, 2, _TRIES)
+    reach, out = p.draw(0.35, 0.82, 2, _TRIES), p.draw(-0.2, 0.02, 2, _TRIES)
     legs = np.stack([np.sin(np.radians(flexed)) * reach, out, -np.cos(np.radians(flexed)) * reach], -1)
     feet = p.roots(_LEGS) + p.world(_LEGS, legs)
     feet[:, 1, :, 2] = p.draw(0.04, 0.08, _TRIES)
     feet[:, 0, :, 2] = feet[:, 0, :, 2].clip(_TOUCH)
     p.legs(feet)
-    hands = p.around((0.15, 0.56), (-180, 180), (_TOUCH, _TOUCH)) + p.roots(_ARMS) * (1, 1, 0)
-    hands[:, 0, :, 2] += p.some(0.6)[:, None] * p.draw(0, 0.45, _TRIES)
-    p.arms(hands)
+    hands = p.roots(_ARMS) + p.around((0.15, 0.5), (-100, 100), (-0.5, 0.3))
+    hands[:, 0, :, 2] = hands[:, 0, :, 2].clip(_TOUCH)
+    under, over = p.rest(_ARMS, (-180, 180), (-180, 180), (0, 0.4)), p.reach(_ARMS, hands)
+    p.place(_ARMS, *(np.where(np.array([True, False])[:, None, None], a, b) for a, b in zip(over, under, strict=True)))
+    p.faults += (p.poses[:, HEAD, 2] - 0.4).clip(0)
 
 
 def _kneel(p: _People) -> None:
@@ -328,7 +359,7 @@ def _kneel(p: _People) -> None:
     height = np.where(one, p.draw(0.38, 0.46), p.draw(0.28, 0.46))
     p.trunk(height, _turn(p.ranges((-8, 40), (-6, 6), (0, 0))), p.ranges((-5, 40), (-15, 15), (-30, 30)),
             p.ranges((-20, 40), (-15, 15), (-50, 50)))  # fmt: skip
-    knee, ankle = p.kneel((-15, 35))
+    knee, ankle = p.rest(_LEGS, (-15, 35), (150, 215), (-0.03, 0.08))
     foot = p.roots(_LEGS) * (1, 1, 0) + p.points((0.2, 0.55), (-0.05, 0.2), (_ANKLE, _ANKLE))
     up, foot = p.reach(_LEGS, foot)
     left = one[:, None] & np.array([True, False])
@@ -339,8 +370,8 @@ def _kneel(p: _People) -> None:
 def _crawl(p: _People) -> None:
     p.trunk(p.draw(0.38, 0.46), _turn(p.ranges((65, 95), (-6, 6), (0, 0))), p.ranges((-15, 25), (-12, 12), (-12, 12)),
             p.ranges((-50, 20), (-15, 15), (-40, 40)))  # fmt: skip
-    knee, ankle = p.kneel((-15, 25))
-    knee_back, ankle_back = p.kneel((150, 190))
+    knee, ankle = p.rest(_LEGS, (-15, 25), (150, 215), (-0.03, 0.08))
+    knee_back, ankle_back = p.rest(_LEGS, (150, 190), (150, 215), (-0.03, 0.08))
     back = p.some(0.4, 2)[..., None, None]
     p.place(_LEGS, np.where(back, knee_back, knee), np.where(back, ankle_back, ankle))
     hands = p.roots(_ARMS) * (1, 1, 0) + p.points((-0.15, 0.35), (-0.1, 0.2), (_TOUCH - 0.02, _TOUCH))
@@ -348,16 +379,17 @@ def _crawl(p: _People) -> None:
 
 
 def _sit_on_the_floor(p: _People) -> None:
-    lean = p.draw(-35, 15)
+    lean = p.draw(-45, 0)
     turn = np.stack([lean, p.draw(-6, 6), np.zeros(p.n)], -1)
-    p.trunk(0.1, _turn(turn), p.ranges((0, 45), (-15, 15), (-25, 25)), p.ranges((-10, 35), (-15, 15), (-50, 50)))
-    stretched = p.around((0.55, 0.82), (-10, 40), (_TOUCH, _ANKLE))
-    bent = p.around((0.25, 0.55), (-20, 40), (_TOUCH, _ANKLE))
-    crossed = p.points((0.15, 0.4), (-0.3, 0.05), (_TOUCH, _TOUCH + 0.05))
+    p.trunk(None, _turn(turn), p.ranges((5, 55), (-15, 15), (-25, 25)), p.ranges((-20, 30), (-15, 15), (-50, 50)))
+    feet = p.roots(_LEGS) * (1, 1, 0)
+    stretched = p.reach(_LEGS, feet + p.around((0.6, 0.82), (-10, 40), (_TOUCH, _ANKLE)))
+    bent = p.reach(_LEGS, feet + p.around((0.25, 0.6), (-20, 40), (_TOUCH, _ANKLE)))
+    crossed = p.rest(_LEGS, (10, 65), (-180, -90), (0, 0.3))
     choice = p.draw(0, 1, 1, 1, 1)
     choice = np.where(p.some(0.3, 1, 1, 1), p.draw(0, 1, 2, 1, 1), choice)  # most have both legs alike
-    feet = np.where(choice < 0.35, stretched, np.where(choice < 0.7, bent, crossed))
-    p.legs(p.roots(_LEGS) * (1, 1, 0) + feet)
+    drawn = zip(stretched, bent, crossed, strict=True)
+    p.place(_LEGS, *(np.where(choice < 0.35, s, np.where(choice < 0.7, b, c)) for s, b, c in drawn))
     behind = p.roots(_ARMS) * (1, 1, 0) + p.around((0.1, 0.5), (60, 190), (_TOUCH, _TOUCH))
     ahead = p.roots(_ARMS) + p.points((0.1, 0.5), (-0.2, 0.2), (-0.4, 0.05))
     prop = p.some(0.8, 2) & (lean < -15)[:, None]
@@ -370,14 +402,17 @@ def _bend(p: _People) -> None:
     p.stand()
     bench = p.roots(_ARMS) * (1, 1, 0) + p.points((-0.05, 0.5), (-0.2, 0.25), (0, 0))
     bench[..., 2] = p.draw(0.6, 1.0, 1, 1)
-    p.arms(np.where(p.some(0.8, 2)[..., None, None] | np.array([False, True])[:, None, None], bench, p.anyhow()))
+    p.arms(
+        np.where(p.some(0.8, 2)[..., None, None] | np.array([False, True])[:, None, None], bench, p.anyhow()),
+        exact=True,
+    )
 
 
 def _carry(p: _People) -> None:
     p.trunk(p.draw(0.8, 0.9), _turn(p.ranges((-8, 12), (-4, 4), (-8, 8))), p.ranges((-12, 15), (-8, 8), (-10, 10)),
             p.ranges((-15, 25), (-15, 15), (-50, 50)))  # fmt: skip
     p.stand(stride=0.3)
-    box = np.stack([p.draw(0.18, 0.42), p.draw(-0.08, 0.08), p.draw(-0.4, 0.02)], -1)[:, None] + np.zeros((1, 2, 1))
+    box = np.stack([p.draw(0.18, 0.42), p.draw(-0.08, 0.08), p.draw(-0.42, -0.08)], -1)[:, None] + np.zeros((1, 2, 1))
     box[..., 1] += _SIDES * p.draw(0.1, 0.3, 1)
     hold = p.poses[:, [THORAX], None] + (box @ p.chest.swapaxes(-1, -2))[:, :, None] + p.points(*[(-0.04, 0.04)] * 3)
     # On the right shoulder: the right hand steadies it, the left one helps or hangs.
@@ -408,7 +443,7 @@ def _reach_in(p: _People) -> None:
     far[..., 2] = far[..., 2].clip(0.3, 1.8)
     other = np.where(p.some(0.4, 1, 1, 1), p.roots(_ARMS) + p.points((0.2, 0.5), (-0.1, 0.3), (-0.3, 0.3)), p.anyhow())
     p.arms(np.where(np.array([False, True])[:, None, None], far, other))
-    p.faults += (0.46 - np.linalg.norm(p.poses[:, 16] - p.poses[:, 14], axis=-1)).clip(0)
+    p.faults += (0.46 - _length(p.poses[:, 16] - p.poses[:, 14])).clip(0)
 
 
 _RULES: dict[str, Callable[[_People], None]] = {
@@ -451,7 +486,7 @@ def draw_postures(
     for index, rule in enumerate(_RULES.values()):
         rows = np.flatnonzero(kinds == index)
         while len(rows):
-            people = _People(rng, len(rows) + len(rows) // 2 + 4)
+            people = _People(rng, len(rows) + len(rows) // 4 + 4)
             rule(people)
             human = people.poses[(people.faults < 1e-3) & _apart(people.poses)][: len(rows)]
             poses[rows[: len(human)]] = human
@@ -465,7 +500,7 @@ def _apart(poses: FloatArray) -> npt.NDArray[np.bool_]:
     points = np.concatenate([*ends, *((e[:, ::2] + e[:, 1::2]) / 2 for e in ends)], 1)  # knee, ankle, ..., shin, ...
     limb = np.array([0, 0, 1, 1, 2, 2, 3, 3, 0, 1, 2, 3])
     one, two = np.nonzero(limb[:, None] < limb)
-    return np.asarray((np.linalg.norm(points[:, one] - points[:, two], axis=-1) > 0.06).all(1))
+    return np.asarray((_length(points[:, one] - points[:, two]) > 0.06).all(1))
 
 
 def _anywhere(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
