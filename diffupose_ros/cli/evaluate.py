@@ -90,10 +90,8 @@ def evaluate(
         _check_outputs(json_file, plot)
         if dataset.value == RECORDINGS:
             _check_recorded(sampler.value, protocol.value, keypoints.value, every)
-            evaluate_recordings(
-                data, checkpoint, device, json_file, plot, hypotheses=hypotheses, steps=steps, flip=flip,
-                leave_one_out=leave_one_out,
-            )  # fmt: skip
+            taken = {"hypotheses": hypotheses, "steps": steps, "flip": flip, "leave_one_out": leave_one_out}
+            evaluate_recordings(data, checkpoint, device, json_file, plot, **taken)
             return
         _check(dataset.value, data, keypoints.value, leave_one_out)
         predictor, calibration, _ = load_predictor(checkpoint, device)
@@ -106,9 +104,9 @@ def evaluate(
         }
         reports = {}
         for name, people in inputs.items():
-            method, taken = sampler.value, protocol.value
+            method, by = sampler.value, protocol.value
             report = run(
-                predictor, people, calibration, hypotheses, steps, method, taken, joints, progress=True, flip=flip
+                predictor, people, calibration, hypotheses, steps, method, by, joints, progress=True, flip=flip
             )
             report["settings"] |= settings | {"keypoints": name}
             reports[name] = report

@@ -278,20 +278,21 @@ def _check_truth(recording: Recording) -> None:
 def _check_agreement(recording: Recording) -> None:
     """Refuse truth that no camera's own 2D bears out, and warn of single cameras."""
     median = [_median_distance(recording, camera) for camera in range(recording.cameras)]
-    known = {camera: away for camera, away in enumerate(median) if np.isfinite(away)}
+    known = {camera: away for camera, away in enumerate(median) if not np.isnan(away)}
     wrong = {camera: away for camera, away in known.items() if away > _FAR_OFF}
     if not wrong:
         return
-    said = "half of the 2D joints are further from the truth than " + ", ".join(
-        f"{away:.1f} m in camera {camera}" for camera, away in wrong.items()
+    distances = {camera: f"{away:.1f} m" if np.isfinite(away) else "behind it" for camera, away in wrong.items()}
+    said = "the truth is this far from half of the 2D joints, or further: " + ", ".join(
+        f"camera {camera}, {distance}" for camera, distance in distances.items()
     )
     if len(wrong) == len(known):
-        raise ValueError(f"the cameras disagree with the truth: {said}; are R and t of the world to the camera?")
-    warnings.warn(f"{said}: another person, or that camera's K, D, R, t are wrong", stacklevel=4)
+        raise ValueError(f"the cameras disagree: {said}; expected R and t from the world to the camera, in metres")
+    warnings.warn(f"{said}; another person, or a camera whose K, D, R or t is wrong", stacklevel=4)
 
 
 def _median_distance(recording: Recording, camera: int) -> float:
-    """How far the 2D joints of a camera are from the truth at its distance, metres; NaN without any."""
+    """How far half of a camera's 2D joints are from the truth, metres at its distance; NaN without any, inf behind."""
     names = layout_joints(recording.layout)
     shared = [(names.index(name), g) for g, name in enumerate(recording.gt_names) if name in names]
     columns, of_truth = (list(column) for column in zip(*shared, strict=True))

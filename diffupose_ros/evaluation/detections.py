@@ -100,5 +100,5 @@ def detections(recording: Recording, camera: int, truth: FloatArray) -> Detectio
 def score_classes(scores: FloatArray) -> dict[str, BoolArray]:
     """Return which of the scores, any shape, are in each class, by the class's name."""
     index = np.digitize(scores, SCORES[1:-1])
-    names = [f"{low:g} to {high:g}" for low, high in pairwise(SCORES)]
+    names = [f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and above" for low, high in pairwise(SCORES)]
     return {name: np.asarray(index == i) for i, name in enumerate(names)}
