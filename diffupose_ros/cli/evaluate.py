@@ -14,8 +14,6 @@
 
 """The command that measures a model."""
 
-import hashlib
-import json
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from diffupose_ros.cli.app import app, fail
+from diffupose_ros.cli.recordings import evaluate_recordings
+from diffupose_ros.cli.reports import weights_settings, write_reports
 
 if TYPE_CHECKING:
     from diffupose_ros.data.observations import Observations
@@ -35,6 +35,7 @@ KEYPOINTS = {
     "humaneva": ("gt", "detectron"),
 }
 """2D inputs of each data set; those of cmu are made: gt and clean are the same."""
+RECORDINGS = "recordings"
 PICTURES = (".png", ".pdf", ".svg")
 
 
@@ -42,7 +43,7 @@ def _choice(name: str, *values: str) -> type[Enum]:
     return Enum(name, {value: value for value in values}, type=str)
 
 
-Dataset = _choice("Dataset", *KEYPOINTS)
+Dataset = _choice("Dataset", *KEYPOINTS, RECORDINGS)
 Method = _choice("Method", "ddim", "ddpm")
 Protocol = _choice("Protocol", "raw", "paper", "gt_free")
 Keypoints = _choice("Keypoints", *dict.fromkeys(k for kinds in KEYPOINTS.values() for k in kinds))
@@ -50,7 +51,13 @@ Keypoints = _choice("Keypoints", *dict.fromkeys(k for kinds in KEYPOINTS.values(
 
 @app.command()
 def evaluate(
-    data: Annotated[Path, typer.Option(help="cmu: .npz of clips; h36m, humaneva: folder of VideoPose3D's files.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            help="cmu: .npz of clips; h36m, humaneva: folder of VideoPose3D's files; recordings: .npz of one, "
+            "and --data again for the next (docs/recordings.md)."
+        ),
+    ],
     dataset: Annotated[Dataset, typer.Option(help="Whose data.")] = Dataset.cmu,
     checkpoint: Annotated[str, typer.Option(help="Name of a shipped model, or a file.")] = "default",
     hypotheses: Annotated[int, typer.Option(min=1, help="N: poses drawn for each person.")] = 10,
@@ -68,38 +75,43 @@ def evaluate(
         Keypoints, typer.Option(help="2D input. cmu: gt (= clean), noisy, occluded, or all of these.")
     ] = Keypoints.gt,
     every: Annotated[int, typer.Option(min=1, help="Take every K-th frame.")] = 1,
+    leave_one_out: Annotated[
+        bool, typer.Option("--leave-one-out", help="recordings: the truth is that of the other cameras only.")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the reliability diagram there (.png, .pdf, .svg).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
 ) -> None:
     """Measure a model: errors, and whether its uncertainty is true. Two runs give the same numbers."""
     from diffupose_ros.evaluation.evaluate import evaluate as run
-    from diffupose_ros.files import write_text
-    from diffupose_ros.lifting.checkpoint import weights_path
     from diffupose_ros.training.predictors import load_predictor
 
     try:
-        _check(dataset.value, keypoints.value, json_file, plot)
+        _check_outputs(json_file, plot)
+        if dataset.value == RECORDINGS:
+            _check_recorded(sampler.value, protocol.value, keypoints.value, every)
+            taken = {"hypotheses": hypotheses, "steps": steps, "flip": flip, "leave_one_out": leave_one_out}
+            evaluate_recordings(data, checkpoint, device, json_file, plot, **taken)
+            return
+        _check(dataset.value, data, keypoints.value, leave_one_out)
         predictor, calibration, _ = load_predictor(checkpoint, device)
-        inputs, joints = _observations(dataset.value, data, keypoints.value, every, predictor.joints)
+        inputs, joints = _observations(dataset.value, data[0], keypoints.value, every, predictor.joints)
         settings = {
             "dataset": dataset.value,
-            "data": data.name,
+            "data": data[0].name,
             "every": every,
-            "checkpoint": Path(checkpoint).name,
-            "checkpoint_sha256": hashlib.sha256(weights_path(checkpoint).read_bytes()).hexdigest()[:16],
+            **weights_settings(checkpoint),
         }
         reports = {}
         for name, people in inputs.items():
-            method, taken = sampler.value, protocol.value
+            method, by = sampler.value, protocol.value
             report = run(
-                predictor, people, calibration, hypotheses, steps, method, taken, joints, progress=True, flip=flip
+                predictor, people, calibration, hypotheses, steps, method, by, joints, progress=True, flip=flip
             )
             report["settings"] |= settings | {"keypoints": name}
             reports[name] = report
         if json_file:
-            content = reports if len(reports) > 1 else next(iter(reports.values()))
-            write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", json_file)
+            write_reports(reports, json_file)
         if plot:
             from diffupose_ros.evaluation.reliability import draw_reliability
 
@@ -109,15 +121,29 @@ def evaluate(
         fail(error)
 
 
-def _check(dataset: str, keypoints: str, json_file: Path | None, plot: Path | None) -> None:
-    """Find out what cannot work before the long run, not after it."""
-    if keypoints not in KEYPOINTS[dataset]:
-        raise ValueError(f"--keypoints {keypoints}: {dataset} has {', '.join(KEYPOINTS[dataset])}")
+def _check_outputs(json_file: Path | None, plot: Path | None) -> None:
+    """Find out what cannot work before the long run, not after it; as the other checks do."""
     if plot and plot.suffix not in PICTURES:
         raise ValueError(f"{plot}: expected a name that ends in {', '.join(PICTURES)}")
     for file in (json_file, plot):
         if file and not file.absolute().parent.is_dir():
             raise FileNotFoundError(f"{file}: there is no folder {file.absolute().parent} to write to")
+
+
+def _check(dataset: str, data: list[Path], keypoints: str, leave_one_out: bool) -> None:
+    if len(data) > 1:
+        raise ValueError(f"--data: {dataset} is one file or folder, got {len(data)}")
+    if keypoints not in KEYPOINTS[dataset]:
+        raise ValueError(f"--keypoints {keypoints}: {dataset} has {', '.join(KEYPOINTS[dataset])}")
+    if leave_one_out:
+        raise ValueError(f"--leave-one-out: {dataset} has no cameras that the truth is from")
+
+
+def _check_recorded(sampler: str, protocol: str, keypoints: str, every: int) -> None:
+    given = {"--sampler": (sampler, "ddim"), "--protocol": (protocol, "raw"), "--keypoints": (keypoints, "gt")}
+    for option, (value, usual) in (given | {"--every": (every, 1)}).items():
+        if value != usual:
+            raise ValueError(f"{option} {value}: recordings are lifted as they are, expected {usual}")
 
 
 def _observations(
@@ -147,7 +173,7 @@ def _show(reports: dict[str, dict[str, Any]]) -> None:
         if any(key in report for report in reports.values()):
             table.add_row(key, *(_text(report[key]) for report in reports.values()))
     console.print(table)
-    table = Table("activity", "people", *(f"{name} MPJPE [mm]" for name in reports))
+    table = Table("activity", "people", *(f"{name} MPJPE, mm" for name in reports))
     for activity in sorted({a for report in reports.values() for a in report["per_activity"]}):
         groups = [report["per_activity"].get(activity, {}) for report in reports.values()]
         people = max(group.get("people", 0) for group in groups)

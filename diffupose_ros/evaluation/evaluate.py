@@ -140,13 +140,18 @@ def evaluate(
             "flip": flip,
             "seed": SEED,
             "joints": [H36M17[j] for j in counted],
-            "versions": {
-                "diffupose_ros": diffupose_ros.__version__,
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
+            "versions": versions(),
         },
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes the numbers."""
+    return {
+        "diffupose_ros": diffupose_ros.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
     }
 
 

@@ -53,8 +53,8 @@ def n_mpjpe(predicted: FloatArray, truth: FloatArray) -> FloatArray:
     return np.asarray(joint_errors(scale[:, None, None] * predicted, truth).mean(-1))
 
 
-def p_mpjpe(predicted: FloatArray, truth: FloatArray) -> FloatArray:
-    """Return the MPJPE (P,) after the similarity transform that fits best (protocol 2; Umeyama 1991).
+def aligned(predicted: FloatArray, truth: FloatArray) -> FloatArray:
+    """Return poses (P, J, 3) after the similarity transforms that fit best (Umeyama 1991).
 
     Rotation, one scale and translation; no reflections.
 
@@ -62,14 +62,19 @@ def p_mpjpe(predicted: FloatArray, truth: FloatArray) -> FloatArray:
         predicted: (P, J, 3).
         truth: (P, J, 3).
     """
-    x, y = predicted - predicted.mean(1, keepdims=True), truth - truth.mean(1, keepdims=True)
+    centre = truth.mean(1, keepdims=True)
+    x, y = predicted - predicted.mean(1, keepdims=True), truth - centre
     u, s, vt = np.linalg.svd(np.swapaxes(y, 1, 2) @ x)
     sign = np.where(np.linalg.det(u) * np.linalg.det(vt) < 0, -1.0, 1.0)
     u[..., -1] *= sign[:, None]
     s[:, -1] *= sign
     scale = s.sum(-1) / np.maximum((x**2).sum((1, 2)), 1e-12)
-    aligned = scale[:, None, None] * (x @ np.swapaxes(u @ vt, 1, 2))
-    return np.asarray(joint_errors(aligned, y).mean(-1))
+    return np.asarray(scale[:, None, None] * (x @ np.swapaxes(u @ vt, 1, 2)) + centre)
+
+
+def p_mpjpe(predicted: FloatArray, truth: FloatArray) -> FloatArray:
+    """Return the MPJPE (P,) of poses (P, J, 3) that are ``aligned`` first (protocol 2)."""
+    return np.asarray(joint_errors(aligned(predicted, truth), truth).mean(-1))
 
 
 def best_of_n(hypotheses: FloatArray, truth: FloatArray) -> FloatArray:

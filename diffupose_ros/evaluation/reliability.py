@@ -12,8 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A picture of whether a model's uncertainty is true, and how much it says."""
+"""Pictures of whether a model's uncertainty is true, and how much it says."""
 
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito: for colour-blind readers too
+_STYLES = ("-", "--", ":")
 _GREY = "#888888"
+_OF_RECORDINGS = {
+    "joints": "Joints, relative to the root",
+    "root": "Root",
+    "absolute": "Joints in the camera's frame",
+}
 
 
 def draw_reliability(reports: dict[str, dict[str, Any]], path: Path) -> None:
@@ -46,15 +53,49 @@ def draw_reliability(reports: dict[str, dict[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _reliability(axes: Axes, reports: dict[str, dict[str, Any]]) -> None:
+def draw_recordings(reports: dict[str, dict[str, Any]], path: Path) -> None:
+    """Draw reports of ``evaluate_recording``, by name, into a file of matplotlib's kinds.
+
+    Three reliability diagrams, of joints relative to the root, of the root, and of joints in the camera's frame; a
+    curve for each recording.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: a kind of file that matplotlib does not know, or no report with anything to draw.
+    """
+    drawn = {name: report["reliability"] for name, report in reports.items() if "reliability" in report}
+    if not drawn:
+        raise ValueError(f"{path}: nothing to draw, no recording says anything of 3D")
+    figure = Figure(figsize=(12.5, 4.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (kind, title) in zip(figure.subplots(1, 3), _OF_RECORDINGS.items(), strict=True):
+        _diagram(axes, title)
+        # More recordings than colours: the same again, dashed.
+        styles = cycle((colour, style) for style in _STYLES for colour in _COLOURS)
+        for (name, curve), (colour, style) in zip(drawn.items(), styles, strict=False):
+            marks = {"color": colour, "linestyle": style, "marker": "o", "markersize": 3, "linewidth": 1.4}
+            axes.plot(curve["nominal"], curve[kind], label=name, **marks)
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    figure.savefig(path, dpi=150)
+
+
+def _diagram(axes: Axes, title: str) -> None:
+    """What every reliability diagram has: the diagonal, both axes from 0 to 1."""
     axes.plot((0, 1), (0, 1), color=_GREY, linewidth=1, linestyle="--", label="calibrated")
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=title)
+    axes.set(xlabel="nominal coverage of the ellipsoids", ylabel="share inside")
+    axes.grid(color="#e5e5e5", linewidth=0.6)
+
+
+def _reliability(axes: Axes, reports: dict[str, dict[str, Any]]) -> None:
+    _diagram(axes, "Reliability")
     for (name, report), colour in zip(reports.items(), _COLOURS, strict=False):
         curve = report["reliability"]
         label = f"{name}: ECE {report['ece']:.3f}"
         axes.plot(curve["nominal"], curve["empirical"], "o-", color=colour, markersize=3, linewidth=1.4, label=label)
-    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title="Reliability")
-    axes.set(xlabel="nominal coverage of the ellipsoids", ylabel="share of joints inside")
-    axes.grid(color="#e5e5e5", linewidth=0.6)
+    axes.set(ylabel="share of joints inside")
     axes.legend(loc="upper left", frameon=False, fontsize=9)
 
 

@@ -77,7 +77,8 @@ def test_ddpm_takes_its_own_steps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--data", "nowhere.npz"], "no clips at nowhere.npz"),
+        (["--data", CLIPS], "--data: cmu is one file or folder, got 2"),
+        (["--leave-one-out"], "--leave-one-out: cmu has no cameras that the truth is from"),
         (["--checkpoint", "best_ever"], "no weights 'best_ever'"),
         (["--keypoints", "cpn"], "--keypoints cpn: cmu has gt, clean, noisy, occluded, all"),
         (["--dataset", "h36m", "--keypoints", "noisy"], "--keypoints noisy: h36m has gt, hr, cpn, sh"),
@@ -91,6 +92,11 @@ def test_what_cannot_be_run_is_refused_with_the_reason(arguments: list[str], rea
     result = RUNNER.invoke(app, ["evaluate", "--data", CLIPS, *QUICK, *arguments])
     assert result.exit_code == 1
     assert result.output.startswith("error: ") and reason in result.output
+
+
+def test_data_that_is_not_there_is_refused() -> None:
+    result = RUNNER.invoke(app, ["evaluate", "--data", "nowhere.npz", *QUICK])
+    assert result.exit_code == 1 and "no clips at nowhere.npz" in result.output
 
 
 @pytest.mark.parametrize("arguments", [["--protocol", "best"], ["--hypotheses", "0"], ["--every", "0"]])

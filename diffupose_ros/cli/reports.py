@@ -1,0 +1,44 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What commands that measure a model write, beside the numbers."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+
+def weights_settings(checkpoint: str) -> dict[str, str]:
+    """Return which model it was, for a report's settings.
+
+    Raises:
+        FileNotFoundError: no such model.
+    """
+    from diffupose_ros.lifting.checkpoint import weights_path
+
+    digest = hashlib.sha256(weights_path(checkpoint).read_bytes()).hexdigest()
+    return {"checkpoint": Path(checkpoint).name, "checkpoint_sha256": digest[:16]}
+
+
+def write_reports(reports: dict[str, dict[str, Any]], file: Path) -> None:
+    """Write reports as JSON by name, or a single one as it is.
+
+    Raises:
+        OSError: the file cannot be written; what was there is still there.
+    """
+    from diffupose_ros.files import write_text
+
+    content = reports if len(reports) > 1 else next(iter(reports.values()))
+    write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", file)
