@@ -12,23 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A video file, or a directory of images, as frames with their times."""
+"""A video as the offline run reads it, to its end with what is wrong counted, and as it writes one."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # its complaints come as our errors
-
 import cv2
-import numpy as np
-import numpy.typing as npt
 
-from diffupose_ros.detection.frames import FOLDER_RATE, IMAGES, image_files, rate_of
-
-Image = npt.NDArray[np.uint8]
+from diffupose_ros.detection.frames import FOLDER_RATE, Pixels, open_recording
 
 
 @dataclass(frozen=True)
@@ -41,14 +34,13 @@ class Frame:
     """
 
     time: float
-    image: Image
+    image: Pixels
 
 
 class Video:
     """The frames of a file or directory, read once, one by one.
 
-    Images of a directory come by name, numbers in the names by value. What cannot be read, or is not as large as the
-    first image, is left out and counted.
+    What cannot be read, or is not as large as the first image, is left out and counted.
 
     Args:
         path: a video, or a directory of images.
@@ -66,16 +58,13 @@ class Video:
     """
 
     def __init__(self, path: Path, rate: float = FOLDER_RATE) -> None:
-        if not path.exists():
-            raise FileNotFoundError(f"no video at {path}: expected a video file or a directory of images")
+        self._source = open_recording(path, rate=rate)
+        self.rate, self.count = self._source.rate, self._source.count
         self.problems: Counter[str] = Counter()
-        self.rate = rate
-        self._frames = self._images(path) if path.is_dir() else self._file(path)
+        self._frames = self._read()
         self._first = next(self._frames, None)
         if self._first is None:
-            what = f"no image ({' '.join(IMAGES)})" if path.is_dir() else "no frame"
-            hint = "" if path.is_dir() else ": truncated, or not a video that this OpenCV decodes; try to convert it"
-            raise ValueError(f"{path}: {what} in it can be read{hint}")
+            raise ValueError(f"{path}: no image in it can be read. Is it truncated? Try to convert it")
         self.height, self.width = self._first.image.shape[:2]
 
     def __iter__(self) -> Iterator[Frame]:
@@ -89,34 +78,23 @@ class Video:
             else:
                 self.problems["of another size"] += 1
 
-    def _images(self, folder: Path) -> Iterator[Frame]:
-        paths = image_files(folder)
-        self.count = len(paths)
-        for index, path in enumerate(paths):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                self.problems["unreadable"] += 1
-            else:
-                yield Frame(index / self.rate, np.asarray(image, np.uint8))
-
-    def _file(self, path: Path) -> Iterator[Frame]:
-        capture = cv2.VideoCapture(str(path))
-        self.rate = rate_of(capture)
-        self.count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+    def _read(self) -> Iterator[Frame]:
+        tried = 0
         try:
-            time, index = -1.0, 0
             while True:
-                read, image = capture.read()
-                if not read:
-                    break
-                told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000  # of this frame; variable rates exist
-                time = told if told > time else time + 1 / self.rate
-                yield Frame(max(time, 0.0), np.asarray(image, np.uint8))
-                index += 1
-            if 0 < index < self.count - 1:
-                self.problems["missing at the end"] += self.count - index
+                try:
+                    image = self._source.read()
+                except ValueError:
+                    self.problems["unreadable"] += 1
+                else:
+                    if image is None:
+                        break
+                    yield Frame(self._source.time, image)
+                tried += 1
+            if 0 < tried < self.count - 1:
+                self.problems["missing at the end"] += self.count - tried
         finally:
-            capture.release()
+            self._source.close()
 
 
 class VideoWriter:
@@ -136,7 +114,7 @@ class VideoWriter:
         if not self._writer.isOpened():
             raise OSError(f"cannot write the video {path}: is its folder writable, and the disk not full?")
 
-    def write(self, image: Image) -> None:
+    def write(self, image: Pixels) -> None:
         """Append one image of the size."""
         self._writer.write(image)
 

@@ -40,7 +40,7 @@ from cyclonedds.sub import DataReader
 from cyclonedds.topic import Topic
 from cyclonedds.util import duration
 
-from diffupose_ros.standalone import definitions, network, types
+from diffupose_ros.standalone import cdr, network, types
 
 ANY = SampleState.Any | ViewState.Any | InstanceState.Any
 FOREVER = 2**63 - 1
@@ -107,7 +107,7 @@ class Participant:
     def topic(self, name: str, typename: str) -> Topic[Any]:
         """Return the DDS topic of a message type."""
         if name not in self._topics:
-            definitions.typestore().get_msgdef(typename)  # makes its CDR code now, not at the first message
+            cdr.code_store().get_msgdef(typename)  # makes its CDR code now, not at the first message
             self._topics[name] = Topic(self._dds, name, types.dds_type(typename))
         return self._topics[name]
 

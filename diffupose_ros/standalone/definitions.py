@@ -17,18 +17,13 @@
 from __future__ import annotations
 
 from functools import cache
-from types import ModuleType, SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-from rosbags.interfaces import Msgdef
-from rosbags.serde.cdr import generate_deserialize_cdr, generate_getsize_cdr, generate_serialize_cdr
 from rosbags.typesys import get_types_from_msg
-from rosbags.typesys.base import normalize_fieldname
 from rosbags.typesys.store import Typestore
 from rosbags.typesys.stores import ros2_jazzy
 
 from diffupose_ros.resources import PACKAGE, resource_path
-from diffupose_ros.standalone import packing
 from diffupose_ros.standalone.services import SERVICES
 from diffupose_ros.standalone.vision import MESSAGES
 
@@ -37,47 +32,10 @@ PARTS = ("_Request", "_Response")  # of a service
 DEFAULTS = {("geometry_msgs/msg/Quaternion", "w"): 1.0}
 
 
-class MessageStore(Typestore):
-    """A rosbags typestore that makes our message classes and generates little-endian CDR code only.
-
-    Attributes:
-        made: what the CDR code asks for the code of a message's parts, which is there when its own is.
-    """
-
-    def __init__(self, base: ModuleType) -> None:
-        super().__init__(base)
-        made = SimpleNamespace(get_msgdef=self.cache.__getitem__, max_sequence_length=self.max_sequence_length)
-        self.made = cast(Typestore, made)
-
-    def get_msgdef(self, typename: str) -> Msgdef[object]:
-        if typename not in self.cache:
-            from diffupose_ros.standalone.messages import message_class
-
-            entries = self._entries(typename)
-            getsize, size = generate_getsize_cdr(entries, self)
-            unused = cast(Any, None)
-            self.cache[typename] = Msgdef(
-                typename,
-                entries,
-                cast(Any, message_class(typename)._from_wire),
-                size,
-                getsize,
-                packing.serializer(typename, self._entries) or generate_serialize_cdr(entries, self, "le"),
-                unused,
-                generate_deserialize_cdr(entries, self, "le"),
-                *[unused] * 9,
-            )
-        return self.cache[typename]
-
-    def _entries(self, typename: str) -> Any:
-        """Return the (name, type) of each field, as Python can call them."""
-        return [(normalize_fieldname(name), desc) for name, desc in self.fielddefs[typename][1]]
-
-
 @cache
-def typestore() -> MessageStore:
+def typestore() -> Typestore:
     """Return the one typestore of this process, with vision_msgs and our own msg/*.msg in it."""
-    store = MessageStore(ros2_jazzy)
+    store = Typestore(ros2_jazzy)
     types = own_types()
     for name, text in MESSAGES.items():
         types.update(get_types_from_msg(text, name))

@@ -22,7 +22,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from rosbags.interfaces import Nodetype
-from rosbags.serde import SerdeError
 from rosbags.typesys.base import normalize_fieldname
 
 from diffupose_ros.standalone import definitions, sequences
@@ -181,36 +180,3 @@ def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, np.ndarray):
         return bool(np.array_equal(left, right))
     return bool(left == right)
-
-
-def serialize(message: Any, prefix: bytes = b"") -> bytearray:
-    """Return little-endian CDR, padded to 4; ``prefix`` (a multiple of 8) goes before the fields."""
-    store = definitions.typestore()
-    msgdef = store.get_msgdef(message.__msgtype__)
-    start = 4 + len(prefix)
-    size = msgdef.getsize_cdr(0, message, store.made)
-    data = bytearray((start + size + 3) & -4)
-    data[1] = 1  # CDR_LE
-    data[4:start] = prefix
-    msgdef.serialize_cdr_le(memoryview(data)[start:], 0, message, store.made)
-    return data
-
-
-def deserialize(data: Any, message_type: Any, skip: int = 0) -> Any:
-    """Return the message in little-endian CDR bytes; its fields start ``skip`` bytes after the header.
-
-    Raises:
-        SerdeError: the bytes are not a message of this type.
-    """
-    view = memoryview(data)
-    if len(view) < 4 + skip or view[0] or view[1] != 1:
-        raise SerdeError("not a little-endian CDR message")
-    store = definitions.typestore()
-    msgdef = store.get_msgdef(message_type.__msgtype__)
-    try:
-        message, _ = msgdef.deserialize_cdr_le(view[4 + skip :], 0, msgdef.cls, store.made)
-    except SerdeError:
-        raise
-    except Exception as error:  # struct.error, UnicodeDecodeError, ValueError: whatever a stranger sent
-        raise SerdeError(f"not a {message_type.__msgtype__}: {error}") from error
-    return message

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from support.videos import level
 
-from diffupose_ros.detection.frames import FOLDER_RATE, Source, open_source
+from diffupose_ros.detection.frames import FOLDER_RATE, Source, open_recording, open_source
 
 
 def levels(source: Source, skip: int = 0) -> list[int]:
@@ -88,3 +88,19 @@ def test_what_is_no_source_is_refused_with_the_reason(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=reason):
             open_source(str(source))
+
+
+def test_images_have_the_times_they_have_in_the_video_or_folder(video: Path, folder: Path) -> None:
+    for source, seconds in ((open_recording(video), 0.1), (open_recording(folder, rate=4.0), 0.25)):
+        source.read()
+        assert source.time == 0
+        source.read(skip=3)
+        assert source.time == pytest.approx(4 * seconds)
+        source.rewind()
+        source.read()
+        assert source.time == 0
+    later = open_recording(video, start_at=1.5)
+    later.read()
+    assert (later.time, later.count) == (pytest.approx(1.5), 20)
+    with pytest.raises(FileNotFoundError, match="no video at missing"):
+        open_recording(Path("missing"))

@@ -17,9 +17,31 @@
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Protocol
 
 from diffupose_ros.nodes.common.diagnostics import Diagnostics
+from diffupose_ros.nodes.common.parameters import Parameters
+
+
+class Host(Protocol):
+    """What a worker uses of the node that it works for.
+
+    Attributes:
+        parameters: by name, always the latest.
+        diagnostics: what has happened so far.
+    """
+
+    parameters: Parameters
+    diagnostics: Diagnostics
+
+    @property
+    def context(self) -> Any:
+        """Tell by ``ok()`` whether anything can still be published."""
+        ...
+
+    def get_clock(self) -> Any:
+        """Return the clock that latencies are told by."""
+        ...
 
 
 class Mailbox:
@@ -56,12 +78,12 @@ class Worker(ABC):
     """Processes the newest message of each topic, in a thread of its own, until it is closed.
 
     Args:
-        node: whose diagnostics it uses.
+        host: the node that it works for.
     """
 
-    def __init__(self, node: Any) -> None:
-        self._node = node
-        self._diagnostics: Diagnostics = node.diagnostics
+    def __init__(self, host: Host) -> None:
+        self._parameters, self._diagnostics = host.parameters, host.diagnostics
+        self._context, self._clock = host.context, host.get_clock()
         self._mailbox = Mailbox()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -85,6 +107,6 @@ class Worker(ABC):
             try:
                 self._process(messages)
             except Exception:  # noqa: BLE001 - whatever one message does, the next is answered
-                if self._mailbox.closed or not self._node.context.ok():
+                if self._mailbox.closed or not self._context.ok():
                     return
                 self._diagnostics.problem("internal error", traceback.format_exc())

@@ -71,15 +71,12 @@ class DetectNode(ManagedNode):
 
     Args:
         load: makes what finds people, of the parameters in ``load_pipeline``'s signature.
-
-    Attributes:
-        boxes: the latest of ``boxes_topic``; None where that is empty.
     """
 
     def __init__(self, load: Callable[..., Pipeline] = load_pipeline, **kwargs: Any) -> None:
         super().__init__("detect_node", **kwargs)
         self.parameters = Parameters(self, PARAMETERS)
-        self.boxes: BoxBuffer | None = None
+        self._boxes: BoxBuffer | None = None  # the latest of boxes_topic, where that is not empty
         self._load_pipeline = load
         self._pipeline: Pipeline | None = None
         self._images: LargeInput | None = None
@@ -96,8 +93,8 @@ class DetectNode(ManagedNode):
     def _start(self) -> None:
         assert self._pipeline is not None
         topic = self.parameters["boxes_topic"]
-        self.boxes = BoxBuffer() if topic else None
-        self._worker = DetectWorker(self, self._pipeline, self._outputs)
+        self._boxes = BoxBuffer() if topic else None
+        self._worker = DetectWorker(self, self._pipeline, self._boxes, self._outputs)
         if topic:
             self._inputs.append(self.create_subscription(boxes_message_type(), topic, self._receive_boxes, NEWEST))
         kind = CompressedImage if self.parameters["compressed"] else Image
@@ -130,8 +127,8 @@ class DetectNode(ManagedNode):
         self.diagnostics.count("boxes in")
         if stamp_ns(message.header) == 0:
             self.diagnostics.problem("zero stamp", "of boxes: the image that they belong to is not known")
-        if self.boxes is not None:
-            self.boxes.put(message)
+        if self._boxes is not None:
+            self._boxes.put(message)
 
     # Diagnostics
 

@@ -17,22 +17,19 @@
 
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from diffupose_ros.detection.pipeline import People, Pipeline
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import skeletons_2d_message, stamp_ns
 from diffupose_ros.nodes.common.images import Pixels, image_message, read_image
-from diffupose_ros.nodes.common.worker import Worker
-from diffupose_ros.nodes.detect.boxes import FloatArray, read_boxes
+from diffupose_ros.nodes.common.worker import Host, Worker
+from diffupose_ros.nodes.detect.boxes import BoxBuffer, FloatArray, read_boxes
 from diffupose_ros.nodes.detect.overlay import draw_people
-
-if TYPE_CHECKING:
-    from diffupose_ros.detection.pipeline import People, Pipeline
-    from diffupose_ros.nodes.detect.node import DetectNode
 
 _BLACK = 8  # of 255; the brightest pixel of an image in which nobody can be seen
 _SPARSE = 16  # pixels between two that are looked at for that
@@ -43,8 +40,9 @@ class DetectWorker(Worker):
     """Finds the people of the newest image, and publishes them, until it is closed.
 
     Args:
-        node: whose parameters, boxes and diagnostics it uses.
+        host: the node that it works for.
         pipeline: finds people and knows them again.
+        boxes: the latest that somebody else has found; None: nobody looks.
         outputs: publisher of each message type.
 
     Attributes:
@@ -52,11 +50,11 @@ class DetectWorker(Worker):
         seen: when people were last published, or else when it was made, by ``time.monotonic``.
     """
 
-    def __init__(self, node: "DetectNode", pipeline: "Pipeline", outputs: dict[type, Any]) -> None:
-        self._pipeline, self._outputs, self._parameters, self._boxes = pipeline, outputs, node.parameters, node.boxes
+    def __init__(self, host: Host, pipeline: Pipeline, boxes: BoxBuffer | None, outputs: dict[type, Any]) -> None:
+        self._pipeline, self._boxes, self._outputs = pipeline, boxes, outputs
         self._stamp = 0
         self.size, self.seen = "", time.monotonic()
-        super().__init__(node)  # at the end: the thread starts
+        super().__init__(host)  # at the end: the thread starts
 
     def _process(self, messages: dict[str, Any]) -> None:
         (message,) = messages.values()
@@ -95,7 +93,7 @@ class DetectWorker(Worker):
         if stamp == 0:
             detail = "header.stamp is zero: the time of arrival is taken, and boxes cannot be matched"
             self._diagnostics.problem("zero stamp", detail)
-            stamp = self._node.get_clock().now().nanoseconds
+            stamp = self._clock.now().nanoseconds
         back = (self._stamp - stamp) / 1e9
         if back > _SAME_STREAM:
             self._diagnostics.problem("time went back", f"by {back:.1f} s: people get new ids")
@@ -115,7 +113,7 @@ class DetectWorker(Worker):
         self._diagnostics.count("boxes of other classes", len(message.detections) - len(boxes) - bad)
         return boxes
 
-    def _publish(self, header: Header, image: Pixels, people: "People") -> None:
+    def _publish(self, header: Header, image: Pixels, people: People) -> None:
         found, min_score = people.detections, self._parameters["min_score"]
         sure = found.scores.mean(-1) >= min_score if len(found.scores) else np.zeros(0, bool)
         ids = [name for name, kept in zip(people.ids, sure, strict=True) if kept]
@@ -132,7 +130,7 @@ class DetectWorker(Worker):
         if ids:
             self.seen = time.monotonic()
         if stamp := stamp_ns(header):
-            self._diagnostics.duration("latency", (self._node.get_clock().now().nanoseconds - stamp) / 1e9)
+            self._diagnostics.duration("latency", (self._clock.now().nanoseconds - stamp) / 1e9)
 
     def _wanted(self, kind: type) -> bool:
         return bool(self._outputs[kind].get_subscription_count())

@@ -74,15 +74,12 @@ class LiftNode(ManagedNode):
 
     Configure loads the model, activate subscribes and starts the worker that runs it, deactivate stops it,
     cleanup frees the model. Topics, messages and parameters: see README.md.
-
-    Attributes:
-        view: the camera, or why there is none.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("lift_node", **kwargs)
         self.parameters = Parameters(self, PARAMETERS)
-        self.view: View = NO_VIEW
+        self._view: View = NO_VIEW  # the camera, or why there is none
         self._lifter: Lifter | None = None
         self._budget = StepBudget()
         self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._status)
@@ -101,7 +98,7 @@ class LiftNode(ManagedNode):
 
     def _start(self) -> None:
         assert self._lifter is not None
-        self._worker = LiftWorker(self, self._lifter, self._outputs, self._budget)
+        self._worker = LiftWorker(self, self._lifter, lambda: self._view, self._outputs, self._budget)
         self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, NEWEST))
         for topic in self.parameters["input_topics"]:
             self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), NEWEST))
@@ -124,10 +121,10 @@ class LiftNode(ManagedNode):
         return receive
 
     def _receive_camera(self, info: CameraInfo) -> None:
-        view = read_camera(info, self.parameters["rectified"], self.view)
-        if view is not self.view and view.problem:
+        view = read_camera(info, self.parameters["rectified"], self._view)
+        if view is not self._view and view.problem:
             self.get_logger().error(view.problem)  # once per change
-        self.view = view
+        self._view = view
 
     # Diagnostics
 
@@ -135,7 +132,7 @@ class LiftNode(ManagedNode):
         level, message = self._health(recent)
         budget = self.parameters["latency_budget_ms"]
         values = {
-            "camera": self.view.problem or "calibrated",
+            "camera": self._view.problem or "calibrated",
             "weights": self.parameters["weights"],
             "latency budget": f"{budget} ms" if budget else "off",
         }
@@ -149,8 +146,8 @@ class LiftNode(ManagedNode):
             return DiagnosticStatus.ERROR, self._failure
         if self._worker is None:
             return DiagnosticStatus.OK, "not active"
-        if self.view.problem:
-            return DiagnosticStatus.WARN if self.view is NO_VIEW else DiagnosticStatus.ERROR, self.view.problem
+        if self._view.problem:
+            return DiagnosticStatus.WARN if self._view is NO_VIEW else DiagnosticStatus.ERROR, self._view.problem
         if found := problems(recent):
             return DiagnosticStatus.WARN, found
         if recent["dropped (newest wins)"]:

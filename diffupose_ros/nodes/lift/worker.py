@@ -16,7 +16,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from std_msgs.msg import Header
@@ -28,14 +28,11 @@ from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArra
 from diffupose_ros.nodes.common.body_frames import body_frames
 from diffupose_ros.nodes.common.conversions import concatenate, hypotheses_message, skeletons_3d_message, stamp_ns
 from diffupose_ros.nodes.common.parameters import Parameters
-from diffupose_ros.nodes.common.worker import Worker
+from diffupose_ros.nodes.common.worker import Host, Worker
 from diffupose_ros.nodes.lift.budget import CHOICES, StepBudget
-from diffupose_ros.nodes.lift.intake import People, read_people
+from diffupose_ros.nodes.lift.intake import People, View, read_people
 from diffupose_ros.nodes.lift.markers import MarkerBuilder
 from diffupose_ros.skeleton import Skeletons2D
-
-if TYPE_CHECKING:
-    from diffupose_ros.nodes.lift.node import LiftNode
 
 
 def warm_up(lifter: Lifter, parameters: Parameters, budget: StepBudget, interrupted: Callable[[], bool] = bool) -> None:
@@ -73,8 +70,9 @@ class LiftWorker(Worker):
     Its messages come with the moment of their receipt, by ``time.monotonic``.
 
     Args:
-        node: whose parameters, camera and diagnostics it uses.
+        host: the node that it works for.
         lifter: the model.
+        view: asked for the camera, before each call of the model.
         outputs: publisher of each message type.
         budget: chooses the steps where there is a latency budget.
 
@@ -82,21 +80,23 @@ class LiftWorker(Worker):
         steps: of the latest call of the model; 0 before the first.
     """
 
-    def __init__(self, node: "LiftNode", lifter: Lifter, outputs: dict[type, Any], budget: StepBudget) -> None:
-        self._lifter, self._outputs, self._parameters, self._budget = lifter, outputs, node.parameters, budget
+    def __init__(
+        self, host: Host, lifter: Lifter, view: Callable[[], View], outputs: dict[type, Any], budget: StepBudget
+    ) -> None:
+        self._lifter, self._view, self._outputs, self._budget = lifter, view, outputs, budget
         self.steps = 0
         self._markers: dict[str, MarkerBuilder] = {}
-        super().__init__(node)  # at the end: the thread starts
+        super().__init__(host)  # at the end: the thread starts
 
     def close(self) -> None:
         """Stop, within one evaluation of the network, and take the drawn people back."""
         super().close()
-        if self._node.context.ok():
+        if self._context.ok():
             for builder in self._markers.values():
                 self._outputs[MarkerArray].publish(builder.clear())
 
     def _process(self, messages: dict[str, tuple[Skeleton2DArray, float]]) -> None:
-        view = self._node.view
+        view = self._view()
         if view.camera is None:
             self._diagnostics.problem("no camera", f"{view.problem}: skeletons cannot be lifted", len(messages))
             return
@@ -171,7 +171,7 @@ class LiftWorker(Worker):
         self._diagnostics.count("messages out")
         self._diagnostics.count("people out", len(ids) - len(unusable))
         if stamp := stamp_ns(header):
-            now = self._node.get_clock().now().nanoseconds
+            now = self._clock.now().nanoseconds
             self._diagnostics.duration("latency", (now - stamp) / 1e9)
 
     def _broadcast(self, header: Header, ids: list[str], lifted: Lifted, rows: range) -> None:

@@ -21,19 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from .context import Context
 from .signals import SignalHandlerOptions, install_signal_handlers, uninstall_signal_handlers
+from .utilities import get_default_context
 
 if TYPE_CHECKING:
     from .executors import Executor
     from .node import Node
     from .task import Future
 
-_default_context = Context()
 _executor: Executor | None = None
-
-
-def get_default_context() -> Context:
-    """Return the context that ``init`` starts."""
-    return _default_context
 
 
 def init(
@@ -44,7 +39,7 @@ def init(
     signal_handler_options: SignalHandlerOptions | None = None,
 ) -> None:
     """Read the ROS arguments (default: sys.argv) and join the DDS domain."""
-    chosen = context or _default_context
+    chosen = context or get_default_context()
     chosen.init(args, domain_id=domain_id)
     if signal_handler_options is None:
         signal_handler_options = SignalHandlerOptions.ALL if context is None else SignalHandlerOptions.NO
@@ -53,7 +48,7 @@ def init(
 
 def ok(*, context: Context | None = None) -> bool:
     """Return whether the context is running."""
-    return (context or _default_context).ok()
+    return (context or get_default_context()).ok()
 
 
 def shutdown(*, context: Context | None = None, uninstall_handlers: bool | None = None) -> None:
@@ -62,14 +57,14 @@ def shutdown(*, context: Context | None = None, uninstall_handlers: bool | None 
     Raises:
         RuntimeError: it is not running.
     """
-    chosen = context or _default_context
+    chosen = context or get_default_context()
     chosen.shutdown()
     _clean_up(chosen, uninstall_handlers is not False)
 
 
 def try_shutdown(*, context: Context | None = None, uninstall_handlers: bool | None = None) -> None:
     """End the context if it is running; clean up in any case."""
-    chosen = context or _default_context
+    chosen = context or get_default_context()
     chosen.try_shutdown()
     _clean_up(chosen, True)
 
@@ -77,7 +72,7 @@ def try_shutdown(*, context: Context | None = None, uninstall_handlers: bool | N
 def _clean_up(ended: Context, uninstall_handlers: bool) -> None:
     """Let go of what only the default context has: the executor of ``spin``, and the signal handlers."""
     global _executor
-    if ended is not _default_context:
+    if ended is not get_default_context():
         return
     if _executor is not None:
         _executor.shutdown()

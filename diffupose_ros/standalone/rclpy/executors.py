@@ -26,11 +26,12 @@ from typing import Any
 
 from diffupose_ros.standalone import dds
 
-from . import get_default_context, signals
+from . import signals
 from .context import Context
 from .entity import Action, Entity
 from .task import Future
 from .timer import Timer
+from .utilities import get_default_context
 
 WAKE = 0  # the tag of the executor's own guard
 

@@ -25,7 +25,7 @@ from cyclonedds.builtin import (
     BuiltinTopicDcpsSubscription,
 )
 
-from diffupose_ros.standalone import dds, messages
+from diffupose_ros.standalone import cdr, dds, messages
 
 from .entity import user_data
 
@@ -62,7 +62,7 @@ class Graph:
                 entry.reader_gid_seq += [_gid(guid) for guid in readers]
                 entry.writer_gid_seq += [_gid(guid) for guid in writers]
             info.node_entities_info_seq.append(entry)
-        self._writer.write(messages.serialize(info))
+        self._writer.write(cdr.serialize(info))
 
     def endpoints(self, kind: str) -> list[Any]:
         """Return DDS's description of every "publication" or "subscription" in the domain."""

@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 
 from rcl_interfaces.msg import ParameterEvent
 
-from . import get_default_context
 from .arguments import parse
 from .callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from .clock import Clock, ROSClock
@@ -41,6 +40,7 @@ from .service import Client, Service
 from .subscription import Subscription
 from .time_source import TimeSource
 from .timer import Timer
+from .utilities import get_default_context
 
 EntityT = TypeVar("EntityT", bound=Entity)
 

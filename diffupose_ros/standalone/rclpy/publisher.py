@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffupose_ros.standalone import dds, messages
+from diffupose_ros.standalone import cdr, dds
 
 from .callback_groups import CallbackGroup
 from .entity import Entity, user_data
@@ -62,7 +62,7 @@ class Publisher(Entity):
         if isinstance(msg, bytes):
             data: Any = msg.ljust(-(-len(msg) // 4) * 4, b"\0")
         elif isinstance(msg, self.msg_type):
-            data = messages.serialize(msg)
+            data = cdr.serialize(msg)
         else:
             raise TypeError(f"Expected {self.msg_type}, got {type(msg)}")
         try:

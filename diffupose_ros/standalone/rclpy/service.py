@@ -28,7 +28,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from diffupose_ros.standalone import dds, messages
+from diffupose_ros.standalone import cdr, dds
 
 from .callback_groups import CallbackGroup
 from .entity import Action, Entity, user_data
@@ -100,12 +100,12 @@ class Service(_Pair):
         if sample is None:
             return None
         header = sample[0][4 : 4 + HEADER.size]
-        request = messages.deserialize(sample[0], self.srv_type.Request, skip=HEADER.size)
+        request = cdr.deserialize(sample[0], self.srv_type.Request, skip=HEADER.size)
 
         def answer() -> None:
             response = self.callback(request, self.srv_type.Response())
             self._wait_for_reader(sample[1].publication_handle)
-            self._writer.write(messages.serialize(response, prefix=header))
+            self._writer.write(cdr.serialize(response, prefix=header))
 
         return answer
 
@@ -144,7 +144,7 @@ class Client(_Pair):
             raise TypeError(f"Expected {self.srv_type.Request}, got {type(request)}")
         number = next(self._numbers)
         future = self._pending[number] = Future()
-        self._writer.write(messages.serialize(request, prefix=HEADER.pack(self._identity, number)))
+        self._writer.write(cdr.serialize(request, prefix=HEADER.pack(self._identity, number)))
         return future
 
     def call(self, request: Any, timeout_sec: float | None = None) -> Any:
@@ -186,5 +186,5 @@ class Client(_Pair):
         future = self._pending.pop(number, None) if identity == self._identity else None
         if future is None:
             return None  # the reply to another client
-        response = messages.deserialize(sample[0], self.srv_type.Response, skip=HEADER.size)
+        response = cdr.deserialize(sample[0], self.srv_type.Response, skip=HEADER.size)
         return lambda: future.set_result(response)

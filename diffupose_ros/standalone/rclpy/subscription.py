@@ -21,7 +21,7 @@ from typing import Any
 
 from rosbags.serde import SerdeError
 
-from diffupose_ros.standalone import dds, messages
+from diffupose_ros.standalone import cdr, dds
 
 from .callback_groups import CallbackGroup
 from .entity import Action, Entity, user_data
@@ -69,7 +69,7 @@ class Subscription(Entity):
         if self.raw:
             return lambda: self.callback(sample[0])
         try:
-            message = messages.deserialize(sample[0], self.msg_type)
+            message = cdr.deserialize(sample[0], self.msg_type)
         except SerdeError as error:
             self._node.get_logger().error(f"{self.topic_name}: {error}", throttle_duration_sec=5.0)
             return None

@@ -20,6 +20,14 @@ import sys
 from collections.abc import Sequence
 
 from .arguments import parse
+from .context import Context
+
+_default_context = Context()
+
+
+def get_default_context() -> Context:
+    """Return the context that ``rclpy.init`` starts."""
+    return _default_context
 
 
 def remove_ros_args(args: Sequence[str] | None = None) -> list[str]:
