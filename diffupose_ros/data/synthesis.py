@@ -26,6 +26,7 @@ from diffupose_ros.data.activities import activity_of
 from diffupose_ros.data.bodies import vary_bodies
 from diffupose_ros.data.detectors import Detected, detector_joints, independent_errors, occlude, real_errors
 from diffupose_ros.data.observations import Observations, Pairs, pairs
+from diffupose_ros.data.postures import draw_postures
 from diffupose_ros.data.views import random_views
 from diffupose_ros.skeleton import H36M17, Skeletons2D, layout_joints, to_h36m
 
@@ -78,6 +79,12 @@ def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every
     activity = [activity_of(name) for name in clips]
     names = np.repeat(np.array(activity, dtype=np.str_), [len(p) for p in poses])
     return observe(np.concatenate(poses), np.random.default_rng(SEED), conditions, activity=names)
+
+
+def posture_observations(kind: str, people: int, conditions: Conditions = REAL) -> Observations:
+    """Return people in one kind of posture, of varied bodies, as random cameras and detectors see them; always the same."""
+    rng = np.random.default_rng(SEED)
+    return observe(draw_postures(people, rng, kind)[0], rng, conditions, vary=True)
 
 
 def make_pairs(

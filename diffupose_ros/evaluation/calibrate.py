@@ -22,16 +22,21 @@ import numpy.typing as npt
 
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.datasets import CREDITS
-from diffupose_ros.data.synthesis import CLEAN, NOISY, OCCLUDED
-from diffupose_ros.evaluation.samples import Samples, draw_samples, join, measure
+from diffupose_ros.data.observations import Observations
+from diffupose_ros.data.postures import POSTURES
+from diffupose_ros.data.synthesis import CLEAN, NOISY, OCCLUDED, REAL, SEED, observe, posture_observations
+from diffupose_ros.evaluation.fitting import fit_calibration
+from diffupose_ros.evaluation.samples import draw_samples, join, measure
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, save_checkpoint
-from diffupose_ros.lifting.uncertainty import Calibration, fit_calibration
 from diffupose_ros.training.networks import checkpoint_of, read_trained
 
 FloatArray = npt.NDArray[np.float64]
 
-CONDITIONS = {"clean": CLEAN, "noisy": NOISY, "occluded": OCCLUDED}
+CONDITIONS = {"clean": CLEAN, "noisy": NOISY, "occluded": OCCLUDED, "bodies": CLEAN, "real": REAL}
+"""By name; people of ``bodies`` and ``real`` have other bodies than those recorded, and a calibration is fitted on them."""
+_VARIED = ("bodies", "real")
+POSTURE_PEOPLE = 400  # of each kind
 
 
 def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> Checkpoint:
@@ -53,20 +58,27 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
     checkpoint = _checkpoint(trained)
     lifter = Lifter(checkpoint)
     halves = _halves(load_clips(validation_file))
-    drawn = {name: [draw_samples(lifter, half, c, every) for half in halves] for name, c in CONDITIONS.items()}
-    fits = [fit(join([drawn[name][half] for name in CONDITIONS])) for half in (1, 0)]
+    drawn = {name: [draw_samples(lifter, _observed(half, name, every)) for half in halves] for name in CONDITIONS}
+    fits = [fit_calibration(join([drawn[name][half] for name in _VARIED])) for half in (1, 0)]
     metrics = {
         name: _mean([measure(samples, calibration) for samples, calibration in zip(parts, fits, strict=True)])
         for name, parts in drawn.items()
     }
+    rare = {kind: draw_samples(lifter, posture_observations(kind, POSTURE_PEOPLE)) for kind in POSTURES}
+    metrics |= {kind: _mean([measure(samples, fitted) for fitted in fits]) for kind, samples in rare.items()}
     card = checkpoint.card | {
         "validation": f"{validation_file.name}, DDIM 5 steps, 10 hypotheses, raw protocol",
         "metrics": metrics,
     }
-    everything = join([samples for parts in drawn.values() for samples in parts])
-    finished = replace(checkpoint, calibration=fit(everything), card=card)
+    everything = join([samples for name in _VARIED for samples in drawn[name]])
+    finished = replace(checkpoint, calibration=fit_calibration(everything), card=card)
     save_checkpoint(finished, out)
     return finished
+
+
+def _observed(clips: list[FloatArray], name: str, every: int) -> Observations:
+    poses = np.concatenate([clip[::every] for clip in clips])
+    return observe(poses, np.random.default_rng(SEED), CONDITIONS[name], vary=name in _VARIED)
 
 
 def _checkpoint(path: Path) -> Checkpoint:
@@ -74,11 +86,6 @@ def _checkpoint(path: Path) -> Checkpoint:
     if trained.kind != "denoiser":
         raise ValueError(f"{path}: a {trained.kind}, and only a denoiser's spread can be calibrated")
     return checkpoint_of(trained.build(), trained.diffusion, {"credit": CREDITS["cmu"]} | trained.card)
-
-
-def fit(samples: Samples) -> Calibration:
-    """Return the calibration of these samples."""
-    return fit_calibration(samples.hypotheses, samples.error, samples.status, samples.deviations, samples.expected)
 
 
 def _halves(clips: dict[str, FloatArray]) -> list[list[FloatArray]]:

@@ -12,22 +12,24 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a model makes of poses whose truth is known, and how good that is."""
+"""What a model makes of people whose truth is known, and how good that is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.data.synthesis import SEED, Conditions, make_pairs
+from diffupose_ros.data.observations import Observations
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.lifting import Lifter
+from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import (
     Calibration,
     calibrated_covariance,
     containing_probability,
     mahalanobis2,
 )
+from diffupose_ros.skeleton import Status
 from diffupose_ros.training.predictors import draw_in_batches
 
 FloatArray = npt.NDArray[np.float64]
@@ -35,21 +37,31 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Samples:
-    """Hypotheses of poses whose truth is known, in the virtual cameras' frames, root-relative, metres.
+    """Hypotheses of P people whose truth is known, in the virtual cameras' frames, metres.
 
     Attributes:
-        hypotheses: (P, N, 17, 3).
-        truth: (P, 17, 3).
+        hypotheses: (P, N, 17, 3) root-relative.
+        truth: (P, 17, 3) root-relative.
         status: (P, 17) values of ``Status``.
-        scores: (P, 17) of the 2D joints.
+        deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         expected: (P, 17, 3, 3) m^2, the covariances that the model's proposal network expects; None without one.
+        misfit: (P,) see ``placing.Placed``.
+        root: (P, 3) where the people were put.
+        root_error: (P, 3) that, minus where they were.
+        root_covariance: (P, 3, 3) m^2, before calibration.
+        distance: (P,) of the people from their cameras.
     """
 
     hypotheses: FloatArray
     truth: FloatArray
     status: npt.NDArray[np.int8]
-    scores: FloatArray
+    deviations: FloatArray
     expected: FloatArray | None
+    misfit: FloatArray
+    root: FloatArray
+    root_error: FloatArray
+    root_covariance: FloatArray
+    distance: FloatArray
 
     @property
     def error(self) -> FloatArray:
@@ -57,37 +69,57 @@ class Samples:
         return np.asarray(self.hypotheses.mean(1) - self.truth)
 
 
-def draw_samples(
-    lifter: Lifter, clips: list[FloatArray], conditions: Conditions, every: int, hypotheses: int = 10, steps: int = 5
-) -> Samples:
-    """Lift every ``every``-th frame of the clips, seen by random cameras; always the same ones."""
-    poses = np.concatenate([clip[::every] for clip in clips])
-    made = make_pairs(poses, np.random.default_rng(SEED), conditions)
-    drawn = draw_in_batches(lifter.sampler, made.features, hypotheses, steps)
-    scores = made.features[..., 2].astype(np.float64)
-    expected = lifter.sampler.expected_covariance(made.features)
-    return Samples(drawn, made.poses.astype(np.float64), made.status, scores, expected)
+def draw_samples(lifter: Lifter, observations: Observations, hypotheses: int = 10, steps: int = 5) -> Samples:
+    """Lift people; those with too few joints are left out."""
+    people = observations[observations.condition("robust").valid]
+    condition = people.condition("robust")
+    poses = draw_in_batches(lifter.sampler, condition.features, hypotheses, steps)
+    deviations = np.where(condition.status == Status.MISSING, np.nan, people.deviations)
+    placed = place(poses, condition, people.rays, deviations)
+    root = np.einsum("pij,pj->pi", condition.rotation, people.joints[:, 0])
+    return Samples(
+        hypotheses=poses,
+        truth=people.truth(condition),
+        status=condition.status,
+        deviations=deviations,
+        expected=lifter.sampler.expected_covariance(condition.features),
+        misfit=placed.misfit,
+        root=placed.root,
+        root_error=placed.root - root,
+        root_covariance=placed.covariance,
+        distance=np.linalg.norm(root, axis=-1),
+    )
 
 
 def join(samples: list[Samples]) -> Samples:
     """Return all samples as one."""
-    fields = ("hypotheses", "truth", "status", "scores")
-    expected = [s.expected for s in samples if s.expected is not None]
-    joined = {f: np.concatenate([getattr(s, f) for s in samples]) for f in fields}
-    return Samples(**joined, expected=np.concatenate(expected) if expected else None)
+    return Samples(
+        **{
+            f.name: None if getattr(samples[0], f.name) is None else np.concatenate([getattr(s, f.name) for s in samples])
+            for f in fields(Samples)
+        }
+    )
 
 
 def measure(samples: Samples, calibration: Calibration) -> dict[str, float]:
-    """Return some of ``evaluate.METRICS``: errors of mean and best, coverages and ECE (root left out)."""
+    """Return some of ``evaluate.METRICS``: errors of mean and best, coverages and ECE (root left out), and the root's."""
     covariance = calibrated_covariance(
-        samples.hypotheses, samples.status, samples.scores, calibration, samples.expected
+        samples.hypotheses, samples.status, samples.deviations, calibration, samples.expected, samples.misfit
     )
-    freedom = calibration.freedom_of(samples.status, samples.scores)
+    of_root = calibration.root_covariance(samples.root_covariance, samples.root, samples.deviations)
+    freedom = calibration.freedom_of(samples.status, samples.deviations)
     level = containing_probability(mahalanobis2(samples.error, covariance), freedom)[:, 1:]
+    absolute = samples.error + samples.root_error[:, None]
     measured = {
         "mpjpe_mm": 1000 * float(metrics.joint_errors(samples.error, np.zeros(3)).mean()),
         "best_of_n_mpjpe_mm": 1000 * float(metrics.best_of_n(samples.hypotheses, samples.truth).mean()),
         **{f"coverage_{percent}": metrics.coverage(level, percent / 100) for percent in (50, 90, 95)},
         "ece": metrics.calibration_error(level),
+        "root_error_relative": float((np.linalg.norm(samples.root_error, axis=-1) / samples.distance).mean()),
     }
+    root_level = containing_probability(mahalanobis2(samples.root_error, of_root))
+    absolute_level = containing_probability(mahalanobis2(absolute, covariance + of_root[:, None]), freedom)
+    for percent in (50, 90):
+        measured[f"root_coverage_{percent}"] = metrics.coverage(root_level, percent / 100)
+        measured[f"absolute_coverage_{percent}"] = metrics.coverage(absolute_level, percent / 100)
     return {name: round(value, 4) for name, value in measured.items()}

@@ -40,6 +40,7 @@ from diffupose_ros.skeleton import PARENTS
 
 _FORMAT = 2
 CALIBRATED = tuple(f.name for f in fields(Calibration))
+_LATER = ("root", "widening")  # parts of a calibration that the first files lack
 Network = TypeVar("Network", bound=nn.Module)
 PARENTS_16 = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14)
 """H36M without neck/nose, as the authors use with HRNet input; the head then hangs on the thorax."""
@@ -194,8 +195,11 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
 def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     config = meta["denoiser"] | {"parents": tuple(meta["denoiser"]["parents"])}
     proposal = meta.get("proposal")
-    calibration = {n: tensors[f"calibration.{n}"].numpy().astype(np.float64) for n in CALIBRATED}
-    for name, expected in asdict(Calibration.none()).items():
+    none = asdict(Calibration.none())
+    calibration = {n: tensors[f"calibration.{n}"].numpy().astype(np.float64) for n in CALIBRATED if n not in _LATER}
+    for name in _LATER:
+        calibration[name] = tensors.get(f"calibration.{name}", torch.from_numpy(none[name])).numpy().astype(np.float64)
+    for name, expected in none.items():
         if calibration[name].shape != expected.shape:
             raise ValueError(f"calibration.{name}: expected shape {expected.shape}, got {calibration[name].shape}")
     diffusion = DiffusionConfig(**meta["diffusion"])

@@ -22,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from diffupose_ros.camera import HEIGHT_SPREAD, Camera, solve_root
+from diffupose_ros.camera import Camera
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
-from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred, placing_rays
+from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred
 from diffupose_ros.lifting.engine.sampler import Precision, Sampler
-from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
+from diffupose_ros.lifting.placing import place
+from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
 from diffupose_ros.profiles import Profile, load_profile
 from diffupose_ros.skeleton import Skeletons2D, Status, layout_joints, pelvis_axes, to_h36m
 
@@ -50,6 +51,8 @@ class Lifted:
         orientation: (P, 3, 3) columns are the pelvis' x forward, y left, z up.
         orientation_covariance: (P, 3, 3) rad^2, about the camera frame's axes.
         reprojection_error: (P,) px, RMS over the measured joints; NaN without any.
+        misfit: (P,) how far the pose is from its 2D joints, over what the detector's precision explains: about 1; from 2 on
+            the person is none that the model knows, or left and right are exchanged, and covariances are widened.
         scores: (P, 17) of the 2D joints; 0 where missing.
         status: (P, 17) ``Status`` of the 2D joints; a MISSING joint's position is inferred.
         valid: (P,) bool.
@@ -64,6 +67,7 @@ class Lifted:
     orientation: FloatArray
     orientation_covariance: FloatArray
     reprojection_error: FloatArray
+    misfit: FloatArray
     scores: FloatArray
     status: npt.NDArray[np.int8]
     valid: npt.NDArray[np.bool_]
@@ -178,43 +182,40 @@ class Lifter:
         skeletons = _reduced(skeletons, seen)
         prepared = self.sampler.prepare(condition.features)
         poses = self.sampler.draw(prepared, hypotheses, steps, flip, seed, interrupted)
-        covariance = calibrated_covariance(
-            poses, skeletons.status, skeletons.deviations, self.checkpoint.calibration, prepared.expected
-        )
-        return self._place(poses, covariance, condition, rays, skeletons, camera)
+        return self._place(poses, prepared.expected, condition, rays, skeletons, camera)
 
     def _place(
         self,
         poses: FloatArray,
-        covariance: FloatArray,
+        expected: FloatArray | None,
         condition: Condition,
         rays: FloatArray,
         skeletons: Skeletons2D,
         camera: Camera,
     ) -> Lifted:
-        """Put root-relative poses (P, N, 17, 3) and covariances of the virtual cameras into the camera frame."""
-        virtual_rays, weights = placing_rays(condition, rays, skeletons.deviations)
-        virtual_rays[~condition.valid] = (0, 0, 1)  # anything finite; these people become NaN below
-        weights[~condition.valid] = 1
-        mean = poses.mean(1)
-        fit = solve_root(np.concatenate([poses, mean[:, None]], 1), virtual_rays[:, None], weights[:, None])
-        roots, mean_root = fit.root[:, :-1], fit.root[:, -1]
-        root_covariance = _root_covariance(roots, mean_root, fit.covariance[:, :-1])
+        """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame, with their covariances."""
+        calibration, deviations = self.checkpoint.calibration, skeletons.deviations
+        placed = place(poses, condition, rays, deviations)
+        covariance = calibrated_covariance(
+            poses, skeletons.status, deviations, calibration, expected, placed.misfit
+        )
+        root_covariance = calibration.root_covariance(placed.covariance, placed.root, deviations)
 
         back = np.swapaxes(condition.rotation, 1, 2)
-        mean = np.einsum("pij,pkj->pki", back, mean + mean_root[:, None])
-        placed = np.einsum("pij,pnkj->pnki", back, poses + roots[:, :, None])
+        mean = np.einsum("pij,pkj->pki", back, poses.mean(1) + placed.root[:, None])
+        hypotheses = np.einsum("pij,pnkj->pnki", back, poses + placed.roots[:, :, None])
         covariance, axes = _rotate(back[:, None], covariance), pelvis_axes(mean)
         lifted = Lifted(
             mean=mean,
             covariance=covariance,
-            freedom=self.checkpoint.calibration.freedom_of(skeletons.status, skeletons.deviations),
-            hypotheses=placed,
+            freedom=calibration.freedom_of(skeletons.status, deviations),
+            hypotheses=hypotheses,
             root=mean[:, 0],
             root_covariance=_rotate(back, root_covariance),
             orientation=axes,
             orientation_covariance=orientation_covariance(mean, axes, covariance),
             reprojection_error=_reprojection_error(mean, skeletons, camera),
+            misfit=placed.misfit,
             scores=skeletons.scores,
             status=skeletons.status,
             valid=condition.valid,
@@ -248,13 +249,6 @@ def _reduced(skeletons: Skeletons2D, seen: npt.NDArray[np.bool_]) -> Skeletons2D
         np.where(seen, skeletons.status, Status.MISSING).astype(np.int8),
         np.where(seen, skeletons.deviations, np.nan),
     )
-
-
-def _root_covariance(roots: FloatArray, mean_root: FloatArray, of_fits: FloatArray) -> FloatArray:
-    """Covariance of the root: of the fit, between hypotheses, and no less than body size leaves open."""
-    between = sample_covariance(roots[:, :, None])[:, 0]
-    size = HEIGHT_SPREAD**2 * np.einsum("pi,pj->pij", mean_root, mean_root)
-    return np.asarray(of_fits.mean(1) + between + size)
 
 
 def _rotate(rotation: FloatArray, covariance: FloatArray) -> FloatArray:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri, fdtr, fdtri  # scipy.stats takes longer to load, and four times as long to compute
 
-from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status
+from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status, unit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -33,16 +33,14 @@ MIN_VARIANCE = 0.001**2
 DEVIATION_BOUNDS = (0.02, 0.06)
 """A person's mean deviation of the seen joints falls below, between or above these: in units of the apparent size."""
 
-_ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
-_ANCHOR_RADIUS2 = float(chdtri(3, 1 - _ANCHOR))
+MISFITS = (0.5, 1.0, 2.0, 4.0)
+"""How far poses are from their 2D joints, in units of what the detector's precision explains."""
+
+ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
+ANCHOR_RADIUS2 = float(chdtri(3, 1 - ANCHOR))
 _SHORTEST = 1e-3  # m, of a lever
 _LEAST_TURN = 1e-6  # rad^2
 _ANY_TURN = np.pi**2 / 3  # rad^2
-_STRENGTHS = (0.5, 1, 2, 4, 8, 16, 32, 64)
-_FREEDOMS = (2, 2.5, 3, 4, 5, 6, 8, 12, 20, 50, NORMAL)
-_FITTED = (0.5, 0.8, 0.9, 0.95)  # probabilities of the ellipsoids that the scale is fitted to
-_TYPICAL_STRENGTH = 8.0
-_FEWEST = 100  # errors from which a class is fitted on its own
 
 
 @dataclass(frozen=True)
@@ -61,23 +59,48 @@ class Calibration:
         scale: (3, 3, 17) factor on the mixture.
         freedom: (3, 3) degrees of freedom of the errors' Student t distribution: errors have heavier tails
             than a normal distribution, since a hidden arm may be anywhere; see ``radius2``.
+        root: (3, 2) factors on the root's variance, sideways and in depth.
+        widening: (4,) factors on the joints' variance at ``MISFITS``: of people whom the model cannot explain.
     """
 
     prior: FloatArray
     strength: FloatArray
     scale: FloatArray
     freedom: FloatArray
+    root: FloatArray
+    widening: FloatArray
 
     @classmethod
     def none(cls) -> "Calibration":
         """Return the calibration of a model that has none: hardly more than the sample covariance."""
         classes = (len(Status), len(DEVIATION_BOUNDS) + 1, 17)
         prior = np.broadcast_to(np.eye(3) * 0.1**2, (*classes, 3, 3))
-        return cls(prior, np.ones(classes), np.ones(classes), np.full(classes[:2], NORMAL))
+        ones = np.ones(classes)
+        freedom = np.full(classes[:2], NORMAL)
+        return cls(prior, ones, ones, freedom, np.ones((classes[1], 2)), np.ones(len(MISFITS)))
 
     def freedom_of(self, status: npt.NDArray[np.integer], deviations: FloatArray) -> FloatArray:
         """Return the degrees of freedom (P, 17) of joints with ``status`` and ``deviations`` (P, 17)."""
         return np.asarray(self.freedom[status, precision_class(deviations)[:, None]])
+
+    def widening_of(self, misfit: FloatArray) -> FloatArray:
+        """Return the factors (P,) on the joints' variances of people with ``misfit`` (P,)."""
+        log = np.log(np.clip(misfit, MISFITS[0], MISFITS[-1]))
+        return np.asarray(np.exp(np.interp(log, np.log(MISFITS), np.log(self.widening))))
+
+    def root_covariance(self, covariance: FloatArray, root: FloatArray, deviations: FloatArray) -> FloatArray:
+        """Return the calibrated covariances (P, 3, 3) in m^2 of roots.
+
+        Args:
+            covariance: (P, 3, 3) m^2, see ``placing``.
+            root: (P, 3) metres, in the same frame.
+            deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
+        """
+        sideways, depth = np.sqrt(self.root[precision_class(deviations)]).T[..., None, None]
+        ray = unit(root)
+        along = np.einsum("pi,pj->pij", ray, ray)
+        stretch = sideways * (np.eye(3) - along) + depth * along
+        return np.asarray(stretch @ covariance @ stretch)
 
 
 def precision_class(deviations: FloatArray) -> npt.NDArray[np.intp]:
@@ -99,6 +122,7 @@ def calibrated_covariance(
     deviations: FloatArray,
     calibration: Calibration,
     expected: FloatArray | None = None,
+    misfit: FloatArray | None = None,
 ) -> FloatArray:
     """Return the covariances (P, 17, 3, 3) in m^2 of root-relative hypotheses.
 
@@ -108,6 +132,7 @@ def calibrated_covariance(
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         calibration: of the model that drew the hypotheses.
         expected: (P, 17, 3, 3) m^2, what its proposal network expects; None for a model without.
+        misfit: (P,) see ``placing.Placed``; None: as of people whom the model explains.
     """
     freedom = hypotheses.shape[1] - 1
     classes = status, precision_class(deviations)[:, None], np.arange(status.shape[1])
@@ -115,6 +140,8 @@ def calibrated_covariance(
     strength = calibration.strength[classes]
     scale = (calibration.scale[classes] / (strength + freedom))[..., None, None]
     mixture = strength[..., None, None] * prior + freedom * sample_covariance(hypotheses)
+    if misfit is not None:
+        mixture = mixture * calibration.widening_of(misfit)[:, None, None, None]
     return np.asarray(scale * mixture + MIN_VARIANCE * np.eye(3))
 
 
@@ -162,12 +189,12 @@ def radius2(probability: npt.ArrayLike, freedom: npt.ArrayLike = NORMAL) -> Floa
         probability: in (0, 1).
         freedom: degrees of freedom; broadcastable with ``probability``.
     """
-    return np.asarray(_ANCHOR_RADIUS2 * fdtri(3, freedom, probability) / fdtri(3, freedom, _ANCHOR))
+    return np.asarray(ANCHOR_RADIUS2 * fdtri(3, freedom, probability) / fdtri(3, freedom, ANCHOR))
 
 
 def containing_probability(distance2: FloatArray, freedom: npt.ArrayLike = NORMAL) -> FloatArray:
     """Return the probability of the ellipsoid that an error of squared length ``distance2`` just lies in."""
-    return np.asarray(fdtr(3, freedom, distance2 * fdtri(3, freedom, _ANCHOR) / _ANCHOR_RADIUS2))
+    return np.asarray(fdtr(3, freedom, distance2 * fdtri(3, freedom, ANCHOR) / ANCHOR_RADIUS2))
 
 
 def ellipsoids(
@@ -187,91 +214,3 @@ def ellipsoids(
     axes = axes * np.where(np.linalg.det(axes) < 0, -1, 1)[..., None, None]
     size = radius2(probability, freedom)[..., None]
     return np.asarray(np.sqrt(np.maximum(variance, 0) * size)), np.asarray(axes)
-
-
-def fit_calibration(
-    hypotheses: FloatArray,
-    error: FloatArray,
-    status: npt.NDArray[np.integer],
-    deviations: FloatArray,
-    expected: FloatArray | None = None,
-) -> Calibration:
-    """Fit the calibration on poses whose truth is known.
-
-    For each class the degrees of freedom are those with which ellipsoids of all sizes hold nearest to what
-    they say. For each class and joint the prior is the errors' own covariance, the scale is the one for which
-    the 50 to 95 % ellipsoids do, and the strength the likeliest.
-
-    Args:
-        hypotheses: (P, N, 17, 3) metres, root-relative, virtual camera frame.
-        error: (P, 17, 3) metres, mean of the hypotheses minus truth, same frame.
-        status: (P, 17) values of ``Status``.
-        deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
-        expected: (P, 17, 3, 3) m^2, what the model's proposal network expects; None for a model without.
-    """
-    none = Calibration.none()
-    prior, strength, scale = none.prior.copy(), none.strength.copy(), none.scale.copy()
-    freedom = none.freedom.copy()
-    samples, spread, grade = hypotheses.shape[1], sample_covariance(hypotheses), precision_class(deviations)
-    for c, q in np.ndindex(freedom.shape):
-        joints = []
-        for j in range(1, 17):  # not the root, relative to itself
-            here = _examples(status[:, j] == c, grade == q)
-            e = error[here, j]
-            prior[c, q, j] = np.einsum("ni,nk->ik", e, e) / len(e)
-            mixed = np.broadcast_to(prior[c, q, j], (len(e), 3, 3)) if expected is None else expected[here, j]
-            joints.append(_Errors(e, mixed, spread[here, j], samples - 1))
-        freedom[c, q] = _fit_freedom(joints)
-        for j, errors in enumerate(joints, 1):
-            candidates = [(*errors.fit(nu, float(freedom[c, q])), nu) for nu in _STRENGTHS]
-            _, scale[c, q, j], strength[c, q, j] = min(candidates)
-        prior[c, q, 0] = 0
-    return Calibration(prior, strength, scale, freedom)
-
-
-def _examples(of_status: npt.NDArray[np.bool_], of_quality: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Whose errors a class is fitted on: its own if there are enough."""
-    for here in (of_status & of_quality, of_status):
-        if here.sum() >= _FEWEST:
-            return here
-    return np.ones(len(of_status), bool)
-
-
-@dataclass(frozen=True)
-class _Errors:
-    """Errors (n, 3) of one joint in one class, and what was expected and sampled of each, (n, 3, 3)."""
-
-    error: FloatArray
-    expected: FloatArray
-    spread: FloatArray
-    sampled: int  # degrees of freedom of the spread
-
-    def mixture(self, strength: float) -> FloatArray:
-        """Return the covariances (n, 3, 3) before any scale."""
-        mixed = (strength * self.expected + self.sampled * self.spread) / (strength + self.sampled)
-        return np.asarray(mixed + MIN_VARIANCE * np.eye(3))
-
-    def fit(self, strength: float, freedom: float) -> tuple[float, float]:
-        """Return (negative log likelihood at the best scale, that scale)."""
-        covariance = self.mixture(strength)
-        distance = mahalanobis2(self.error, covariance)
-        held = np.quantile(distance, _FITTED) / radius2(_FITTED, np.full(len(_FITTED), freedom))
-        scale = float(np.exp(np.log(held).mean()))
-        # The density is that of the Student t distribution whose matrix is the covariance times this.
-        matrix = scale * _ANCHOR_RADIUS2 / (3 * fdtri(3, freedom, _ANCHOR))
-        tail = (freedom + 3) * np.log1p(distance / (matrix * freedom))
-        determinant = np.linalg.slogdet(covariance)[1] + 3 * np.log(matrix)
-        return float(np.mean(tail + determinant)), scale
-
-
-def _fit_freedom(joints: list[_Errors]) -> float:
-    """Degrees of freedom of the errors of all joints together, each in units of its own 90 % ellipsoid."""
-    distances = [mahalanobis2(e.error, e.mixture(_TYPICAL_STRENGTH)) for e in joints]
-    pooled = np.concatenate([d / np.quantile(d, _ANCHOR) * _ANCHOR_RADIUS2 for d in distances])
-    probabilities = np.arange(0.05, 1, 0.05)
-    radii = np.quantile(pooled, probabilities)
-
-    def miss(freedom: float) -> float:
-        return float(np.abs(containing_probability(radii, freedom) - probabilities).mean())
-
-    return min(_FREEDOMS, key=miss)
