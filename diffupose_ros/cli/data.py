@@ -80,7 +80,7 @@ def recording(
     layout: Annotated[LayoutName | None, typer.Option(help="Joint order in JSON files.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.1, max=1000, help="Frames per second of JSON files.")] = None,
     person: Annotated[str, typer.Option(help="Id in a bag; none: whom each camera saw most.")] = "",
-    tolerance: Annotated[float, typer.Option(min=0, help="Seconds between stamps of the same moment, in a bag.")] = 0.01,
+    tolerance: Annotated[float, typer.Option(min=0, help="Seconds between stamps of one moment, in a bag.")] = 0.01,
     rectified: Annotated[bool, typer.Option("--rectified", help="A bag's skeletons are of rectified images.")] = False,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Below it 2D does not count for the truth.")] = 0.3,
     refine: Annotated[bool, typer.Option(help="Correct the cameras' poses on the person.")] = True,
@@ -149,7 +149,7 @@ def _show(made: "Made", seen: "Multiview", console: "Console") -> None:
     from rich.table import Table
 
     recording, refined = made.recording, made.refined
-    table = Table("camera", "frames", "residual [px]", "refined [px]", "moved [mm]", "turned [deg]")
+    table = Table("camera", "frames", "px before", "px after", "moved, mm", "turned, deg")
     columns = refined.before_px, refined.after_px, refined.moved, refined.turned
     for camera, scores, before, after, moved, turned in zip(seen.cameras, seen.scores, *columns, strict=True):
         frames = int((scores > 0).any(1).sum())

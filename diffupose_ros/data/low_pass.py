@@ -34,12 +34,13 @@ def low_pass(points: FloatArray, rate: float, cutoff: float = 6.0) -> FloatArray
     if rate <= 2 * cutoff:
         return points.copy()
     flat = points.reshape(len(points), -1)
-    smooth, moments = np.full_like(flat, np.nan), np.arange(len(flat))
+    smooth = np.full_like(flat, np.nan)
     numerator, denominator = butter(2, cutoff / (rate / 2))
-    padding = min(3 * len(denominator), len(flat) - 1)
     for column, into in zip(flat.T, smooth.T, strict=True):
-        known = np.isfinite(column)
-        if known.any():
-            bridged = np.interp(moments, moments[known], column[known])
-            into[known] = filtfilt(numerator, denominator, bridged, padlen=padding)[known]
+        known = np.flatnonzero(np.isfinite(column))
+        if known.size:
+            moments = np.arange(known[0], known[-1] + 1)
+            bridged = np.interp(moments, known, column[known])
+            padding = min(3 * len(denominator), len(moments) - 1)
+            into[known] = filtfilt(numerator, denominator, bridged, padlen=padding)[known - known[0]]
     return smooth.reshape(points.shape)

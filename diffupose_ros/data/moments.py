@@ -28,24 +28,23 @@ def match(times: Mapping[str, npt.NDArray[np.float64]], tolerance: float) -> tup
     Frames are those of the slowest camera, evenly spaced: where it has a gap, there are frames without images.
 
     Args:
-        times: seconds of C cameras' images, ascending, by name; two of each at least.
+        times: seconds of C cameras' images, strictly ascending, by name; two of each at least.
         tolerance: seconds by which images of the same moment may differ.
 
     Returns:
         (C, T) indices of images, -1 for none; frames per second.
 
     Raises:
-        ValueError: no frame is in two cameras; says how far apart they are.
+        ValueError: fewer than two images of a camera, or none at the moments of the slowest one;
+            says how far apart they are.
     """
     short = [name for name, moments in times.items() if len(moments) < 2]
     if short:
-        raise ValueError(f"fewer than two images of {', '.join(short)}")
+        raise ValueError(f"fewer than two images of {', '.join(short)}: expected a stamp for each image")
     intervals = {name: float(np.median(np.diff(moments))) for name, moments in times.items()}
     slowest = max(intervals, key=lambda name: intervals[name])
     interval, reference = intervals[slowest], times[slowest]
-    if interval <= 0:
-        raise ValueError(f"the images of {slowest} are all of the same time: are their stamps set?")
-    places = np.cumsum(np.r_[0, np.maximum(np.round(np.diff(reference) / interval), 0).astype(int)])
+    places = np.cumsum(np.r_[0, np.maximum(np.round(np.diff(reference) / interval), 1).astype(int)])
     found = np.full((len(times), places[-1] + 1), -1)
     apart = {}
     for row, (name, moments) in zip(found, times.items(), strict=True):
@@ -55,10 +54,10 @@ def match(times: Mapping[str, npt.NDArray[np.float64]], tolerance: float) -> tup
         apart[name] = float(off.min())
         near = off <= tolerance
         row[places[near]] = nearest[near]
-    if not ((found >= 0).sum(0) > 1).any():
-        others = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in apart.items() if name != slowest)
+    alone = [f"{name} (nearest: {seconds:.3g} s)" for name, seconds in apart.items() if seconds > tolerance]
+    if alone:
         raise ValueError(
-            f"no two cameras have images of the same moment within {tolerance:g} s; nearest to an image of {slowest}: "
-            f"{others}. Were they recorded together, with clocks that agree?"
+            f"no image of {', '.join(alone)} is of the same moment as one of {slowest}, within {tolerance:g} s. "
+            "Were they recorded together, with clocks that agree?"
         )
     return found, 1 / interval

@@ -14,8 +14,8 @@
 
 """People in JSON files, as OpenPose and MMPose write them.
 
-A camera's folder holds a file for each frame, numbered at the end of its name (``left_000000000012_keypoints.json``), or
-one for all frames, whose entries say their ``frame_id``.
+A camera's folder holds a file for each frame, numbered at the end of its name (``left_000000000012_keypoints.json``),
+or one for all frames, whose entries say their ``frame_id``.
 """
 
 import json

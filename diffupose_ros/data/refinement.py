@@ -14,9 +14,9 @@
 
 """Camera poses that agree on the people: a bundle adjustment on what a detector saw.
 
-What is minimised are the distances of the lines of sight from the joints, in metres as in ``triangulation``, with Huber
-weights. The first camera stays, and so does the mean distance of the others from it, which the people cannot tell. A weak
-prior holds the poses where they were given in whatever else the people do not tell.
+What is minimised are the distances of the lines of sight from the joints, in metres as in ``triangulation``, with
+Huber weights. The first camera stays, and so does the mean distance of the others from it, which the people cannot
+tell. A prior holds the poses near where they were given in whatever else the people hardly tell.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,8 +35,8 @@ PRIOR_TURN = np.radians(1)
 PRIOR_MOVE = 0.03
 """How far off given poses usually are: radians, metres."""
 INDEPENDENT = 50
-"""Joints in a camera as which all that it saw counts against the prior. A detector errs alike from frame to frame; poses
-that were fitted to each of them would follow its errors."""
+"""Joints in a camera as which all that it saw counts against the prior. A detector errs alike from frame to frame;
+poses that were fitted to each of them would follow its errors."""
 FAR_OFF = 0.3
 """Metres by which lines of sight miss the joints in the median, from which on the poses are wrong, not inaccurate."""
 ROUNDS = 4
@@ -84,7 +84,8 @@ def refine(
     """
     check_agreement(cameras, keypoints, scores)
     chosen = _some(scores)
-    pixels, weights = keypoints.reshape(len(cameras), -1, 1, 2)[:, chosen], scores.reshape(len(cameras), -1, 1)[:, chosen]
+    pixels = keypoints.reshape(len(cameras), -1, 1, 2)[:, chosen]
+    weights = scores.reshape(len(cameras), -1, 1)[:, chosen]
     found = tuple(cameras)
     for number in range(ROUNDS):
         joints = triangulate(found, pixels, weights, reject=number > 0)
@@ -121,15 +122,16 @@ def check_agreement(cameras: Sequence[PlacedCamera], keypoints: FloatArray, scor
     miss = np.where(sights.weights > 0, sights.misses(joints.points.reshape(-1, 3)), np.nan)[:, known]
     typical = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else 0 for row in miss])
     if typical.max() > FAR_OFF:
+        worst = cameras[int(typical.argmax())].name
         raise ValueError(
-            f"the cameras disagree: the lines of sight of camera {cameras[int(typical.argmax())].name} miss the joints "
-            f"by {typical.max():.1f} m in the median, expected centimetres. Are rotation and translation from the world "
-            "to the camera, in metres, the calibrations of these cameras, and the frames of the same moments?"
+            f"the cameras disagree: the lines of sight of camera {worst} miss the joints by {typical.max():.1f} m in "
+            "the median, expected centimetres. Are rotation and translation from the world to the camera, in metres, "
+            "the calibrations of these cameras, and the frames of the same moments?"
         )
 
 
 def disagreement_px(cameras: Sequence[PlacedCamera], keypoints: FloatArray, scores: FloatArray) -> FloatArray:
-    """Return the median distances (C,) in px of each camera's 2D from the triangulated joints; NaN where there are none."""
+    """Return the median distances (C,) in px of each camera's 2D from the triangulated joints; NaN where none is."""
     error = triangulate(cameras, keypoints, scores).error_px.reshape(len(cameras), -1)
     return np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in error])
 
@@ -204,8 +206,8 @@ class _Bundle:
     def _cost(self, cameras: Sequence[PlacedCamera], points: FloatArray) -> float:
         miss = np.linalg.norm(self._misses(self._seen(cameras, points)), axis=-1)
         losses = np.where(miss < USUAL_MISS, miss**2, USUAL_MISS * (2 * miss - USUAL_MISS)) / USUAL_MISS**2
-        return float((self._weights * losses).sum() + sum((self._drift(c, camera) ** 2).sum() for c, camera in
-                                                         enumerate(cameras)))
+        drift = sum((self._drift(index, camera) ** 2).sum() for index, camera in enumerate(cameras))
+        return float((self._weights * losses).sum() + drift)
 
     def _drift(self, index: int, camera: PlacedCamera) -> FloatArray:
         """(6,) how far a camera is from where it was given, in the prior's deviations: turn, move."""

@@ -71,7 +71,8 @@ def _camera(path: Path, name: str, entry: Any, lens: Camera | None) -> PlacedCam
             raise ValueError("expected calibration, rotation and translation")
         if lens is None:
             lens = read_camera_file(path.parent / str(_value(entry, "calibration"))).camera
-        return PlacedCamera(name, lens, _rotation(_value(entry, "rotation")), _translation(_value(entry, "translation")))
+        rotation = _rotation(_value(entry, "rotation"))
+        return PlacedCamera(name, lens, rotation, _translation(_value(entry, "translation")))
     except ValueError as error:
         raise ValueError(f"cameras {path}: {name}: {error}") from error
 

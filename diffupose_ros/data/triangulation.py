@@ -14,9 +14,9 @@
 
 """Joints in 3D from several calibrated cameras' 2D.
 
-A joint is where the lines of sight to it pass each other closest: weighted by the detector's scores, with Huber weights,
-and without a camera that looks elsewhere. Distances are metres at the joint, not pixels: what detectors take for a joint
-differs by centimetres of the body, whatever the image's size and however far the camera.
+A joint is where the lines of sight to it pass each other closest: weighted by the detector's scores, with Huber
+weights, and without a camera that looks elsewhere. Distances are metres at the joint, not pixels: what detectors take
+for a joint differs by centimetres of the body, whatever the image's size and however far the camera.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ class Triangulated:
     def rms_px(self) -> FloatArray:
         """(T, J) px, root mean square over the cameras that counted; NaN where the point is not known."""
         total = np.where(self.used, self.error_px, 0) ** 2
-        return np.where(self.views > 0, np.sqrt(total.sum(0) / np.maximum(self.views, 1)), np.nan)
+        return np.asarray(np.where(self.views > 0, np.sqrt(total.sum(0) / np.maximum(self.views, 1)), np.nan))
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Sights:
         offset = points - self.centres[:, None]
         along = (offset * self.directions).sum(-1)
         aside = np.linalg.norm(offset - along[..., None] * self.directions, axis=-1)
-        return np.where(along > 0, aside, np.linalg.norm(offset, axis=-1) + GROSS_MISS)
+        return np.asarray(np.where(along > 0, aside, np.linalg.norm(offset, axis=-1) + GROSS_MISS))
 
 
 def triangulate(
@@ -104,13 +104,13 @@ def triangulate(
         reject: leave out cameras that look elsewhere, and points on which the others disagree. Otherwise all count.
     """
     sights = lines_of_sight(cameras, keypoints, scores)
-    used = sights.weights > 0
+    used: BoolArray = np.asarray(sights.weights > 0)
     points = _closest(sights, used)
     if reject:
         points, used = _without_outliers(sights, points, used)
-        used &= ~(used & (sights.misses(points) > GROSS_MISS)).any(0)
-    used &= _well_placed(sights, used)
-    points = np.where(used.any(0)[:, None], points, np.nan).reshape(*keypoints.shape[1:3], 3)
+        used = used & ~np.any(used & (sights.misses(points) > GROSS_MISS), axis=0)
+    used = used & _well_placed(sights, used)
+    points = np.where(np.asarray(used.any(0))[:, None], points, np.nan).reshape(*keypoints.shape[1:3], 3)
     seen = [c.lens.project(c.see(points)) - pixels for c, pixels in zip(cameras, keypoints, strict=True)]
     error = np.where(scores > 0, np.linalg.norm(seen, axis=-1), np.nan)
     return Triangulated(points, used.reshape(scores.shape), error)
@@ -121,7 +121,7 @@ def lines_of_sight(cameras: Sequence[PlacedCamera], keypoints: FloatArray, score
     count = scores[0].size
     pixels = keypoints.reshape(len(cameras), count, 2)
     rays = np.stack([camera.lens.rays(seen) @ camera.rotation for camera, seen in zip(cameras, pixels, strict=True)])
-    known = np.isfinite(rays).all(-1)
+    known = np.asarray(np.isfinite(rays).all(-1))
     weights = np.where(known, scores.reshape(len(cameras), count).clip(0, 1), 0)
     return Sights(np.stack([camera.centre for camera in cameras]), np.where(known[..., None], rays, 0), weights)
 
@@ -137,10 +137,8 @@ def _closest(sights: Sights, used: BoolArray) -> FloatArray:
     again = weights
     for _ in range(_ROUNDS):
         matrix = _normal_matrix(sights.directions, again)
-        to_centre = sights.centres[:, None] - sights.directions * (
-            (sights.directions @ sights.centres[..., None])
-        )
-        total = (again[..., None] * to_centre).sum(0)
+        nearest = sights.centres[:, None] - sights.directions * (sights.directions @ sights.centres[..., None])
+        total = (again[..., None] * nearest).sum(0)
         matrix += 1e-9 * (1 + np.trace(matrix, axis1=-2, axis2=-1))[:, None, None] * np.eye(3)
         points = np.linalg.solve(matrix, total[..., None])[..., 0]
         again = weights * huber(sights.misses(points))

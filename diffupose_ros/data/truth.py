@@ -53,7 +53,7 @@ def make_recording(
 ) -> Made:
     """Return a recording whose truth is of all joints of the detector.
 
-    Truth is triangulated (see ``triangulation``) and low passed at 6 Hz; ``loo_camera`` for each camera from all others.
+    Truth is triangulated (see ``triangulation``) and low passed at 6 Hz; ``loo_camera`` of each camera from all others.
 
     Args:
         seen: what the cameras saw.
@@ -104,7 +104,7 @@ def make_recording(
 
 
 def as_plumb_bob(seen: Multiview) -> Multiview:
-    """Return the same with lenses as recordings hold them: what a fisheye saw, in the image of a lens without distortion."""
+    """Return the same with lenses as recordings hold them: what a fisheye saw, in the image of an ideal lens."""
     cameras, keypoints = list(seen.cameras), seen.keypoints.copy()
     for index, camera in enumerate(cameras):
         if camera.lens.model == "equidistant":
