@@ -82,10 +82,10 @@ def refine(
     Raises:
         ValueError: they are too far off, or no two of them see the same joints.
     """
-    check_agreement(cameras, keypoints, scores)
     chosen = _some(scores)
     pixels = keypoints.reshape(len(cameras), -1, 1, 2)[:, chosen]
     weights = scores.reshape(len(cameras), -1, 1)[:, chosen]
+    check_agreement(cameras, pixels, weights)
     found = tuple(cameras)
     for number in range(ROUNDS):
         joints = triangulate(found, pixels, weights, reject=number > 0)
@@ -98,8 +98,8 @@ def refine(
     pairs = list(zip(cameras, found, strict=True))
     return Refined(
         found,
-        disagreement_px(cameras, keypoints, scores),
-        disagreement_px(found, keypoints, scores),
+        disagreement_px(cameras, pixels, weights),
+        disagreement_px(found, pixels, weights),
         np.array([np.linalg.norm(new.centre - old.centre) for old, new in pairs]),
         np.array([Rotation.from_matrix(new.rotation @ old.rotation.T).magnitude() for old, new in pairs]),
     )
