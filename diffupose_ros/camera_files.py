@@ -53,7 +53,7 @@ def read_camera_file(path: str | Path) -> CameraFile:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"calibration {path} cannot be read: {error}") from error
     try:
-        return _camera_file(_load_yaml(text))
+        return _camera_file(load_yaml(text))
     except (TypeError, ValueError) as error:
         hint = "expected the YAML that camera_calibration writes"
         raise ValueError(f"calibration {path}: {error} ({hint})") from error
@@ -94,7 +94,7 @@ def _matrix(content: dict[str, Any], name: str, shape: tuple[int, int] | None) -
     return numbers.reshape(shape)
 
 
-def _load_yaml(text: str) -> Any:
+def load_yaml(text: str) -> Any:
     """Return what a YAML text says, by the parser that is there: pyyaml comes with ROS 2, ruamel.yaml with pip.
 
     Raises:
