@@ -35,8 +35,8 @@ from diffupose_ros.skeleton import LAYOUTS, layout_joints
 FloatArray = npt.NDArray[np.float64]
 
 PROFILES = ("generic", "hrnet", "mediapipe", "openpose", "rtmpose", "yolo-pose", "simulated", "exact")
-"""Names of the profiles that ship. ``generic`` is for detectors that nobody measured, ``simulated`` for replay_node's, ``exact``
-for 2D without errors."""
+"""Names of the profiles that ship. ``generic`` is for detectors that nobody measured, ``simulated`` for replay_node's,
+``exact`` for 2D without errors."""
 
 _JOINT_NAMES = frozenset(name for names in LAYOUTS.values() for name in names)
 

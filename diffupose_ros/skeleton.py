@@ -153,7 +153,7 @@ def to_h36m(
         scores: (P, J) confidence; above 1 counts as 1.
         layout: a key of ``LAYOUTS``; J is its number of joints.
         min_score: below which a joint counts as not seen.
-        deviations: (P, J) in units of the apparent size, by ``profiles`` for instance; 0, as if not given: exact joints.
+        deviations: (P, J) in units of the apparent size, by ``profiles`` for instance; 0: exact joints.
             Errors of one body are much alike, so a derived joint errs by the mean of what its sources err by.
 
     Raises:

@@ -61,8 +61,9 @@ BONES = {
     "elbow": Bone(0.165, 0.06),
     "wrist": Bone(0.150, 0.06),
 }
-"""By the joint that each ends in. Means lie between Drillis and Contini's segment lengths (1966), MakeHuman's bodies (ages by
-those) and what real detectors' joints triangulate to; the neck is a detector's nose, the hips' width a matter of definition."""
+"""By the joint that each ends in. Means lie between Drillis and Contini's segment lengths (1966), MakeHuman's bodies
+(ages by those) and what real detectors' joints triangulate to; the neck is a detector's nose, the hips' width a matter
+of definition."""
 _SHARED = {"knee": 0, "ankle": 0, "spine": 1, "thorax": 1, "elbow": 2, "wrist": 2}
 _SHARED_SPREAD = 0.05  # of long legs, trunks and arms: what the bones of each have in common
 _OFFSET = 0.012  # m, of a joint as a detector defines it, in the trunk's frame
@@ -72,7 +73,7 @@ def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return the poses (B, 17, 3) on other bodies: stature, bone lengths, joint definitions, mirrored.
 
     A third keep about the proportions that were recorded; the others have those of people of 1.0 to 2.05 m, children
-    among them. Some have the arms or legs of another pose of the batch. Feet, or whatever is lowest, stay on the ground.
+    among them. Some have the arms or legs of another pose of the batch. Whatever is lowest stays on the ground.
     """
     batch, ground = len(poses), poses[..., 2].min(1)
     poses = _recombine(poses, rng, _ARMS, share=0.3)

@@ -138,8 +138,8 @@ def real_errors(
 ) -> Detected:
     """Return what detectors see as real ones do, each person by a detector of its own.
 
-    Part of the error is shared by the body (shift, size, turn) and by each limb, the rest has heavy tails; hidden joints
-    are guessed; whole bodies and limbs are exchanged left and right, and no score tells. What a score says of a
+    Part of the error is shared by the body (shift, size, turn) and by each limb, the rest has heavy tails; hidden
+    joints are guessed; whole bodies and limbs are exchanged left and right, and no score tells. What a score says of a
     joint's deviation lies between nothing and all, and its level is right but for a factor. Measured
     figures of real detectors: docs/reality.md.
 

@@ -34,7 +34,7 @@ class Observations:
     Attributes:
         rays: (P, 17, 3) viewing directions in the camera's optical frame, z = 1; ignored where missing.
         image: (P, 17, 2) in units of half the image's width, from its centre (``image_coordinates``).
-        deviations: (P, 17) of the 2D joints in units of the apparent size, as a detector's profile tells; NaN where missing.
+        deviations: (P, 17) of the 2D joints in units of the apparent size, as a profile tells; NaN where missing.
         status: (P, 17) int8, values of ``Status``.
         joints: (P, 17, 3) metres, the truth in the camera's optical frame.
         activity: (P,) str, what errors are grouped by.

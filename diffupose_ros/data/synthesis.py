@@ -82,7 +82,7 @@ def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every
 
 
 def posture_observations(kind: str, people: int, conditions: Conditions = REAL) -> Observations:
-    """Return people in one kind of posture, of varied bodies, as random cameras and detectors see them; always the same."""
+    """Return people of varied bodies in one kind of posture, as random cameras see them; always the same."""
     rng = np.random.default_rng(SEED)
     return observe(draw_postures(people, rng, kind)[0], rng, conditions, vary=True)
 

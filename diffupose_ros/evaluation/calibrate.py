@@ -34,7 +34,7 @@ from diffupose_ros.training.networks import checkpoint_of, read_trained
 FloatArray = npt.NDArray[np.float64]
 
 CONDITIONS = {"clean": CLEAN, "noisy": NOISY, "occluded": OCCLUDED, "bodies": CLEAN, "real": REAL}
-"""By name; people of ``bodies`` and ``real`` have other bodies than those recorded, and a calibration is fitted on them."""
+"""By name. People of ``bodies`` and ``real`` have other bodies than those recorded; calibrations are fitted on them."""
 _VARIED = ("bodies", "real")
 POSTURE_PEOPLE = 400  # of each kind
 

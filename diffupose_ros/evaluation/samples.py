@@ -15,6 +15,7 @@
 """What a model makes of people whose truth is known, and how good that is."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,16 +94,16 @@ def draw_samples(lifter: Lifter, observations: Observations, hypotheses: int = 1
 
 def join(samples: list[Samples]) -> Samples:
     """Return all samples as one."""
-    return Samples(
-        **{
-            f.name: None if getattr(samples[0], f.name) is None else np.concatenate([getattr(s, f.name) for s in samples])
-            for f in fields(Samples)
-        }
-    )
+
+    def joined(name: str) -> Any:
+        parts = [getattr(s, name) for s in samples]
+        return None if parts[0] is None else np.concatenate(parts)
+
+    return Samples(**{f.name: joined(f.name) for f in fields(Samples)})
 
 
 def measure(samples: Samples, calibration: Calibration) -> dict[str, float]:
-    """Return some of ``evaluate.METRICS``: errors of mean and best, coverages and ECE (root left out), and the root's."""
+    """Return errors of mean and best, coverages and ECE of joints without the root, and the root's and absolute ones."""
     covariance = calibrated_covariance(
         samples.hypotheses, samples.status, samples.deviations, calibration, samples.expected, samples.misfit
     )

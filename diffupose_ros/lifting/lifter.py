@@ -51,8 +51,8 @@ class Lifted:
         orientation: (P, 3, 3) columns are the pelvis' x forward, y left, z up.
         orientation_covariance: (P, 3, 3) rad^2, about the camera frame's axes.
         reprojection_error: (P,) px, RMS over the measured joints; NaN without any.
-        misfit: (P,) how far the pose is from its 2D joints, over what the detector's precision explains: about 1; from 2 on
-            the person is none that the model knows, or left and right are exchanged, and covariances are widened.
+        misfit: (P,) how far the pose is from its 2D joints, over what the detector's precision explains: about 1.
+            From 2 on it is nobody whom the model knows, or left and right are exchanged; covariances are widened.
         scores: (P, 17) of the 2D joints; 0 where missing.
         status: (P, 17) ``Status`` of the 2D joints; a MISSING joint's position is inferred.
         valid: (P,) bool.
@@ -140,8 +140,8 @@ class Lifter:
             steps: DDIM steps, 1 to 100.
             flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing.
             seed: of the sampling; None for a fresh one.
-            detector: the profile that reads the scores: its name, one of ``diffupose_ros.profiles.PROFILES``, or itself;
-                ``exact`` where the 2D has no errors.
+            detector: the profile that reads the scores: its name, one of ``diffupose_ros.profiles.PROFILES``, or
+                itself; ``exact`` where the 2D has no errors.
 
         Raises:
             ValueError: shapes, layout, profile or numbers that do not fit; says what was expected.
@@ -193,7 +193,7 @@ class Lifter:
         skeletons: Skeletons2D,
         camera: Camera,
     ) -> Lifted:
-        """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame, with their covariances."""
+        """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame."""
         calibration, deviations = self.checkpoint.calibration, skeletons.deviations
         placed = place(poses, condition, rays, deviations)
         covariance = calibrated_covariance(
