@@ -18,5 +18,6 @@ from diffupose_ros.cli import benchmark, data, evaluate, models, nodes, offline,
 from diffupose_ros.cli.app import app
 
 __all__ = [
-    "app", "benchmark", "data", "evaluate", "models", "nodes", "offline", "profiles", "reproduce", "training", "weights",
+    "app", "benchmark", "data", "evaluate", "models", "nodes", "offline", "profiles", "reproduce", "training",
+    "weights",
 ]  # fmt: skip

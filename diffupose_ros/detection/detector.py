@@ -34,12 +34,14 @@ class Detections:
         scores: (P, J) confidence in [0, 1]; 0 where the detector found nothing.
         layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``; J is its number of joints.
         covariance: (P, J, 2, 2) px^2 of the keypoints, or None where the detector does not tell.
+        profile: name of what its scores mean, one of ``diffupose_ros.profiles.PROFILES``; empty: nobody knows.
     """
 
     keypoints: FloatArray
     scores: FloatArray
     layout: str
     covariance: FloatArray | None = None
+    profile: str = ""
 
 
 class Detector(Protocol):

@@ -207,6 +207,9 @@ def _record(bag: BagRecorder, camera: Camera, people: LiftedPeople, seconds: flo
     header.stamp.sec, header.stamp.nanosec = divmod(stamp, 1_000_000_000)
     names, found = list(people.ids), people.detections
     record(bag, "/camera_info", camera_to_info(camera, header), stamp)
-    message = skeletons_2d_message(header, camera, names, found.layout, found.keypoints, found.scores)
+    variance = None if found.covariance is None else found.covariance.trace(axis1=-2, axis2=-1) / 2
+    message = skeletons_2d_message(
+        header, camera, names, found.layout, found.keypoints, found.scores, found.profile, variance
+    )
     record(bag, "/skeletons_2d", message, stamp)
     record(bag, "/skeletons_3d", skeletons_3d_message(header, names, people.lifted, range(len(names))), stamp)

@@ -34,6 +34,7 @@ from diffupose_ros.nodes.common.qos import NEWEST, OUTPUT, TF
 from diffupose_ros.nodes.lift.budget import StepBudget
 from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
 from diffupose_ros.nodes.lift.worker import LiftWorker, warm_up
+from diffupose_ros.profiles import Profile, load_profile
 
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
@@ -44,6 +45,8 @@ PARAMETERS = (
     Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",
               effect="live"),
     Parameter("min_score", 0.1, "Joints with a lower score count as not seen", 0.0, 1.0, effect="live"),
+    Parameter("detector_profile", "generic", "What scores mean whose message does not say what made them: name of a "
+              "shipped profile, or path of a .json file"),
     Parameter("hypotheses", 10, "Poses sampled for each person", 1, 200, effect="live"),
     Parameter("steps", 5, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
     Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
@@ -77,12 +80,14 @@ class LiftNode(ManagedNode):
 
     Attributes:
         view: the camera, or why there is none.
+        profile: of detectors that do not say who they are; None before configure.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("lift_node", **kwargs)
         self.parameters = Parameters(self, PARAMETERS)
         self.view: View = NO_VIEW
+        self.profile: Profile | None = None
         self._lifter: Lifter | None = None
         self._budget = StepBudget()
         self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._status)
@@ -90,6 +95,7 @@ class LiftNode(ManagedNode):
     # Transitions
 
     def _load(self) -> None:
+        self.profile = load_profile(self.parameters["detector_profile"])
         self._lifter = Lifter.load(*(self.parameters[name] for name in ("weights", "device", "precision")))
         self._budget = StepBudget()
         warm_up(self._lifter, self.parameters, self._budget)
@@ -137,6 +143,7 @@ class LiftNode(ManagedNode):
         values = {
             "camera": self.view.problem or "calibrated",
             "weights": self.parameters["weights"],
+            "detector profile": self.parameters["detector_profile"],
             "latency budget": f"{budget} ms" if budget else "off",
         }
         worker = self._worker

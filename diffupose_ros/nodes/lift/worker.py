@@ -107,7 +107,8 @@ class LiftWorker(Worker):
         for _, received in messages.values():
             self._diagnostics.duration("waiting", now - received)
         min_score = self._parameters["min_score"]
-        inputs = {topic: read_people(message, view, min_score) for topic, (message, _) in messages.items()}
+        unsaid = self._node.profile
+        inputs = {topic: read_people(message, view, min_score, unsaid) for topic, (message, _) in messages.items()}
         for people in inputs.values():
             for kind, detail in people.problems:
                 self._diagnostics.problem(kind, detail)
