@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from diffupose_ros.files import write_text
 from diffupose_ros.resources import resource_path
-from diffupose_ros.skeleton import LAYOUTS, layout_joints
+from diffupose_ros.skeleton import LAYOUTS, Skeletons2D, apparent_size, layout_joints, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -112,6 +112,37 @@ class Profile:
         seen = np.isfinite(scores) & (scores > 0)
         log = np.interp(np.where(seen, scores, 1), self.scores, np.log(self.deviations))
         return np.asarray(np.where(seen, np.exp(log) * factors, np.nan))
+
+    def skeletons(
+        self,
+        keypoints: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        layout: str,
+        min_score: float = 0.0,
+        variance: npt.ArrayLike | None = None,
+    ) -> Skeletons2D:
+        """Return the H36M-17 skeletons of a detector's joints, with their deviations; see ``to_h36m``.
+
+        Args:
+            keypoints: (P, J, 2) pixels.
+            scores: (P, J) as the detector gave them.
+            layout: joint order, a key of ``LAYOUTS``.
+            min_score: below which a joint counts as not seen.
+            variance: (P, J) px^2 along each axis, where the detector knows more than a score; 0: it does not.
+
+        Raises:
+            ValueError: unknown layout, or shapes that do not fit it.
+        """
+        names = layout_joints(layout)
+        keypoints, scores = np.asarray(keypoints, np.float64), np.asarray(scores, np.float64)
+        if scores.ndim != 2 or scores.shape[1] != len(names):
+            raise ValueError(f"scores of layout {layout}: expected shape (P, {len(names)}), got {scores.shape}")
+        deviations = self.deviation(scores, names)
+        if variance is not None and np.shape(keypoints) == (*scores.shape, 2):
+            size = apparent_size(np.where((scores > 0)[..., None], keypoints, np.nan))
+            told = np.sqrt(variance) / np.maximum(size, 1e-9)
+            deviations = np.where(np.asarray(variance) > 0, told, deviations)
+        return to_h36m(keypoints, scores, layout, min_score, deviations)
 
     def save(self, path: str | Path) -> None:
         """Write a JSON file that ``load_profile`` reads.

@@ -18,7 +18,8 @@
 conversion is made from those names, so a new layout is one entry in ``LAYOUTS``.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import IntEnum
 
 import numpy as np
@@ -109,6 +110,17 @@ class Skeletons2D:
     status: npt.NDArray[np.int8]
     deviations: FloatArray
 
+    def __getitem__(self, index: object) -> "Skeletons2D":
+        """Return the people that a slice, mask or index array picks."""
+        return Skeletons2D(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    @staticmethod
+    def join(parts: Sequence["Skeletons2D"]) -> "Skeletons2D":
+        """Return the people of all parts as one batch; there may be none."""
+        if not parts:
+            return to_h36m(np.zeros((0, 17, 2)), np.zeros((0, 17)), "h36m17")
+        return Skeletons2D(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Skeletons2D)))
+
 
 def _conversion(names: tuple[str, ...]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Mean weights (17, J) of each H36M joint's sources, and which joints are derived (17,)."""
@@ -180,6 +192,15 @@ def to_h36m(
         status.astype(np.int8),
         np.where(valid, (share @ deviations[..., None])[..., 0], np.nan),
     )
+
+
+def apparent_size(xy: FloatArray) -> FloatArray:
+    """Return the RMS distance (B, 1) of image points (B, J, 2) from their mean, NaN points left out."""
+    known = np.isfinite(xy).all(-1, keepdims=True)
+    count = np.maximum(known.sum(1, keepdims=True), 1)
+    centred = xy - np.where(known, xy, 0).sum(1, keepdims=True) / count
+    variance = np.where(known, centred**2, 0).sum(1, keepdims=True) / count
+    return np.asarray(np.sqrt(variance.sum(-1)[:, 0, None]))
 
 
 def unit(vector: FloatArray) -> FloatArray:

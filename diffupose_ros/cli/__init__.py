@@ -14,7 +14,10 @@
 
 """The command line: ``diffupose --help``. One module for each group of commands."""
 
-from diffupose_ros.cli import benchmark, data, evaluate, models, nodes, offline, reproduce, training, weights
+from diffupose_ros.cli import benchmark, data, evaluate, models, nodes, offline, profiles, reproduce, training, weights
 from diffupose_ros.cli.app import app
 
-__all__ = ["app", "benchmark", "data", "evaluate", "models", "nodes", "offline", "reproduce", "training", "weights"]
+__all__ = [
+    "app", "benchmark", "data", "evaluate", "models", "nodes", "offline", "profiles", "reproduce", "training",
+    "weights",
+]  # fmt: skip

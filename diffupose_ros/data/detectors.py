@@ -29,6 +29,7 @@ from diffupose_ros.skeleton import (
     NECK,
     RIGHT_SHOULDER,
     across,
+    apparent_size,
     layout_joints,
     unit,
 )
@@ -188,15 +189,6 @@ def _limb_pairs(names: tuple[str, ...]) -> list[npt.NDArray[np.bool_]]:
 def _limb_of(names: tuple[str, ...]) -> list[int]:
     """Which of the limbs each joint belongs to; the trunk and the head are the last one."""
     return [next((i for i, parts in enumerate(_LIMB_NAMES) if name in parts), len(_LIMB_NAMES)) for name in names]
-
-
-def apparent_size(xy: FloatArray) -> FloatArray:
-    """Return the RMS distance (B, 1) of image points (B, J, 2) from their mean, NaN points left out."""
-    known = np.isfinite(xy).all(-1, keepdims=True)
-    count = np.maximum(known.sum(1, keepdims=True), 1)
-    centred = xy - np.where(known, xy, 0).sum(1, keepdims=True) / count
-    variance = np.where(known, centred**2, 0).sum(1, keepdims=True) / count
-    return np.asarray(np.sqrt(variance.sum(-1)[:, 0, None]))
 
 
 def counterparts(names: tuple[str, ...]) -> list[int]:

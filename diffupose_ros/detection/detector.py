@@ -34,12 +34,19 @@ class Detections:
         scores: (P, J) confidence in [0, 1]; 0 where the detector found nothing.
         layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``; J is its number of joints.
         covariance: (P, J, 2, 2) px^2 of the keypoints, or None where the detector does not tell.
+        profile: name of what its scores mean, one of ``diffupose_ros.profiles.PROFILES``; empty: nobody knows.
     """
 
     keypoints: FloatArray
     scores: FloatArray
     layout: str
     covariance: FloatArray | None = None
+    profile: str = ""
+
+    @property
+    def variance(self) -> FloatArray | None:
+        """(P, J) px^2 along each axis, mean of both; None where the detector does not tell."""
+        return None if self.covariance is None else np.trace(self.covariance, axis1=-2, axis2=-1) / 2
 
 
 class Detector(Protocol):

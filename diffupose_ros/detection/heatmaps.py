@@ -95,7 +95,8 @@ def decode(
     """Return each joint's position, score and covariance from its heat map.
 
     The covariance is the map's second moments around the joint, within three deviations of the Gaussian that
-    networks are trained with, that one included: of a network that is sure, it is that Gaussian's.
+    networks are trained with, less that Gaussian's: a network that is sure draws it as it was trained to. It is no
+    less than a position has that is known to a pixel of the map.
 
     Args:
         heatmaps: (P, J, h, w).
@@ -122,7 +123,7 @@ def decode(
         offset = _quarter(around)
         inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
     offset = np.where(inside[:, None], offset, 0)
-    covariance = _moments(around[:, 2:-2, 2:-2], offset)
+    covariance = _beyond(_moments(around[:, 2:-2, 2:-2], offset), deviation)
 
     scale = STRIDE / affine[:, 0, 0]  # pixels of the image for one of the heat map
     corner = affine[:, None, :, 2] / affine[:, :1, :1]
@@ -178,4 +179,11 @@ def _moments(around: FloatArray, offset: FloatArray) -> FloatArray:
     yy = (weights.sum(2) * dy**2).sum(-1) / total
     xy = np.einsum("nyx,ny,nx->n", weights, dy, dx) / total
     covariance = np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2)
-    return np.asarray(covariance + np.eye(2) / 12)  # a pixel's own extent: never singular
+    return np.asarray(covariance)
+
+
+def _beyond(covariance: FloatArray, deviation: float) -> FloatArray:
+    """Covariances (N, 2, 2) less a Gaussian's of ``deviation``, no less than a pixel's extent in any direction."""
+    spread, axes = np.linalg.eigh(covariance)
+    spread = np.maximum(spread - deviation**2, 1 / 12)
+    return np.asarray((axes * spread[:, None]) @ np.swapaxes(axes, -1, -2))

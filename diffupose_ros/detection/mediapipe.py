@@ -82,7 +82,7 @@ class MediaPipeDetector:
             middle = pixels[_TORSO].mean(0)
             if (np.abs(middle - box[:2] - box[2:] / 2) <= box[2:] / 2).all():  # else it is a neighbour
                 keypoints[person], scores[person] = pixels, landmarks[:, 2].clip(0, 1)
-        return Detections(keypoints, scores, self.layout)
+        return Detections(keypoints, scores, self.layout, profile="mediapipe")
 
     def _landmarks(self, crop: Image) -> FloatArray | None:
         """(33, 3) x and y as a part of the crop's width and height, visibility; None where it sees nobody."""

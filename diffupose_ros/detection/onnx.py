@@ -76,8 +76,9 @@ class OnnxDetector:
         outputs = self._run(normalise(crop(image, affine, self.size)))
         if len(outputs) == 1:
             keypoints, scores, covariance = decode(outputs[0], affine)
-            return Detections(keypoints, scores, self.layout, covariance)
-        return Detections(*decode_simcc(outputs[0], outputs[1], affine, self.size), self.layout)
+            return Detections(keypoints, scores, self.layout, covariance, "hrnet")
+        keypoints, scores = decode_simcc(outputs[0], outputs[1], affine, self.size)
+        return Detections(keypoints, scores, self.layout, profile="rtmpose")
 
     def _run(self, crops: Maps) -> list[Maps]:
         batches = np.split(crops, len(crops)) if self._one_by_one else [crops]

@@ -84,7 +84,7 @@ class HRNetDetector:
             affine = crop_affine(boxes[part], size)
             heatmaps = self._heatmaps(normalise(crop(image, affine, size)))
             keypoints[part], scores[part], covariance[part] = decode(heatmaps, affine, self.refinement)
-        return Detections(keypoints, scores, self.layout, covariance)
+        return Detections(keypoints, scores, self.layout, covariance, "hrnet")
 
     @torch.inference_mode()
     def _heatmaps(self, crops: Maps) -> Maps:

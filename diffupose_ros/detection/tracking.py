@@ -246,4 +246,5 @@ class Tracker:
 
 def _chosen(detections: Detections, rows: list[int]) -> Detections:
     covariance = None if detections.covariance is None else detections.covariance[rows]
-    return Detections(detections.keypoints[rows], detections.scores[rows], detections.layout, covariance)
+    keypoints, scores = detections.keypoints[rows], detections.scores[rows]
+    return Detections(keypoints, scores, detections.layout, covariance, detections.profile)

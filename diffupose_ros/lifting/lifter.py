@@ -29,7 +29,7 @@ from diffupose_ros.lifting.engine.sampler import Precision, Sampler
 from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
 from diffupose_ros.profiles import Profile, load_profile
-from diffupose_ros.skeleton import Skeletons2D, Status, layout_joints, pelvis_axes, to_h36m
+from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -147,9 +147,7 @@ class Lifter:
             ValueError: shapes, layout, profile or numbers that do not fit; says what was expected.
         """
         profile = detector if isinstance(detector, Profile) else load_profile(detector, layout)
-        deviations = profile.deviation(scores, layout_joints(layout))
-        skeletons = to_h36m(keypoints, scores, layout, deviations=deviations)
-        return self.lift_h36m(skeletons, camera, hypotheses, steps, flip, seed)
+        return self.lift_h36m(profile.skeletons(keypoints, scores, layout), camera, hypotheses, steps, flip, seed)
 
     def lift_h36m(
         self,

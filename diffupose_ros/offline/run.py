@@ -39,7 +39,7 @@ from diffupose_ros.offline.pictures.people import LiftedPeople
 from diffupose_ros.offline.pictures.picture import Picture
 from diffupose_ros.offline.settings import Settings
 from diffupose_ros.offline.video import Video, VideoWriter
-from diffupose_ros.skeleton import to_h36m
+from diffupose_ros.profiles import load_profile
 
 if TYPE_CHECKING:
     from diffupose_ros.detection.pipeline import Pipeline
@@ -130,7 +130,10 @@ class VideoLifter:
     def lift(self, ids: tuple[str, ...], found: Detections) -> LiftedPeople:
         """Return the people with their 3D poses."""
         options = self._settings
-        skeletons = to_h36m(found.keypoints, found.scores, found.layout, options.min_score)
+        profile = load_profile(found.profile or "generic")
+        skeletons = profile.skeletons(
+            found.keypoints, found.scores, found.layout, options.min_score, found.variance
+        )
         lifted = self._lifter.lift_h36m(
             skeletons, self._camera, options.hypotheses, options.steps, options.flip, options.seed
         )
@@ -207,6 +210,8 @@ def _record(bag: BagRecorder, camera: Camera, people: LiftedPeople, seconds: flo
     header.stamp.sec, header.stamp.nanosec = divmod(stamp, 1_000_000_000)
     names, found = list(people.ids), people.detections
     record(bag, "/camera_info", camera_to_info(camera, header), stamp)
-    message = skeletons_2d_message(header, camera, names, found.layout, found.keypoints, found.scores)
+    message = skeletons_2d_message(
+        header, camera, names, found.layout, found.keypoints, found.scores, found.profile, found.variance
+    )
     record(bag, "/skeletons_2d", message, stamp)
     record(bag, "/skeletons_3d", skeletons_3d_message(header, names, people.lifted, range(len(names))), stamp)

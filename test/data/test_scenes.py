@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.data.detectors import SimulatedDetector, apparent_size, detector_joints, detector_noise
+from diffupose_ros.data.detectors import SimulatedDetector, detector_joints, detector_noise
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.resources import resource_path
-from diffupose_ros.skeleton import H36M17, HEAD, LAYOUTS, NECK, to_h36m, unit
+from diffupose_ros.skeleton import H36M17, HEAD, LAYOUTS, NECK, apparent_size, to_h36m, unit
 
 CLIP = resource_path("resource/clips/people.npz")
 

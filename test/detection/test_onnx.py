@@ -104,6 +104,7 @@ def test_joints_are_found_where_they_are(save: Save, kind: str, batch: int | str
     np.testing.assert_allclose(detections.keypoints[:, 16], blue, atol=tolerance)
     assert (detections.scores > 0.3).all() and (detections.scores <= 1).all()
     assert (detections.covariance is not None) == (kind == "heatmaps")
+    assert detections.profile == ("hrnet" if kind == "heatmaps" else "rtmpose")
 
 
 @pytest.mark.parametrize("kind", ["heatmaps", "simcc"])

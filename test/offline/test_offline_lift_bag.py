@@ -203,7 +203,7 @@ def test_bags_without_what_is_needed_are_refused_with_the_reason(tmp_path: Path,
     (tmp_path / "text.mcap").write_text("no bag")
     (tmp_path / "cut.mcap").write_bytes(make(tmp_path / "whole", some()).joinpath("whole.mcap").read_bytes()[:-500])
     whole = (tmp_path / "whole" / "whole.mcap").read_bytes()
-    hole = whole.index(b"coco17") - 200, whole.index(b"coco17") + 2000  # more than one message
+    hole = whole.index(b"coco17") - 200, whole.index(b"coco17") + 3000  # more than one message
     (tmp_path / "hole.mcap").write_bytes(whole[: hole[0]] + bytes(hole[1] - hole[0]) + whole[hole[1] :])
     make(tmp_path / "no_people", [("/camera_info", info, 0)])
     make(tmp_path / "no_camera", [("/skeletons_2d", skeletons(0, 1), 0)])

@@ -28,6 +28,7 @@ from diffupose_ros.detection.detector import Detections
 
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
 RADIUS = 30
+COVARIANCE = np.broadcast_to(np.diag([3.0, 5.0]), (1, 17, 2, 2))  # px^2
 DEADLY = 200
 """Grey of a picture on which the detector crashes."""
 _SPREAD = np.stack([np.linspace(-20, 20, 17), np.linspace(-25, 25, 17)], 1)  # px, of the joints about the centre
@@ -87,7 +88,8 @@ class DiscPipeline:
         keypoints = np.array([joints(*found[name]) for name in names]).reshape(-1, 17, 2)
         scores = np.array([0.1 if name == "blue" else 0.9 for name in names])[:, None].repeat(17, 1).reshape(-1, 17)
         boxes = np.array([(x - RADIUS, y - RADIUS, 2 * RADIUS, 2 * RADIUS) for x, y in found.values()])
-        return SimpleNamespace(ids=names, detections=Detections(keypoints, scores, "coco17"), boxes=boxes)
+        found_people = Detections(keypoints, scores, "coco17", COVARIANCE.repeat(len(names), 0), "hrnet")
+        return SimpleNamespace(ids=names, detections=found_people, boxes=boxes)
 
 
 if __name__ == "__main__":

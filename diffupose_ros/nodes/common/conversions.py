@@ -38,14 +38,14 @@ from diffupose_ros.msg import (
     Skeleton3D,
     Skeleton3DArray,
 )
-from diffupose_ros.skeleton import Skeletons2D, layout_joints
+from diffupose_ros.skeleton import layout_joints
 
 if TYPE_CHECKING:  # a node that lifts nothing need not load torch
     from diffupose_ros.lifting import Lifted
 
 FloatArray = npt.NDArray[np.float64]
 
-_NUMBERS = tuple(map(attrgetter, ("x", "y", "score")))
+_NUMBERS = tuple(map(attrgetter, ("x", "y", "score", "variance")))
 
 
 def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
@@ -92,21 +92,11 @@ def check_skeleton(skeleton: Skeleton2D) -> None:
 
 
 def keypoints_of(skeletons: Sequence[Skeleton2D]) -> FloatArray:
-    """Return (P, J, 3) x, y and score of people with J keypoints each; P is at least 1."""
+    """Return (P, J, 4) x, y, score and variance of people with J keypoints each; P is at least 1."""
     # An array for each attribute: no tuple is made for each keypoint, which takes twice the time.
     keypoints = list(chain.from_iterable([skeleton.keypoints for skeleton in skeletons]))
     columns = [np.fromiter(map(number, keypoints), np.float64, len(keypoints)) for number in _NUMBERS]
-    return np.stack(columns, -1).reshape(len(skeletons), -1, 3)
-
-
-def concatenate(people: list[Skeletons2D]) -> Skeletons2D:
-    """Return the skeletons of all ``people`` as one batch; there may be none."""
-    if not people:
-        return Skeletons2D(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros((0, 17), np.int8))
-    if len(people) == 1:
-        return people[0]
-    fields = ("keypoints", "scores", "status")
-    return Skeletons2D(*(np.concatenate([getattr(p, f) for p in people]) for f in fields))
+    return np.stack(columns, -1).reshape(len(skeletons), -1, len(_NUMBERS))
 
 
 def hri_keypoints(skeleton: Any, width: int, height: int) -> tuple[FloatArray, FloatArray, int, int]:
@@ -142,17 +132,41 @@ def skeletons_2d_message(
     layout: str,
     keypoints: FloatArray,
     scores: FloatArray,
+    detector: str = "",
+    variance: FloatArray | None = None,
 ) -> Skeleton2DArray:
-    """Return the message of keypoints (P, J, 2) in pixels with scores (P, J), seen by a camera of known size."""
+    """Return the message of keypoints (P, J, 2) in pixels with scores (P, J), seen by a camera of known size.
+
+    Args:
+        header: of the image.
+        camera: that took it, or its CameraInfo.
+        ids: of the P people.
+        layout: joint order.
+        keypoints: (P, J, 2) px.
+        scores: (P, J).
+        detector: name of its profile; empty: not known.
+        variance: (P, J) px^2 of the keypoints along an axis, 0 where not known; None: nowhere.
+    """
+    if variance is None:
+        variance = np.zeros(np.shape(scores))
     people = [
         Skeleton2D(
             id=name,
             layout=layout,
-            keypoints=[Keypoint2D(x=x, y=y, score=s) for (x, y), s in zip(xy.tolist(), score.tolist(), strict=True)],
+            keypoints=[
+                Keypoint2D(x=x, y=y, score=s, variance=v)
+                for (x, y), s, v in zip(xy.tolist(), score.tolist(), spread.tolist(), strict=True)
+            ],
         )
-        for name, xy, score in zip(ids, keypoints, scores, strict=True)
+        for name, xy, score, spread in zip(ids, keypoints, scores, variance, strict=True)
     ]
-    return Skeleton2DArray(header=header, image_width=camera.width, image_height=camera.height, skeletons=people)
+    return Skeleton2DArray(
+        header=header,
+        image_width=camera.width,
+        image_height=camera.height,
+        skeletons=people,
+        detector=detector,
+    )
 
 
 def skeletons_3d_message(header: Header, ids: list[str], lifted: "Lifted", people: range) -> Skeleton3DArray:

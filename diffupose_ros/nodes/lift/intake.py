@@ -16,6 +16,7 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,15 @@ from sensor_msgs.msg import CameraInfo
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.msg import Skeleton2D, Skeleton2DArray
-from diffupose_ros.nodes.common.conversions import camera_from_info, check_skeleton, concatenate, keypoints_of, stamp_ns
-from diffupose_ros.skeleton import Skeletons2D, to_h36m
+from diffupose_ros.nodes.common.conversions import (
+    FloatArray,
+    camera_from_info,
+    check_skeleton,
+    keypoints_of,
+    stamp_ns,
+)
+from diffupose_ros.profiles import PROFILES, Profile, load_profile
+from diffupose_ros.skeleton import Skeletons2D
 
 
 @dataclass(frozen=True)
@@ -81,11 +89,19 @@ class People:
     problems: list[tuple[str, str]]
 
 
-def read_people(message: Skeleton2DArray, view: View, min_score: float) -> People:
-    """Return the usable people of a message; one bad person costs no other."""
+def read_people(message: Skeleton2DArray, view: View, min_score: float, unsaid: Profile | None = None) -> People:
+    """Return the usable people of a message; one bad person costs no other.
+
+    Args:
+        message: from a detector.
+        view: the camera.
+        min_score: below which a joint counts as not seen.
+        unsaid: profile of detectors that do not say who they are; None: the generic one.
+    """
     problems = list(_header_problems(message, view))
+    profile = _profile(message.detector, unsaid, problems)
     if any(kind == "image size" for kind, _ in problems):
-        return People(message, [], concatenate([]), problems)
+        return People(message, [], Skeletons2D.join([]), problems)
     ids: list[str] = []
     usable: list[Skeleton2D] = []
     for index, skeleton in enumerate(message.skeletons):
@@ -101,10 +117,28 @@ def read_people(message: Skeleton2DArray, view: View, min_score: float) -> Peopl
             problems.append(("duplicate id", f"two people called {skeleton.id!r}: one is published as {name!r}"))
         ids.append(name)
         usable.append(skeleton)
-    return People(message, ids, _joints(usable, min_score, problems), problems)
+    return People(message, ids, _joints(usable, min_score, profile, problems), problems)
 
 
-def _joints(people: list[Skeleton2D], min_score: float, problems: list[tuple[str, str]]) -> Skeletons2D:
+@cache
+def _shipped(name: str) -> Profile:
+    return load_profile(name)
+
+
+def _profile(detector: str, unsaid: Profile | None, problems: list[tuple[str, str]]) -> Profile:
+    """Return the profile of a message's detector: one that ships, as a message must not name files."""
+    if not detector:
+        return unsaid or _shipped("generic")
+    if detector in PROFILES:
+        return _shipped(detector)
+    known = ", ".join(PROFILES)
+    problems.append(("unknown detector", f"{detector!r} is taken as generic: expected one of {known}, or nothing"))
+    return _shipped("generic")
+
+
+def _joints(
+    people: list[Skeleton2D], min_score: float, profile: Profile, problems: list[tuple[str, str]]
+) -> Skeletons2D:
     """Return the joints of people who are all of a known layout, converted one layout at a time."""
     rows: dict[str, list[int]] = {}
     for row, skeleton in enumerate(people):
@@ -117,12 +151,23 @@ def _joints(people: list[Skeleton2D], min_score: float, problems: list[tuple[str
         for member in np.flatnonzero(bad).tolist():
             detail = f"person {people[members[member]].id!r}: scores outside [0, 1] are taken as 0 or 1"
             problems.append(("bad score", detail))
-        converted.append(to_h36m(values[..., :2], scores, layout, min_score))
-    joints = concatenate(converted)
+        variance = _variances(values, [people[row].id for row in members], problems)
+        converted.append(profile.skeletons(values[..., :2], scores, layout, min_score, variance))
+    joints = Skeletons2D.join(converted)
     if len(converted) < 2:  # in order already
         return joints
     order = np.argsort([row for members in rows.values() for row in members])
-    return Skeletons2D(joints.keypoints[order], joints.scores[order], joints.status[order])
+    return joints[order]
+
+
+def _variances(values: FloatArray, ids: list[str], problems: list[tuple[str, str]]) -> FloatArray:
+    """Return the variances (P, J) of values (P, J, 4) in px^2; 0 where the profile must tell."""
+    variance = values[..., 3]
+    bad = ~(np.isfinite(variance) & (variance >= 0))
+    for person in np.flatnonzero((bad & (values[..., 2] > 0)).any(-1)).tolist():
+        detail = f"person {ids[person]!r}: expected 0 px^2 or more; the detector's profile tells instead"
+        problems.append(("bad variance", detail))
+    return np.where(bad, 0, variance)
 
 
 def _header_problems(message: Skeleton2DArray, view: View) -> list[tuple[str, str]]:

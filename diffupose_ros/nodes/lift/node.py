@@ -34,6 +34,7 @@ from diffupose_ros.nodes.common.qos import NEWEST, OUTPUT, TF
 from diffupose_ros.nodes.lift.budget import StepBudget
 from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
 from diffupose_ros.nodes.lift.worker import LiftWorker, warm_up
+from diffupose_ros.profiles import load_profile
 
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
@@ -44,6 +45,8 @@ PARAMETERS = (
     Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",
               effect="live"),
     Parameter("min_score", 0.1, "Joints with a lower score count as not seen", 0.0, 1.0, effect="live"),
+    Parameter("detector_profile", "generic", "What scores mean whose message does not say what made them: name of a "
+              "shipped profile, or path of a .json file"),
     Parameter("hypotheses", 10, "Poses sampled for each person", 1, 200, effect="live"),
     Parameter("steps", 5, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
     Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
@@ -87,6 +90,7 @@ class LiftNode(ManagedNode):
     # Transitions
 
     def _load(self) -> None:
+        load_profile(self.parameters["detector_profile"])  # raises now rather than at the activation
         self._lifter = Lifter.load(*(self.parameters[name] for name in ("weights", "device", "precision")))
         self._budget = StepBudget()
         warm_up(self._lifter, self.parameters, self._budget)
@@ -98,7 +102,8 @@ class LiftNode(ManagedNode):
 
     def _start(self) -> None:
         assert self._lifter is not None
-        self._worker = LiftWorker(self, self._lifter, lambda: self._view, self._outputs, self._budget)
+        profile = load_profile(self.parameters["detector_profile"])
+        self._worker = LiftWorker(self, self._lifter, lambda: self._view, self._outputs, self._budget, profile)
         self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, NEWEST))
         for topic in self.parameters["input_topics"]:
             self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), NEWEST))
@@ -134,6 +139,7 @@ class LiftNode(ManagedNode):
         values = {
             "camera": self._view.problem or "calibrated",
             "weights": self.parameters["weights"],
+            "detector profile": self.parameters["detector_profile"],
             "latency budget": f"{budget} ms" if budget else "off",
         }
         worker = self._worker

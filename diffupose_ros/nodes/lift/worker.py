@@ -26,13 +26,14 @@ from visualization_msgs.msg import MarkerArray
 from diffupose_ros.lifting import Camera, Lifted, Lifter
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.body_frames import body_frames
-from diffupose_ros.nodes.common.conversions import concatenate, hypotheses_message, skeletons_3d_message, stamp_ns
+from diffupose_ros.nodes.common.conversions import hypotheses_message, skeletons_3d_message, stamp_ns
 from diffupose_ros.nodes.common.parameters import Parameters
 from diffupose_ros.nodes.common.worker import Host, Worker
 from diffupose_ros.nodes.lift.budget import CHOICES, StepBudget
 from diffupose_ros.nodes.lift.intake import People, View, read_people
 from diffupose_ros.nodes.lift.markers import MarkerBuilder
-from diffupose_ros.skeleton import Skeletons2D
+from diffupose_ros.profiles import Profile
+from diffupose_ros.skeleton import Skeletons2D, to_h36m
 
 
 def warm_up(lifter: Lifter, parameters: Parameters, budget: StepBudget, interrupted: Callable[[], bool] = bool) -> None:
@@ -46,7 +47,7 @@ def warm_up(lifter: Lifter, parameters: Parameters, budget: StepBudget, interrup
     """
     camera = Camera.from_fov(1.0, 640, 480)
     pixels = 200 + 10 * np.random.default_rng(0).normal(size=(1, 17, 2))
-    person = Skeletons2D(pixels, np.ones((1, 17)), np.zeros((1, 17), np.int8))
+    person = to_h36m(pixels, np.ones((1, 17)), "h36m17")
     hypotheses, flip = parameters["hypotheses"], parameters["flip"]
 
     def seconds(steps: int) -> float:
@@ -75,15 +76,23 @@ class LiftWorker(Worker):
         view: asked for the camera, before each call of the model.
         outputs: publisher of each message type.
         budget: chooses the steps where there is a latency budget.
+        profile: of detectors that do not say who they are.
 
     Attributes:
         steps: of the latest call of the model; 0 before the first.
     """
 
     def __init__(
-        self, host: Host, lifter: Lifter, view: Callable[[], View], outputs: dict[type, Any], budget: StepBudget
+        self,
+        host: Host,
+        lifter: Lifter,
+        view: Callable[[], View],
+        outputs: dict[type, Any],
+        budget: StepBudget,
+        profile: Profile,
     ) -> None:
-        self._lifter, self._view, self._outputs, self._budget = lifter, view, outputs, budget
+        self._lifter, self._view, self._outputs = lifter, view, outputs
+        self._budget, self._profile = budget, profile
         self.steps = 0
         self._markers: dict[str, MarkerBuilder] = {}
         super().__init__(host)  # at the end: the thread starts
@@ -107,11 +116,11 @@ class LiftWorker(Worker):
         for _, received in messages.values():
             self._diagnostics.duration("waiting", now - received)
         min_score = self._parameters["min_score"]
-        inputs = {topic: read_people(message, view, min_score) for topic, (message, _) in messages.items()}
+        inputs = {topic: read_people(message, view, min_score, self._profile) for topic, (message, _) in messages.items()}
         for people in inputs.values():
             for kind, detail in people.problems:
                 self._diagnostics.problem(kind, detail)
-        lifted, seconds = self._lift(concatenate([people.skeletons for people in inputs.values()]), view.camera)
+        lifted, seconds = self._lift(Skeletons2D.join([people.skeletons for people in inputs.values()]), view.camera)
         first = 0
         for topic, people in inputs.items():
             self._publish(topic, people, lifted, range(first, first + len(people.ids)))

@@ -89,7 +89,9 @@ class ReplayNode(Node):
         pixels, scores = self._detector.observe(poses, camera, time)
         self._info.publish(camera_to_info(camera, header))
         self._truth.publish(truth_message(header, self._ids, poses))
-        self._skeletons.publish(skeletons_2d_message(header, camera, self._ids, self._detector.layout, pixels, scores))
+        layout = self._detector.layout
+        message = skeletons_2d_message(header, camera, self._ids, layout, pixels, scores, "simulated")
+        self._skeletons.publish(message)
 
 
 def main(args: list[str] | None = None) -> int:

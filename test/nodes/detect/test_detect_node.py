@@ -222,6 +222,8 @@ def test_people_come_with_the_stamp_the_frame_and_the_size_of_the_image(camera: 
         pixels = np.array([(k.x, k.y) for k in skeleton.keypoints])
         assert np.abs(pixels - joints(*centre)).max() < 1
         assert all(k.score == pytest.approx(0.9) for k in skeleton.keypoints)
+        assert all(k.variance == 4 for k in skeleton.keypoints)
+    assert answer.detector == "hrnet"
 
 
 def test_nobody_is_an_empty_array_and_who_is_not_sure_enough_is_left_out(camera: Camera) -> None:

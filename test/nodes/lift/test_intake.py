@@ -87,6 +87,28 @@ def test_nobody_is_a_batch_of_none() -> None:
     assert read_people(message, VIEW, MIN_SCORE).skeletons.keypoints.shape == (0, 17, 2)
 
 
+def test_an_unknown_detector_is_told_and_costs_nobody() -> None:
+    message, _ = mixed()
+    message.detector = "mediapipe"
+    assert not read_people(message, VIEW, MIN_SCORE).problems
+    message.detector = "/etc/passwd"  # no name that ships, and a message must not name files
+    people = read_people(message, VIEW, MIN_SCORE)
+    assert len(people.ids) == len(LAYOUTS)
+    ((kind, detail),) = people.problems
+    assert kind == "unknown detector" and "'/etc/passwd' is taken as generic: expected one of generic, " in detail
+
+
+@pytest.mark.parametrize("variance", [-1.0, float("nan"), float("inf")])
+def test_a_variance_that_cannot_be_is_told_and_costs_nobody(variance: float) -> None:
+    message, _ = mixed()
+    message.skeletons[1].keypoints[5].variance = variance
+    message.skeletons[2].keypoints[5].variance = 4.0
+    people = read_people(message, VIEW, MIN_SCORE)
+    assert len(people.ids) == len(LAYOUTS)
+    ((kind, detail),) = people.problems
+    assert kind == "bad variance" and "'p1'" in detail
+
+
 @pytest.mark.parametrize("change", ["width", "k", "d", "p", "roi", "frame"])
 def test_a_camera_is_made_anew_only_where_its_info_has_changed(change: str) -> None:
     def info() -> CameraInfo:

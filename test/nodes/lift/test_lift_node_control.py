@@ -94,6 +94,15 @@ def test_cleanup_frees_the_model(operator: Operator) -> None:
     node.destroy_node()
 
 
+def test_a_detector_profile_that_is_not_there_leaves_the_node_unconfigured_and_alive(operator: Operator) -> None:
+    with node_process("lift_node", "-p", "detector_profile:=my_own"):
+        operator.spin_until(lambda: operator.status() is not None)
+        assert operator.state() == "unconfigured"
+        assert "no detector profile 'my_own'" in operator.status().message
+        assert operator.set("detector_profile", "openpose").successful
+        assert operator.change(Transition.TRANSITION_CONFIGURE)
+
+
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [("missing", "no weights"), ("truncated", "truncated"), ("text", "safetensors"), ("other", "do not fit")],
