@@ -103,7 +103,7 @@ def join(samples: list[Samples]) -> Samples:
 
 
 def measure(samples: Samples, calibration: Calibration) -> dict[str, float]:
-    """Return errors of mean and best, coverages and ECE of joints without the root, and the root's and absolute ones."""
+    """Return errors and coverages: of joints relative to the root, of the root, and of absolute joints."""
     covariance = calibrated_covariance(
         samples.hypotheses, samples.status, samples.deviations, calibration, samples.expected, samples.misfit
     )

@@ -115,8 +115,8 @@ class LiftWorker(Worker):
         now = time.monotonic()
         for _, received in messages.values():
             self._diagnostics.duration("waiting", now - received)
-        min_score = self._parameters["min_score"]
-        inputs = {topic: read_people(message, view, min_score, self._profile) for topic, (message, _) in messages.items()}
+        reading = view, self._parameters["min_score"], self._profile
+        inputs = {topic: read_people(message, *reading) for topic, (message, _) in messages.items()}
         for people in inputs.values():
             for kind, detail in people.problems:
                 self._diagnostics.problem(kind, detail)
