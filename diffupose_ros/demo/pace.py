@@ -25,7 +25,7 @@ SHARE = 0.6
 
 KEPT = 0.9  # share of the inputs that are answered where the lift node keeps up
 IN_FLIGHT = 2  # messages without an answer yet
-LOWEST = 4.0  # messages per second; below it nothing moves any more
+LOWEST = 3.0  # messages per second; below it nobody seems to move
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,14 @@ class Pace:
         """The lift node's ``latency_budget_ms``."""
         return max(1, round(1000 * SHARE / self.rate))
 
-    def slower(self) -> "Pace | None":
-        """Return the pace to try where this one is not kept up with; None where it is the last."""
-        rate = self.rate / 2
-        return Pace(rate, self.wanted) if rate >= LOWEST else None
+    @property
+    def slowest(self) -> bool:
+        """Whether there is none to try after it."""
+        return self.rate / 2 < LOWEST
+
+    def slower(self) -> "Pace":
+        """Return the pace to try where this one is not kept up with."""
+        return Pace(self.rate / 2, self.wanted)
 
     def remark(self) -> str:
         """Return what is to be said where it is not the rate that was wanted; nothing where it is."""
@@ -65,4 +69,4 @@ def kept_up(before: Mapping[str, int], after: Mapping[str, int]) -> bool:
         after: the same at the second.
     """
     inputs, results = (after[topic] - before[topic] for topic in ("skeletons_2d", "skeletons_3d"))
-    return results >= KEPT * inputs - IN_FLIGHT
+    return 0 < results >= KEPT * inputs - IN_FLIGHT

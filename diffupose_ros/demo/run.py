@@ -73,7 +73,10 @@ def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "
         output.mkdir(parents=True, exist_ok=True)
         with _terminable():
             run = {"seconds": seconds, "people": people, "layout": layout}
-            summary, pace = _watch(output, run, rate, console)
+            pace = Pace(float(rate), float(rate))
+            while (summary := _watch(output, run, pace, console)) is None:
+                pace = pace.slower()
+                console.print(pace.remark())
             _write_figures(output / "statistics.json", summary, run | asdict(pace))
             _draw(output, console)
     except KeyboardInterrupt:
@@ -87,28 +90,24 @@ def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "
     return 0
 
 
-def _watch(output: Path, run: dict[str, Any], rate: float, console: Console) -> tuple[Summary, Pace]:
+def _watch(output: Path, run: dict[str, Any], pace: Pace, console: Console) -> Summary | None:
+    """Return the figures; None where the lift node does not keep up and the people may come more slowly."""
     with ExitStack() as stack:
         context = Context()
         rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
         stack.callback(rclpy.try_shutdown, context=context)
         monitor = Monitor(context, output / "bag")
         stack.callback(monitor.close)
-        pace = Pace(float(rate), float(rate))
-        while True:
-            with _nodes(output, run, pace) as nodes:
-                with console.status("starting the nodes"):
-                    _wait_for_results(monitor, nodes)
-                _refuse_company(monitor)
-                slower = pace.slower()
-                if slower is None or _keeps_up(monitor, nodes):
-                    summary = monitor.watch(run["seconds"], console, pace)
-                    break
-            console.print(slower.remark())
-            pace = slower
+        nodes = stack.enter_context(_nodes(output, run, pace))
+        with console.status("starting the nodes"):
+            _wait_for_results(monitor, nodes)
+            _refuse_company(monitor)
+            if not pace.slowest and not _keeps_up(monitor, nodes):
+                return None
+        summary = monitor.watch(run["seconds"], console, pace)
     if not summary.results:
         raise DemoError(f"no result in {run['seconds']:g} s; the lift node's log:\n{nodes[0].tail()}")
-    return summary, pace
+    return summary
 
 
 @contextmanager
@@ -132,7 +131,6 @@ def _wait_for_results(monitor: Monitor, nodes: list[NodeProcess]) -> None:
     """Return a moment after the first 3D skeletons have come."""
     end = time.monotonic() + START_PATIENCE
     ready = math.inf
-    monitor.received.clear()
     while time.monotonic() < ready:
         monitor.spin_once()
         for node in nodes:
