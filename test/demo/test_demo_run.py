@@ -100,7 +100,7 @@ def test_signals_stop_the_nodes(tmp_path: Path, number: int, code: int) -> None:
     end = time.monotonic() + 60
     while len(nodes := children(process)) < 2 and time.monotonic() < end:
         time.sleep(0.1)
-    time.sleep(1)
+    time.sleep(0.3)
     process.send_signal(number)
     out, err = process.communicate(timeout=40)
     assert process.returncode == code, out + err
