@@ -18,6 +18,7 @@ import math
 
 from rich.table import Table
 
+from diffupose_ros.demo.pace import Pace
 from diffupose_ros.demo.statistics import Summary
 
 
@@ -31,7 +32,7 @@ def percentage(share: float, count: int) -> str:
     return "–" if math.isnan(share) else f"{100 * share:.1f} %  of {count}"
 
 
-def table(summary: Summary, title: str, health: str = "") -> Table:
+def table(summary: Summary, title: str, pace: Pace, health: str = "") -> Table:
     """Return the figures, one row each, with what they mean."""
     grid = Table(title=title, title_justify="left", title_style="bold", min_width=78)
     grid.add_column("figure")
@@ -42,6 +43,7 @@ def table(summary: Summary, title: str, health: str = "") -> Table:
         ("rate in", figure(summary.rate_in, 1, " /s"), f"{summary.inputs} skeletons_2d"),
         ("rate out", figure(summary.rate_out, 1, " /s"), f"{summary.results} skeletons_3d"),
         ("dropped", str(summary.dropped), "inputs never answered"),
+        ("DDIM steps", " or ".join(map(str, summary.steps)) or "–", f"as many as {pace.budget_ms} ms allow"),
         ("latency p50", figure(summary.latency_p50_ms, 1, " ms"), "input stamp to result received"),
         ("latency p99", figure(summary.latency_p99_ms, 1, " ms"), ""),
         ("MPJPE", figure(summary.mpjpe_mm, 1, " mm"), f"root-relative, {summary.compared} poses"),
@@ -50,8 +52,8 @@ def table(summary: Summary, title: str, health: str = "") -> Table:
     )
     for row in rows:
         grid.add_row(*row)
-    if health:
-        grid.caption = f"lift_node says: {health}"
+    notes = [pace.remark(), f"lift_node says: {health}" if health else ""]
+    grid.caption = "\n".join(filter(None, notes)) or None
     return grid
 
 

@@ -33,6 +33,7 @@ from visualization_msgs.msg import MarkerArray
 from diffupose_ros.bags import BagRecorder
 from diffupose_ros.demo.arrays import estimates
 from diffupose_ros.demo.display import line, table
+from diffupose_ros.demo.pace import Pace
 from diffupose_ros.demo.statistics import Statistics, Summary
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.conversions import stamp_ns
@@ -81,9 +82,9 @@ class Monitor:
         """Handle one message, or wait for one."""
         self._executor.spin_once(timeout_sec=timeout)
 
-    def watch(self, seconds: float, console: Console) -> Summary:
+    def watch(self, seconds: float, console: Console, pace: Pace) -> Summary:
         """Measure and record for a time, and show the figures meanwhile."""
-        table(self._summary(), "")  # the first takes longest
+        table(self._summary(), "", pace)  # the first takes longest
         start = time.monotonic()
         now = self._now()
         self._window = now, now + int(seconds * 1e9)
@@ -96,7 +97,7 @@ class Monitor:
                 shown = time.monotonic()
                 if console.is_terminal:
                     title = f"{min(elapsed, seconds):.0f} of {seconds:.0f} s"
-                    live.update(table(self._summary(), title, self.health), refresh=True)
+                    live.update(table(self._summary(), title, pace, self.health), refresh=True)
                 else:
                     console.print(line(self._summary(), elapsed), soft_wrap=True)
         return self._summary()
@@ -144,5 +145,9 @@ class Monitor:
 
     def _take_diagnostics(self, message: Any) -> None:
         for status in message.status:
-            if "lift_node" in status.name:
-                self.health = status.message
+            if "lift_node" not in status.name:
+                continue
+            self.health = status.message
+            steps = next((value.value for value in status.values if value.key == "steps"), "")
+            if steps and self._window is not None:
+                self.statistics.add_steps(int(steps))

@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import rclpy
 from rclpy.context import Context
@@ -40,25 +41,29 @@ from rich.table import Table
 
 from diffupose_ros.demo.display import table
 from diffupose_ros.demo.monitor import Monitor
+from diffupose_ros.demo.pace import Pace, kept_up
 from diffupose_ros.demo.pictures import animation, contact_sheet
 from diffupose_ros.demo.processes import DemoError, NodeProcess
 from diffupose_ros.demo.recording import read_recording
 from diffupose_ros.demo.statistics import Summary
 
 START_PATIENCE = 60.0  # s until the first result
-WARM_UP = 1.0  # s from the first result to the first measurement
+WARM_UP = 1.0  # s from the first result until the lift node has chosen its steps
+TRIAL = 2.0  # s in which it is seen whether it keeps up
 INTERRUPTED, TERMINATED = 130, 143
 
 
 def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "coco17", rate: float = 30.0) -> int:
     """Run replay_node and lift_node, watch them for a time, and write bag, pictures and figures.
 
+    The lift node takes as many DDIM steps as it has time for. Where none keep up, the people come more slowly.
+
     Args:
         output: folder for ``bag/``, ``contact_sheet.png``, ``demo.gif``, ``statistics.json`` and the logs.
         seconds: how long to measure and record.
         people: in the scene.
         layout: joint order of the simulated 2D detector.
-        rate: 2D messages per second.
+        rate: 2D messages per second, at most.
 
     Returns:
         The exit code: 0, 1 where something failed (said on stderr), 130 after Ctrl-C.
@@ -67,8 +72,12 @@ def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "
     try:
         output.mkdir(parents=True, exist_ok=True)
         with _terminable():
-            summary = _watch(output, seconds, {"people": people, "layout": layout, "rate": float(rate)}, console)
-            _write_figures(output / "statistics.json", summary, seconds, people, layout)
+            run = {"seconds": seconds, "people": people, "layout": layout}
+            pace = Pace(float(rate), float(rate))
+            while (summary := _watch(output, run, pace, console)) is None:
+                pace = pace.slower()
+                console.print(pace.remark())
+            _write_figures(output / "statistics.json", summary, run | asdict(pace))
             _draw(output, console)
     except KeyboardInterrupt:
         console.print("interrupted; the nodes have been stopped")
@@ -76,35 +85,46 @@ def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "
     except (DemoError, OSError, ValueError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
         return 1
-    console.print(table(summary, f"{people} people, {layout}, {seconds:g} s"))
+    console.print(table(summary, f"{people} people, {layout}, {seconds:g} s", pace))
     console.print(_files(output))
     return 0
 
 
-def _watch(output: Path, seconds: float, scene: dict[str, object], console: Console) -> Summary:
+def _watch(output: Path, run: dict[str, Any], pace: Pace, console: Console) -> Summary | None:
+    """Return the figures; None where the lift node does not keep up and the people may come more slowly."""
     with ExitStack() as stack:
         context = Context()
         rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
         stack.callback(rclpy.try_shutdown, context=context)
         monitor = Monitor(context, output / "bag")
         stack.callback(monitor.close)
-        nodes = [
-            stack.enter_context(NodeProcess("lift_node", output / "lift_node.log", {})),
-            stack.enter_context(NodeProcess("replay_node", output / "replay_node.log", scene)),
-        ]
+        nodes = stack.enter_context(_nodes(output, run, pace))
         with console.status("starting the nodes"):
             _wait_for_results(monitor, nodes)
-        _refuse_company(monitor)
-        summary = monitor.watch(seconds, console)
-        for node in nodes:
-            node.check()
-        codes = {node: node.stop() for node in reversed(nodes)}
-        for node, code in codes.items():
-            if code:
-                raise DemoError(f"{node.name} ended with exit code {code}, expected 0; its log:\n{node.tail()}")
+            _refuse_company(monitor)
+            if not pace.slowest and not _keeps_up(monitor, nodes):
+                return None
+        summary = monitor.watch(run["seconds"], console, pace)
     if not summary.results:
-        raise DemoError(f"no result in {seconds:g} s; the lift node's log:\n{nodes[0].tail()}")
+        raise DemoError(f"no result in {run['seconds']:g} s; the lift node's log:\n{nodes[0].tail()}")
     return summary
+
+
+@contextmanager
+def _nodes(output: Path, run: dict[str, Any], pace: Pace) -> Iterator[list[NodeProcess]]:
+    """Run the lift node and the replay node for the length of a with block; they must end well."""
+    scene = {"people": run["people"], "layout": run["layout"], "rate": pace.rate}
+    with (
+        NodeProcess("lift_node", output / "lift_node.log", {"latency_budget_ms": pace.budget_ms}) as lift,
+        NodeProcess("replay_node", output / "replay_node.log", scene) as replay,
+    ):
+        yield [lift, replay]
+        for node in (lift, replay):
+            node.check()
+        codes = {node: node.stop() for node in (replay, lift)}
+    for node, code in codes.items():
+        if code:
+            raise DemoError(f"{node.name} ended with exit code {code}, expected 0; its log:\n{node.tail()}")
 
 
 def _wait_for_results(monitor: Monitor, nodes: list[NodeProcess]) -> None:
@@ -124,6 +144,16 @@ def _wait_for_results(monitor: Monitor, nodes: list[NodeProcess]) -> None:
                 f"no 3D skeletons within {START_PATIENCE:.0f} s. Messages received: {counts}. "
                 f"lift_node says: {monitor.health or 'nothing'}. Logs:\n{logs}"
             )
+
+
+def _keeps_up(monitor: Monitor, nodes: list[NodeProcess]) -> bool:
+    """Return whether the lift node answers (nearly) everything for a while."""
+    before, end = monitor.received.copy(), time.monotonic() + TRIAL
+    while time.monotonic() < end:
+        monitor.spin_once()
+        for node in nodes:
+            node.check()
+    return kept_up(before, monitor.received)
 
 
 def _refuse_company(monitor: Monitor) -> None:
@@ -147,7 +177,7 @@ def _draw(output: Path, console: Console) -> None:
             )
 
 
-def _write_figures(path: Path, summary: Summary, seconds: float, people: int, layout: str) -> None:
+def _write_figures(path: Path, summary: Summary, run: dict[str, Any]) -> None:
     figures = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(summary).items()}
     machine = {
         "python": platform.python_version(),
@@ -155,7 +185,6 @@ def _write_figures(path: Path, summary: Summary, seconds: float, people: int, la
         "cpus": os.cpu_count(),
         "load": [round(load, 2) for load in os.getloadavg()],
     }
-    run = {"seconds": seconds, "people": people, "layout": layout}
     path.write_text(json.dumps({"run": run, "figures": figures, "machine": machine}, indent=2) + "\n")
 
 

@@ -20,9 +20,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.data.detectors import apparent_size
+
 from diffupose_ros.data.recordings import JOINTS, Recording
-from diffupose_ros.skeleton import layout_joints
+from diffupose_ros.skeleton import apparent_size, layout_joints
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

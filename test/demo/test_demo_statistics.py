@@ -21,6 +21,7 @@ import pytest
 
 from diffupose_ros.demo.arrays import Estimate
 from diffupose_ros.demo.display import line, table
+from diffupose_ros.demo.pace import Pace
 from diffupose_ros.demo.statistics import Statistics, root_relative_errors
 from diffupose_ros.lifting.uncertainty import mahalanobis2
 
@@ -115,7 +116,21 @@ def test_nothing_measured_is_no_number_and_people_without_pose_are_left_out() ->
     empty = statistics.summary(SECOND)
     assert math.isnan(empty.rate_in) and math.isnan(empty.latency_p50_ms) and math.isnan(empty.mpjpe_mm)
     assert "–" in line(empty, 0)
-    assert table(empty, "nothing").row_count == 9
+    shown = table(empty, "nothing", Pace(30.0, 30.0))
+    assert shown.row_count == 10 and shown.caption is None
     statistics.add_truth(7, {"a": np.zeros((17, 3))})
     statistics.add_result(7, 8, {"a": estimate(np.full((17, 3), np.nan))})
     assert statistics.summary(8).compared == 0
+
+
+def test_the_table_tells_the_chosen_steps_a_lowered_rate_and_how_the_lift_node_is() -> None:
+    statistics = Statistics()
+    for steps in (5, 2, 5):
+        statistics.add_steps(steps)
+    summary = statistics.summary(SECOND)
+    assert summary.steps == (2, 5)
+    shown = table(summary, "two", Pace(15.0, 30.0), "lifting")
+    cells = [list(column.cells) for column in shown.columns]
+    row = cells[0].index("DDIM steps")
+    assert (cells[1][row], cells[2][row]) == ("2 or 5", "as many as 40 ms allow")
+    assert shown.caption == f"{Pace(15.0, 30.0).remark()}\nlift_node says: lifting"

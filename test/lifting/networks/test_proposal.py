@@ -173,11 +173,12 @@ def test_a_denoiser_that_corrects_nothing_leaves_the_estimate_and_its_deviations
     silent = dict(checkpoint.weights) | {"output.W": torch.zeros_like(checkpoint.weights["output.W"])}
     silent["output.bias"] = torch.zeros(3)
     sampler = Sampler.of(replace(checkpoint, weights=silent), "cpu")
-    drawn = sampler.draw(FEATURES, 1000, 50, flip=False, seed=0)
-    mean, _ = checkpoint.build_proposal().estimate(torch.from_numpy(FEATURES))
+    features = FEATURES[:2]
+    drawn = sampler.draw(features, 1000, 50, flip=False, seed=0)
+    mean, _ = checkpoint.build_proposal().estimate(torch.from_numpy(features))
     scale = checkpoint.diffusion.pose_scale
     np.testing.assert_allclose(drawn.mean(1), scale * mean.numpy(), atol=0.02 * scale)
-    expected = np.sqrt(np.einsum("...ii->...i", sampler.expected_covariance(FEATURES)))[:, 1:]
+    expected = np.sqrt(np.einsum("...ii->...i", sampler.expected_covariance(features)))[:, 1:]
     np.testing.assert_allclose(drawn.std(1)[:, 1:], np.clip(expected, 0.01 * scale, 2 * scale), rtol=0.15)
 
 
