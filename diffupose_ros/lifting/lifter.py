@@ -25,7 +25,7 @@ import torch
 from diffupose_ros.camera import HEIGHT_SPREAD, Camera, solve_root
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred, placing_rays
-from diffupose_ros.lifting.engine.sampler import Precision, Sampler
+from diffupose_ros.lifting.engine.sampler import Precision, Sampler, Sampling
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance, sample_covariance
 from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes, to_h36m
 
@@ -171,7 +171,7 @@ class Lifter:
         seen = condition.status != Status.MISSING
         skeletons = Skeletons2D(skeletons.keypoints, np.where(seen, skeletons.scores, 0), condition.status)
         prepared = self.sampler.prepare(condition.features)
-        poses = self.sampler.draw(prepared, hypotheses, steps, flip, seed, interrupted)
+        poses = self.sampler.draw(prepared, Sampling(hypotheses, steps, flip, seed), interrupted)
         covariance = calibrated_covariance(
             poses, skeletons.status, skeletons.scores, self.checkpoint.calibration, prepared.expected
         )

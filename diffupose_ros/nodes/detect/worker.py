@@ -31,7 +31,7 @@ from diffupose_ros.nodes.detect.boxes import FloatArray, read_boxes
 from diffupose_ros.nodes.detect.overlay import draw_people
 
 if TYPE_CHECKING:
-    from diffupose_ros.detection.pipeline import People, Pipeline
+    from diffupose_ros.detection.pipeline import Pipeline, TrackedPeople
     from diffupose_ros.nodes.detect.node import DetectNode
 
 _BLACK = 8  # of 255; the brightest pixel of an image in which nobody can be seen
@@ -115,7 +115,7 @@ class DetectWorker(Worker):
         self._diagnostics.count("boxes of other classes", len(message.detections) - len(boxes) - bad)
         return boxes
 
-    def _publish(self, header: Header, image: Pixels, people: "People") -> None:
+    def _publish(self, header: Header, image: Pixels, people: "TrackedPeople") -> None:
         found, min_score = people.detections, self._parameters["min_score"]
         sure = found.scores.mean(-1) >= min_score if len(found.scores) else np.zeros(0, bool)
         ids = [name for name, kept in zip(people.ids, sure, strict=True) if kept]
