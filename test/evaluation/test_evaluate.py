@@ -43,7 +43,7 @@ class Known:
     def __init__(self, poses: np.ndarray, variant: str = "robust", joints: int = 17) -> None:
         self.poses, self.variant, self.joints, self.given = poses, variant, joints, 0
 
-    def draw(self, features, hypotheses, steps, flip=True, seed=None, *, method="ddim") -> np.ndarray:
+    def draw(self, features: np.ndarray, sampling: Sampling) -> np.ndarray:
         self.given += len(features)
         return self.poses[self.given - len(features) : self.given]
 

@@ -136,13 +136,13 @@ class DetectNode(ManagedNode):
     # Diagnostics
 
     def _health(self, recent: Counter[str]) -> Health:
-        level, message = self._health(recent)
+        level, message = self._verdict(recent)
         worker = self._worker
         size = worker.size if isinstance(worker, DetectWorker) else ""
         values = {name: self.parameters[name] for name in ("detector", "weights")} | {"image": size or "none yet"}
         return Health(level, message, values, hardware=self.parameters["device"])
 
-    def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
+    def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if self._failure:
             return DiagnosticStatus.ERROR, self._failure
         worker = self._worker

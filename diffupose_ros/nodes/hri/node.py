@@ -138,10 +138,10 @@ class HriNode(Node):
 
     def _health(self, recent: Counter[str]) -> Health:
         size = f"{self._info.width}x{self._info.height}" if self._size_known() else "unknown"
-        level, message = self._health(recent)
+        level, message = self._verdict(recent)
         return Health(level, message, {"bodies": str(len(self._inputs)), "image": size})
 
-    def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
+    def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if not self._size_known():
             return DiagnosticStatus.WARN, "no camera_info received yet, or one without width and height"
         if found := problems(recent):

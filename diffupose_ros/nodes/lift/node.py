@@ -132,7 +132,7 @@ class LiftNode(ManagedNode):
     # Diagnostics
 
     def _health(self, recent: Counter[str]) -> Health:
-        level, message = self._health(recent)
+        level, message = self._verdict(recent)
         budget = self.parameters["latency_budget_ms"]
         values = {
             "camera": self.view.problem or "calibrated",
@@ -144,7 +144,7 @@ class LiftNode(ManagedNode):
             values["steps"] = str(worker.steps)
         return Health(level, message, values, hardware=str(self._lifter.device) if self._lifter else "")
 
-    def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
+    def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if self._failure:
             return DiagnosticStatus.ERROR, self._failure
         if self._worker is None:

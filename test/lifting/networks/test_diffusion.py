@@ -21,10 +21,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.ddim import ddim
 
 from diffupose_ros.lifting.checkpoint import import_official
 from diffupose_ros.lifting.networks.diffusion import Diffusion, cosine_betas, linear_betas
-from test.support.ddim import ddim
 
 PREDICTIONS = ("epsilon", "velocity", "correction")
 SCHEDULES = ("cosine", "linear")
