@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CameraFile:
-    """What a calibration file says.
+    """What a camera's file says.
 
     Attributes:
         camera: of the raw image, width and height known.
@@ -43,7 +43,7 @@ class CameraFile:
 
 
 def read_camera_file(path: str | Path) -> CameraFile:
-    """Return the calibration in a YAML file.
+    """Return what a camera's YAML file says.
 
     Raises:
         ValueError: there is no such file, it is not in that format, or its numbers are of no camera.

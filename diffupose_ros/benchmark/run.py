@@ -25,8 +25,8 @@ from rich.progress import Progress
 from diffupose_ros.benchmark.display import show
 from diffupose_ros.benchmark.machine import describe, peak_memory
 from diffupose_ros.benchmark.results import Results, path_of
-from diffupose_ros.benchmark.section import Interrupted, Options, Section
-from diffupose_ros.lifting import Interrupted as Stopped
+from diffupose_ros.benchmark.section import GiveUp, Options, Section
+from diffupose_ros.lifting import Interrupted
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.pytorch import select_device
@@ -77,7 +77,7 @@ def _measure(
     results: Results,
     options: Options,
     device: torch.device,
-    interrupted: Interrupted,
+    interrupted: GiveUp,
     progress: Progress,
 ) -> None:
     if device.type == "cuda":
@@ -89,7 +89,7 @@ def _measure(
             progress.update(task, description=f"{section.name}: {cell.title}")
             if not results.has(cell.labels):
                 if interrupted():
-                    raise Stopped
+                    raise Interrupted
                 results.add(cell.labels, cell.measure(interrupted))
                 results.bars = section.bars(results.rows, device.type)
                 results.save(peak_memory(device))

@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-Interrupted = Callable[[], bool]
+GiveUp = Callable[[], bool]
 """Asked between two pieces of work whether to give up."""
 Label = str | int | float | bool
 Row = dict[str, Any]
@@ -57,7 +57,7 @@ class Cell:
     """
 
     labels: Mapping[str, Label]
-    measure: Callable[[Interrupted], dict[str, float]]
+    measure: Callable[[GiveUp], dict[str, float]]
 
     @property
     def title(self) -> str:

@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from diffupose_ros.benchmark.section import Interrupted
-from diffupose_ros.lifting import Interrupted as Stopped
+from diffupose_ros.benchmark.section import GiveUp
+from diffupose_ros.lifting import Interrupted
 
 WARM_UP = 1
 """Rounds that do not count: memory is allocated, chains are recorded."""
@@ -35,7 +35,7 @@ PERCENTILES = (50, 95, 99)
 def interleaved(
     works: Mapping[str, Callable[[], object]],
     seconds: float,
-    interrupted: Interrupted,
+    interrupted: GiveUp,
     least: int = LEAST,
     warm_up: int = WARM_UP,
 ) -> dict[str, list[float]]:
@@ -64,7 +64,7 @@ def interleaved(
             break
         for name, work in works.items():
             if interrupted():
-                raise Stopped
+                raise Interrupted
             if len(works) > 1 and last[name] < SHORT:
                 work()
             start = time.perf_counter()

@@ -165,33 +165,33 @@ def run(
         with console.status("loading the models"):
             pipeline = load_pipeline(detector.value, weights, device, finder.value)
             model = Lifter.load(lifter, device)
-        summary = run_video(frames, camera, pipeline, model, folder, Settings(hypotheses, steps), console)
+        report = run_video(frames, camera, pipeline, model, folder, Settings(hypotheses, steps), console)
     except BAD_INPUT as error:
         fail(error)
-    for kind, count in summary.problems.items():
+    for kind, count in report.problems.items():
         typer.echo(f"{kind}: {count}", err=True)
     typer.echo(
-        f"{folder}: {summary.people} people, {summary.poses} poses in {summary.frames} frames, "
-        f"{summary.frames_per_second.get('all', 0):.1f} frames/s"
+        f"{folder}: {report.people} people, {report.poses} poses in {report.frames} frames, "
+        f"{report.frames_per_second.get('all', 0):.1f} frames/s"
     )
-    if summary.interrupted:
+    if report.interrupted:
         typer.echo("interrupted: that is as far as it got", err=True)
         raise typer.Exit(INTERRUPTED)
 
 
-def _camera(calibration: Path | None, hfov: float | None, width: int, height: int) -> "Camera":
+def _camera(file: Path | None, hfov: float | None, width: int, height: int) -> "Camera":
     """Return the camera of a file, of a field of view in degrees, or a guess, which is said."""
     from diffupose_ros.camera import Camera
 
-    if calibration is not None and hfov is not None:
+    if file is not None and hfov is not None:
         raise ValueError("--calibration and --hfov say the same: give one of them")
-    if calibration is not None:
+    if file is not None:
         from diffupose_ros.camera_files import read_camera_file
 
-        camera = read_camera_file(calibration).camera
+        camera = read_camera_file(file).camera
         if (camera.width, camera.height) != (width, height):
             size = f"{camera.width}x{camera.height}, but the images are {width}x{height}"
-            raise ValueError(f"{calibration} is of {size}: calibrate at this size, or give --hfov")
+            raise ValueError(f"{file} is of {size}: calibrate at this size, or give --hfov")
         return camera
     if hfov is None:
         across_longer = math.tan(math.radians(GUESSED_FIELD_OF_VIEW) / 2) * width / max(width, height)

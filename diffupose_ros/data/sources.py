@@ -54,7 +54,7 @@ class DataConfig:
             raise ValueError(f"every: expected 1 or more, got {self.every}")
 
 
-class Source(Protocol):
+class PairSource(Protocol):
     """Endless training pairs.
 
     Attributes:
@@ -136,7 +136,7 @@ class RecordedSource:
         return Pairs(features, poses)
 
 
-def load_sources(data: DataConfig, variant: Variant, joints: int) -> tuple[Source, Pairs]:
+def load_sources(data: DataConfig, variant: Variant, joints: int) -> tuple[PairSource, Pairs]:
     """Load a data set: what to train on, and pairs to validate with, always the same ones.
 
     Args:

@@ -35,7 +35,7 @@ _ANKLES, _SOLE = (3, 6), 0.09  # an ankle joint's height above the floor, m
 
 
 @dataclass(frozen=True)
-class Scene:
+class Stage:
     """What the frames of one picture have in common, in the scene frame of ``view``.
 
     Attributes:
@@ -52,7 +52,7 @@ class Scene:
     recording: Recording
 
     @classmethod
-    def of(cls, recording: Recording, frames: list[Frame]) -> "Scene":
+    def of(cls, recording: Recording, frames: list[Frame]) -> "Stage":
         """Measure the frames of a picture; single wild joints do not count.
 
         Raises:
@@ -74,13 +74,13 @@ class ImagePanel:
 
     Args:
         axes: to draw in.
-        scene: of the picture.
+        stage: of the picture.
         scale: factor on line widths and letters.
     """
 
-    def __init__(self, axes: Axes, scene: Scene, scale: float = 1.0) -> None:
-        self._colours = scene.colours
-        width, height = scene.recording.width or 640, scene.recording.height or 480
+    def __init__(self, axes: Axes, stage: Stage, scale: float = 1.0) -> None:
+        self._colours = stage.colours
+        width, height = stage.recording.width or 640, stage.recording.height or 480
         axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
         axes.set_facecolor("#f3f5f9")
         _plain(axes)
@@ -116,13 +116,13 @@ class Bodies:
 
     Args:
         axes: to draw in.
-        scene: of the recording.
+        stage: of the recording.
         scale: factor on line widths.
         floor: draw shadows at the scene's floor.
     """
 
-    def __init__(self, axes: Axes, scene: Scene, scale: float = 1.0, floor: bool = False) -> None:
-        self._scene, self._floor = scene, floor
+    def __init__(self, axes: Axes, stage: Stage, scale: float = 1.0, floor: bool = False) -> None:
+        self._stage, self._floor = stage, floor
 
         def lines(width: float, order: float, **more: object) -> LineCollection:
             return axes.add_collection(  # type: ignore[return-value]
@@ -153,7 +153,7 @@ class Bodies:
         seen, seen_colours, unseen, wires = [], [], [], []
         for person, estimate in _far_to_near(frame):
             shift = (shifts or {}).get(person, np.zeros(3))
-            joints, colour = view.to_scene(estimate.mean) + shift, self._scene.colours[person]
+            joints, colour = view.to_scene(estimate.mean) + shift, self._stage.colours[person]
             flat, hidden = joints @ projection.T, estimate.status == Status.MISSING
             bones += [flat[list(bone)] for bone in BONES]
             colours += [UNSEEN if hidden[child] else colour for _, child in BONES]
@@ -165,7 +165,7 @@ class Bodies:
             unseen += list(outline[hidden])
             wires += list(ring[hidden].reshape(-1, *ring.shape[2:]))
             if self._floor:
-                ground = np.concatenate([joints[:, :2], np.full((17, 1), self._scene.low[2])], 1) @ projection.T
+                ground = np.concatenate([joints[:, :2], np.full((17, 1), self._stage.low[2])], 1) @ projection.T
                 shadows += [ground[list(bone)] for bone in BONES]
             if person in frame.truth:
                 true = view.to_scene(frame.truth[person])
@@ -185,9 +185,9 @@ class Bodies:
 class ObliquePanel:
     """The scene from behind and above the camera, on a floor with a grid of metres."""
 
-    def __init__(self, axes: Axes, scene: Scene, azimuths: list[float], elevation: float, scale: float = 1.0) -> None:
-        self._scene, self._elevation = scene, elevation
-        low, high = scene.low, scene.high
+    def __init__(self, axes: Axes, stage: Stage, azimuths: list[float], elevation: float, scale: float = 1.0) -> None:
+        self._stage, self._elevation = stage, elevation
+        low, high = stage.low, stage.high
         corners = np.array([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
         flat = np.concatenate([corners @ view.oblique(a, elevation).T for a in azimuths])
         (left, bottom), (right, top) = flat.min(0), flat.max(0)
@@ -200,7 +200,7 @@ class ObliquePanel:
             (point, axes.text(0, 0, text, fontsize=7.5 * scale, color=FAINT, ha="center", va="top"))
             for point, text in self._labels()
         ]
-        self._bodies = Bodies(axes, scene, scale, floor=True)
+        self._bodies = Bodies(axes, stage, scale, floor=True)
 
     def show(self, frame: Frame, azimuth: float) -> None:
         """Draw the frame as seen from ``azimuth`` radians."""
@@ -211,22 +211,22 @@ class ObliquePanel:
         self._bodies.show(frame, projection)
 
     def _steps(self, axis: int) -> FloatArray:
-        low, high = self._scene.low[axis], self._scene.high[axis]
+        low, high = self._stage.low[axis], self._stage.high[axis]
         return np.arange(low, high + 1e-6, 0.5)
 
     def _lines(self) -> list[FloatArray]:
-        low, high, z = self._scene.low, self._scene.high, self._scene.low[2]
+        low, high, z = self._stage.low, self._stage.high, self._stage.low[2]
         along = [np.array([(x, low[1], z), (x, high[1], z)]) for x in self._steps(0)]
         across = [np.array([(low[0], y, z), (high[0], y, z)]) for y in self._steps(1)]
         return along + across
 
     def _labels(self) -> list[tuple[FloatArray, str]]:
-        low, high, z = self._scene.low, self._scene.high, self._scene.low[2]
+        low, high, z = self._stage.low, self._stage.high, self._stage.low[2]
         whole = [x for x in self._steps(0) if abs(x - round(x)) < 1e-6]
         labels = [(np.array([x, low[1] - 0.1, z]), f"{x:g}" if x < whole[-1] else f"{x:g} m right") for x in whole]
         deep = [y for y in self._steps(1) if abs(y - round(y)) < 1e-6 and y > low[1] + 0.4]
         suffixes = [" m"] * (len(deep) - 1) + [" m forward"]
-        edge = low[0] - 0.3 if self._scene.azimuth > 0 else high[0] + 0.3  # the side that nobody stands before
+        edge = low[0] - 0.3 if self._stage.azimuth > 0 else high[0] + 0.3  # the side that nobody stands before
         labels += [(np.array([edge, y, z + 0.05]), f"{y:g}{s}") for y, s in zip(deep, suffixes, strict=True)]
         return labels
 
@@ -236,9 +236,9 @@ class LineUpPanel:
 
     SPACING = 1.7  # m
 
-    def __init__(self, axes: Axes, scene: Scene, scale: float = 1.0) -> None:
-        self._places = {person: i * self.SPACING for i, person in enumerate(scene.colours)}
-        low, high = scene.low[2], scene.high[2]
+    def __init__(self, axes: Axes, stage: Stage, scale: float = 1.0) -> None:
+        self._places = {person: i * self.SPACING for i, person in enumerate(stage.colours)}
+        low, high = stage.low[2], stage.high[2]
         right = (len(self._places) - 0.5) * self.SPACING
         axes.set(xlim=(-0.5 * self.SPACING, right), ylim=(low - 0.2, high), aspect="equal", anchor="N")
         _plain(axes, spines=("bottom",))
@@ -250,7 +250,7 @@ class LineUpPanel:
         axes.tick_params(labelsize=7.5 * scale)
         axes.set_xlabel("← camera      depth about each person's root, m", fontsize=8 * scale, color=FAINT)
         axes.set_ylabel("height from the camera, m", fontsize=8 * scale, color=FAINT)
-        self._bodies = Bodies(axes, scene, scale)
+        self._bodies = Bodies(axes, stage, scale)
 
     def show(self, frame: Frame) -> None:
         """Draw the frame's people."""
@@ -264,9 +264,9 @@ class LineUpPanel:
 class MapPanel:
     """From above, camera at the origin: where people stand, their roots' ellipses, and where they truly are."""
 
-    def __init__(self, axes: Axes, scene: Scene, scale: float = 1.0) -> None:
-        self._scene = scene
-        low, high = scene.low, scene.high
+    def __init__(self, axes: Axes, stage: Stage, scale: float = 1.0) -> None:
+        self._stage = stage
+        low, high = stage.low, stage.high
         side = max(-low[0], high[0], 0.5) + 0.2
         axes.set(xlim=(-0.25, high[1] + 0.4), ylim=(-side, side), aspect="equal", anchor="N")
         _plain(axes)
@@ -288,7 +288,7 @@ class MapPanel:
         people = _far_to_near(frame)
         joints = [view.to_scene(estimate.mean) @ view.FROM_ABOVE.T for _, estimate in people]
         self._bones.set_segments([pose[list(bone)] for pose in joints for bone in BONES])
-        self._bones.set_colors([self._scene.colours[person] for person, _ in people for _ in BONES])
+        self._bones.set_colors([self._stage.colours[person] for person, _ in people for _ in BONES])
         truths = [view.to_scene(frame.truth[p]) @ view.FROM_ABOVE.T for p, _ in people if p in frame.truth]
         self._truth.set_segments([pose[list(bone)] for pose in truths for bone in BONES])
         outlines = [
@@ -297,12 +297,12 @@ class MapPanel:
             )[0]
             for _, e in people
         ]
-        colours = [self._scene.colours[person] for person, _ in people]
+        colours = [self._stage.colours[person] for person, _ in people]
         self._roots.set(verts=outlines, facecolors=[to_rgba(c, 0.10) for c in colours], edgecolors=colours)
 
     def _draw_camera(self, axes: Axes, scale: float) -> None:
         axes.plot(0, 0, marker=">", markersize=7 * scale, color=TEXT, clip_on=False, zorder=5)
-        camera = self._scene.recording.camera
+        camera = self._stage.recording.camera
         if camera is None or not camera.width:
             return
         rays = camera.rays([[0, camera.K[1, 2]], [camera.width, camera.K[1, 2]]])

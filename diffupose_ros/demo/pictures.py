@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
-from diffupose_ros.demo.panels import ImagePanel, LineUpPanel, MapPanel, ObliquePanel, Scene
+from diffupose_ros.demo.panels import ImagePanel, LineUpPanel, MapPanel, ObliquePanel, Stage
 from diffupose_ros.demo.recording import Frame, Recording
 from diffupose_ros.drawing.style import FAINT, PAPER, TEXT, TRUTH, UNSEEN
 from diffupose_ros.skeleton import H36M17, Status
@@ -112,14 +112,14 @@ def contact_sheet(recording: Recording, path: Path, count: int = 4, progress: Pr
     top, row = 1.05, 3.35  # inches
     figure = Figure(figsize=(18, top + row * len(moments)), dpi=100, facecolor=PAPER)
     height = figure.get_figheight()
-    _heading(figure, Scene.of(recording, moments), 1 - 0.30 / height, 1 - 0.68 / height, 1.0)
+    _heading(figure, Stage.of(recording, moments), 1 - 0.30 / height, 1 - 0.68 / height, 1.0)
     for index, frame in enumerate(moments):
         upper = height - top - row * index  # inches from below
-        scene = Scene.of(recording, [frame])
+        stage = Stage.of(recording, [frame])
         axes = [figure.add_axes((x, (upper - row + 0.45) / height, w, (row - 1.05) / height)) for x, w in COLUMNS]
-        image, oblique = ImagePanel(axes[0], scene), ObliquePanel(axes[1], scene, [scene.azimuth], ELEVATION)
-        lined, above = LineUpPanel(axes[2], scene), MapPanel(axes[3], scene)
-        oblique.show(frame, scene.azimuth)
+        image, oblique = ImagePanel(axes[0], stage), ObliquePanel(axes[1], stage, [stage.azimuth], ELEVATION)
+        lined, above = LineUpPanel(axes[2], stage), MapPanel(axes[3], stage)
+        oblique.show(frame, stage.azimuth)
         for panel in (image, lined, above):
             panel.show(frame)
         for (x, _), title in zip(COLUMNS, TITLES, strict=True):
@@ -137,15 +137,15 @@ def animation(recording: Recording, path: Path, count: int = 62, progress: Progr
         ValueError: the recording has no results.
     """
     frames = choose_clip(recording.answered(), count)
-    scene = Scene.of(recording, frames)
+    stage = Stage.of(recording, frames)
     figure = Figure(figsize=(10, 6.3), dpi=100, facecolor=PAPER)
     canvas = FigureCanvasAgg(figure)
-    _heading(figure, scene, 0.96, 0.055, 0.86)
-    image = ImagePanel(figure.add_axes((0.045, 0.515, 0.40, 0.36)), scene, 0.85)
-    lined = LineUpPanel(figure.add_axes((0.065, 0.175, 0.52, 0.29)), scene, 0.8)
-    above = MapPanel(figure.add_axes((0.655, 0.175, 0.33, 0.29)), scene, 0.8)
-    sway = [scene.azimuth + SWAY * np.sin(2 * np.pi * i / len(frames)) for i in range(len(frames))]
-    oblique = ObliquePanel(figure.add_axes((0.46, 0.475, 0.54, 0.40)), scene, [min(sway), max(sway)], ELEVATION)
+    _heading(figure, stage, 0.96, 0.055, 0.86)
+    image = ImagePanel(figure.add_axes((0.045, 0.515, 0.40, 0.36)), stage, 0.85)
+    lined = LineUpPanel(figure.add_axes((0.065, 0.175, 0.52, 0.29)), stage, 0.8)
+    above = MapPanel(figure.add_axes((0.655, 0.175, 0.33, 0.29)), stage, 0.8)
+    sway = [stage.azimuth + SWAY * np.sin(2 * np.pi * i / len(frames)) for i in range(len(frames))]
+    oblique = ObliquePanel(figure.add_axes((0.46, 0.475, 0.54, 0.40)), stage, [min(sway), max(sway)], ELEVATION)
     for (x, y), title in zip(((0.045, 0.885), (0.5, 0.885), (0.065, 0.472), (0.655, 0.472)), TITLES, strict=True):
         figure.text(x, y, title, fontsize=7.5, color=FAINT)
     clock = figure.text(0.02, 0.917, "", fontsize=10, color=TEXT, family="monospace")
@@ -179,7 +179,7 @@ def _caption(frame: Frame, start: int) -> str:
     return f"t = {(frame.stamp - start) / 1e9:5.2f} s" + (f"   hidden: {', '.join(hidden[:2])}{more}" if hidden else "")
 
 
-def _heading(figure: Figure, scene: Scene, title_y: float, legend_y: float, scale: float) -> None:
+def _heading(figure: Figure, stage: Stage, title_y: float, legend_y: float, scale: float) -> None:
     figure.text(
         0.02, title_y, "diffupose_ros: 3D people with uncertainty from one camera", fontsize=14 * scale, weight="bold",
         color=TEXT, va="center",
@@ -187,9 +187,9 @@ def _heading(figure: Figure, scene: Scene, title_y: float, legend_y: float, scal
     line = {"linewidth": 3, "solid_capstyle": "round"}
     handles: list[object] = [
         Line2D([], [], color=c, label=p, **line)  # type: ignore[arg-type]
-        for p, c in scene.colours.items()
+        for p, c in stage.colours.items()
     ]
-    first = next(iter(scene.colours.values()))
+    first = next(iter(stage.colours.values()))
     handles += [
         Patch(facecolor=first + "22", edgecolor=first, label="90 % ellipsoid, joint seen (person's colour)"),
         Patch(facecolor=UNSEEN + "2a", edgecolor=UNSEEN, label="90 % ellipsoid, joint not seen"),

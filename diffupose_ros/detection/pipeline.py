@@ -33,7 +33,7 @@ the same with the tracker's margin have about 0.4. What is missed here the track
 
 
 @dataclass(frozen=True)
-class People:
+class TrackedPeople:
     """P people in one image.
 
     Attributes:
@@ -81,7 +81,7 @@ class Pipeline:
         self.find_every, self.max_people = find_every, max_people
         self._found_at = -np.inf
 
-    def process(self, image: Image, time: float, boxes: npt.ArrayLike | None = None) -> People:
+    def process(self, image: Image, time: float, boxes: npt.ArrayLike | None = None) -> TrackedPeople:
         """Return the people in an image.
 
         Args:
@@ -100,7 +100,7 @@ class Pipeline:
         where = self._look(image, time) if boxes is None else checked_boxes(boxes)
         reaching = clipped(where, image.shape[1], image.shape[0])[:, 2:].min(-1) >= 1
         detections = self.detector.detect(image, where[reaching][: self.max_people])
-        return People(*self.tracker.update(time, detections))
+        return TrackedPeople(*self.tracker.update(time, detections))
 
     def _look(self, image: Image, time: float) -> FloatArray:
         expected = self.tracker.predict(time)

@@ -20,7 +20,6 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-
 from diffupose_ros.data.recordings import JOINTS, Recording
 from diffupose_ros.skeleton import apparent_size, layout_joints
 

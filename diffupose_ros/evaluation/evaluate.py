@@ -30,7 +30,7 @@ from diffupose_ros.data.synthesis import SEED
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.protocols import PROTOCOLS, Protocol, overwritten, solved_root
 from diffupose_ros.lifting.condition import Condition
-from diffupose_ros.lifting.engine.sampler import NO_NECK, Method
+from diffupose_ros.lifting.engine.sampler import NO_NECK, Method, Sampling
 from diffupose_ros.lifting.uncertainty import (
     Calibration,
     calibrated_covariance,
@@ -112,6 +112,7 @@ def evaluate(
     people = observations[valid]
     if not len(people):
         raise ValueError(f"nobody to evaluate: none of {len(observations)} people has joints enough to be lifted")
+    sampling = Sampling(hypotheses, steps, flip, seed=0, method=method)
     measured = []
     rows = range(0, len(people), BATCH)
     console = Console(stderr=True)
@@ -120,7 +121,7 @@ def evaluate(
     ):
         batch = people[first : first + BATCH]
         condition = batch.condition(predictor.variant)
-        poses = predictor.draw(condition.features, hypotheses, steps, flip, seed=0, method=method)
+        poses = predictor.draw(condition.features, sampling)
         expected = predictor.expected_covariance(condition.features)
         measured.append(_measure(poses, batch, condition, calibration, expected, protocol, counted))
     arrays = {name: np.concatenate([m[name] for m in measured]) for name in measured[0]}

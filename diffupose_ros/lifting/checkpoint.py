@@ -41,7 +41,7 @@ from diffupose_ros.skeleton import PARENTS
 _FORMAT = 2
 CALIBRATED = tuple(f.name for f in fields(Calibration))
 _LATER = ("root", "widening")  # parts of a calibration that the first files lack
-Network = TypeVar("Network", bound=nn.Module)
+_Module = TypeVar("_Module", bound=nn.Module)
 PARENTS_16 = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14)
 """H36M without neck/nose, as the authors use with HRNet input; the head then hangs on the thorax."""
 
@@ -119,7 +119,7 @@ class Checkpoint:
         return _filled(Proposal(self.proposal), self.proposal_weights, kind)
 
 
-def _filled(model: Network, weights: dict[str, Tensor], kind: str) -> Network:
+def _filled(model: _Module, weights: dict[str, Tensor], kind: str) -> _Module:
     check_finite(weights)
     try:
         model.load_state_dict(weights)

@@ -25,7 +25,7 @@ import torch
 from diffupose_ros.camera import Camera
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred
-from diffupose_ros.lifting.engine.sampler import Precision, Sampler
+from diffupose_ros.lifting.engine.sampler import Precision, Sampler, Sampling
 from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
 from diffupose_ros.profiles import Profile, load_profile
@@ -179,7 +179,7 @@ class Lifter:
         seen = condition.status != Status.MISSING
         skeletons = _reduced(skeletons, seen)
         prepared = self.sampler.prepare(condition.features)
-        poses = self.sampler.draw(prepared, hypotheses, steps, flip, seed, interrupted)
+        poses = self.sampler.draw(prepared, Sampling(hypotheses, steps, flip, seed), interrupted)
         return self._place(poses, prepared.expected, condition, rays, skeletons, camera)
 
     def _place(

@@ -38,7 +38,7 @@ MAX_MESSAGES = 200
 
 
 @dataclass(frozen=True)
-class Report:
+class BagReport:
     """What came of a bag.
 
     Attributes:
@@ -54,7 +54,7 @@ class Report:
     problems: dict[str, int]
 
 
-class Batches:
+class BatchLifter:
     """Gathers messages until there are as many people as the lifter takes at once, lifts them and records the results.
 
     People are lifted with the same noise, so it makes no difference who else is in a batch.
@@ -150,7 +150,7 @@ def lift_bag(
     storage: Storage = "mcap",
     with_hypotheses: bool = False,
     rectified: bool = False,
-) -> Report:
+) -> BagReport:
     """Lift every message of 2D skeletons in a bag; results have the header and the time of their input.
 
     Args:
@@ -176,15 +176,15 @@ def lift_bag(
         start = time.perf_counter()
         with interruptible() as interrupted, progress_bar(console) as progress:
             task = progress.add_task("messages", total=skeletons.count)
-            batches = Batches(lifter, settings, bag, topics, interrupted)
+            batch_lifter = BatchLifter(lifter, settings, bag, topics, interrupted)
             for seen in skeletons:
                 if interrupted():  # the lifter, which asks too, has nothing to do where there are no people
                     raise Interrupted
-                batches.add(seen)
-                progress.update(task, completed=batches.messages)
-            batches.flush()
+                batch_lifter.add(seen)
+                progress.update(task, completed=batch_lifter.messages)
+            batch_lifter.flush()
         seconds = time.perf_counter() - start
-    return Report(batches.messages, batches.people, seconds, dict(batches.problems))
+    return BagReport(batch_lifter.messages, batch_lifter.people, seconds, dict(batch_lifter.problems))
 
 
 def output_topics(topics: list[str], with_hypotheses: bool) -> dict[str, tuple[str, str]]:

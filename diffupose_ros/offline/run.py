@@ -51,7 +51,7 @@ NOBODY = Detections(np.zeros((0, 17, 2)), np.zeros((0, 17)), "coco17")
 
 
 @dataclass(frozen=True)
-class Summary:
+class VideoReport:
     """What came of a video.
 
     Attributes:
@@ -150,7 +150,7 @@ def run_video(
     output: Path,
     settings: Settings,
     console: Console,
-) -> Summary:
+) -> VideoReport:
     """Lift all people of a video, and write what came of it.
 
     After Ctrl-C the outputs hold what was done until then.
@@ -199,9 +199,9 @@ def run_video(
             progress.update(task, completed=frames)
         stopped = interrupted()
     problems = dict(video.problems + worker.problems)
-    summary = Summary(frames, with_people, len(ids), poses, watch.rates(frames), problems, stopped)
-    (output / "summary.json").write_text(json.dumps(asdict(summary), indent=2) + "\n")
-    return summary
+    report = VideoReport(frames, with_people, len(ids), poses, watch.rates(frames), problems, stopped)
+    (output / "summary.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
+    return report
 
 
 def _record(bag: BagRecorder, camera: Camera, people: LiftedPeople, seconds: float) -> None:

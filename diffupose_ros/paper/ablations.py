@@ -32,12 +32,12 @@ import numpy.typing as npt
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.datasets import HUMANEVA_JOINTS, load_observations
 from diffupose_ros.data.observations import Observations, Pairs
-from diffupose_ros.data.sources import MocapSource, Source, load_sources, validation_pairs
+from diffupose_ros.data.sources import MocapSource, PairSource, load_sources, validation_pairs
 from diffupose_ros.data.synthesis import CLEAN, NOISY, cmu_observations
 from diffupose_ros.evaluation.evaluate import evaluate
 from diffupose_ros.evaluation.protocols import Protocol
 from diffupose_ros.files import write_text
-from diffupose_ros.lifting.engine.sampler import Method
+from diffupose_ros.lifting.engine.sampler import Method, Sampling
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.resources import resource_path
@@ -217,7 +217,7 @@ class Models:
             self._observations[keypoints] = people
         return self._observations[keypoints]
 
-    def _sources(self, config: TrainConfig, model: Model) -> tuple[Source, Pairs]:
+    def _sources(self, config: TrainConfig, model: Model) -> tuple[PairSource, Pairs]:
         if config.data.dataset != "cmu":
             return load_sources(config.data, config.model.variant, config.model.joints)
         # As the paper's: trained with the 2D that it is measured with.
@@ -247,21 +247,12 @@ class Kept:
         """Which view of the 2D skeleton it takes."""
         return self._predictor.variant
 
-    def draw(
-        self,
-        features: npt.NDArray[np.float32],
-        hypotheses: int,
-        steps: int,
-        flip: bool = True,
-        seed: int | None = None,
-        *,
-        method: Method = "ddim",
-    ) -> FloatArray:
+    def draw(self, features: npt.NDArray[np.float32], sampling: Sampling) -> FloatArray:
         """Draw poses (P, N, 17, 3), or return those drawn before from the same."""
-        key = (features.tobytes(), hypotheses, steps, flip, seed, method)
+        key = (features.tobytes(), sampling)
         if key not in self._draws:
             start = time.perf_counter()
-            self._draws[key] = self._predictor.draw(features, hypotheses, steps, flip, seed, method=method)
+            self._draws[key] = self._predictor.draw(features, sampling)
             self.seconds += time.perf_counter() - start
         return self._draws[key]
 

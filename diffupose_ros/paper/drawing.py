@@ -35,7 +35,7 @@ SIDES = {"left": "#2563eb", "right": "#f0540c", "middle": "#64748b"}
 
 
 @dataclass(frozen=True)
-class View:
+class Viewpoint:
     """Where a pose is looked at from.
 
     Attributes:
@@ -54,11 +54,11 @@ class View:
         return np.stack([right, np.cos(e) * up + np.sin(e) * behind], -1)
 
 
-CAMERA, SIDE, OBLIQUE = View(0), View(90), View(35, 12)
+CAMERA, SIDE, OBLIQUE = Viewpoint(0), Viewpoint(90), Viewpoint(35, 12)
 
 
 def draw_poses(
-    axes: Axes, poses: FloatArray, view: View, width: float = 2.0, colour: str = "", style: str = "-"
+    axes: Axes, poses: FloatArray, view: Viewpoint, width: float = 2.0, colour: str = "", style: str = "-"
 ) -> None:
     """Draw poses (N, 17, 3), the more of them the fainter; in the colours of the sides, or in one."""
     flat = view.project(poses)

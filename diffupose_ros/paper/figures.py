@@ -31,7 +31,7 @@ from diffupose_ros.data.observations import Observations
 from diffupose_ros.drawing.style import FAINT, PAPER, RULE, TEXT, TRUTH
 from diffupose_ros.lifting.checkpoint import Checkpoint
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
-from diffupose_ros.lifting.engine.sampler import NO_NECK, Method, Network, Sampler
+from diffupose_ros.lifting.engine.sampler import NO_NECK, DenoiseGiven, Method, Sampler, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, ResidualBlock, skeleton_adjacency
 from diffupose_ros.paper.drawing import (
     CAMERA,
@@ -87,7 +87,7 @@ def figures(name_or_path: str, people: Observations, out: Path) -> list[Path]:
 class _Watched:
     """A network that keeps the noisy poses it is given, by time step."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: DenoiseGiven) -> None:
         self.network, self.seen = network, dict[int, Tensor]()
 
     def __call__(self, x: Tensor, condition: Tensor, t: int) -> Tensor:
@@ -134,7 +134,7 @@ def _course(
     joints, proposal = checkpoint.denoiser.joints, checkpoint.build_proposal()
     sampler = Sampler(network, checkpoint.diffusion, joints, "cpu", proposal)
     features = person.condition(checkpoint.denoiser.variant).features
-    end = sampler.draw(features, hypotheses, DDIM_STEPS, flip=False, seed=_SEED, method=method)[0]
+    end = sampler.draw(features, Sampling(hypotheses, DDIM_STEPS, False, _SEED, method))[0]
     poses = {t: network.seen[t][:hypotheses].double().numpy() * checkpoint.diffusion.pose_scale for t in times}
     if sampler.joints == 16:  # as the sampler does in the end
         middle = [NO_NECK.index(j) for j in (THORAX, HEAD)]
@@ -211,7 +211,7 @@ def worst(checkpoint: Checkpoint, people: Observations, path: Path, count: int =
 def _lifted(checkpoint: Checkpoint, people: Observations) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Hypotheses (P, N, 17, 3) and truth (P, 17, 3) in metres, and errors of the mean (P,) in mm."""
     condition = people.condition(checkpoint.denoiser.variant)
-    poses = Sampler.of(checkpoint).draw(condition.features, HYPOTHESES, DDIM_STEPS, seed=_SEED)
+    poses = Sampler.of(checkpoint).draw(condition.features, Sampling(HYPOTHESES, DDIM_STEPS, seed=_SEED))
     truth = people.truth(condition)
     return poses, truth, 1000 * np.linalg.norm(poses.mean(1) - truth, axis=-1).mean(-1)
 

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from diffupose_ros.data.sources import Source
+from diffupose_ros.data.sources import PairSource
 from diffupose_ros.lifting.engine.sampler import NO_NECK
 from diffupose_ros.training.config import TrainConfig
 
@@ -55,7 +55,7 @@ class Batch(NamedTuple):
 class Batches(Dataset[Batch]):
     """The batch of each step, for the process ``rank`` of ``world``."""
 
-    def __init__(self, source: Source, config: TrainConfig, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, source: PairSource, config: TrainConfig, rank: int = 0, world: int = 1) -> None:
         if config.batch % world or config.batch // world < 2:
             raise ValueError(f"batch: expected a multiple of the {world} processes, 2 or more each, got {config.batch}")
         self._source, self._config, self._rank, self._size = source, config, rank, config.batch // world

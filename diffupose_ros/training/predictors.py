@@ -22,7 +22,7 @@ import numpy.typing as npt
 from torch import nn
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Method, Sampler
+from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.lifting.uncertainty import Calibration
@@ -50,25 +50,12 @@ class Predictor(Protocol):
     @property
     def variant(self) -> Variant: ...  # noqa: D102
 
-    def draw(
-        self,
-        features: npt.NDArray[np.float32],
-        hypotheses: int,
-        steps: int,
-        flip: bool = True,
-        seed: int | None = None,
-        *,
-        method: Method = "ddim",
-    ) -> FloatArray:
+    def draw(self, features: npt.NDArray[np.float32], sampling: Sampling) -> FloatArray:
         """Return root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
 
         Args:
             features: (P, 17, C) of a ``Condition`` of this variant.
-            hypotheses: N.
-            steps: DDIM steps.
-            flip: draw every second hypothesis for the mirror image; a regressor averages with its answer to that.
-            seed: of the noise; None for a fresh one.
-            method: ``ddim`` or ``ddpm``.
+            sampling: how; what there is no choice of is ignored.
         """
         ...
 
@@ -79,12 +66,9 @@ class Predictor(Protocol):
 
 def draw_in_batches(predictor: Predictor, features: npt.NDArray[np.float32], hypotheses: int, steps: int) -> FloatArray:
     """Return poses (P, N, 17, 3) of any number of people, by DDIM, from the noise that a node uses: that of seed 0."""
-    return np.concatenate(
-        [
-            predictor.draw(features[first : first + BATCH], hypotheses, steps, seed=0)
-            for first in range(0, len(features), BATCH)
-        ]
-    )
+    sampling = Sampling(hypotheses, steps, seed=0)
+    batches = (features[first : first + BATCH] for first in range(0, len(features), BATCH))
+    return np.concatenate([predictor.draw(batch, sampling) for batch in batches])
 
 
 def predictor_of(network: nn.Module, diffusion: DiffusionConfig, device: str = "auto") -> Predictor:

@@ -29,7 +29,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from diffupose_ros.lifting.engine.sampler import Method
+from diffupose_ros.lifting.engine.sampler import Sampling
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.pytorch import check_finite, halved, save_tensors, select_device
@@ -66,30 +66,18 @@ class Regressor:
         self.variant: Variant = "robust" if network.config.condition_channels == _CHANNELS["robust"] else "paper"
 
     @torch.inference_mode()
-    def draw(
-        self,
-        features: npt.NDArray[np.float32],
-        hypotheses: int,
-        steps: int,
-        flip: bool = True,
-        seed: int | None = None,
-        *,
-        method: Method = "ddim",
-    ) -> FloatArray:
+    def draw(self, features: npt.NDArray[np.float32], sampling: Sampling) -> FloatArray:
         """Return root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
 
         Args:
             features: (P, 17, C) of a ``Condition``.
-            hypotheses: N.
-            steps: ignored: there is one pass.
-            flip: average with the answer to the mirror image.
-            seed: ignored: there is no noise.
-            method: ignored.
+            sampling: how many copies, and whether to average (``flip``) with the answer to the mirror image; there is
+                one pass without noise, the rest is ignored.
         """
         seen = torch.from_numpy(features).to(self._device)
-        poses, _ = self._network.estimate(seen) if flip else self._network(seen)
+        poses, _ = self._network.estimate(seen) if sampling.flip else self._network(seen)
         metres = poses.double().cpu().numpy() * self._scale
-        return np.repeat((metres - metres[:, :1])[:, None], hypotheses, 1)
+        return np.repeat((metres - metres[:, :1])[:, None], sampling.hypotheses, 1)
 
     @torch.inference_mode()
     def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray:

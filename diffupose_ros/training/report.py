@@ -47,7 +47,7 @@ class _RateColumn(ProgressColumn):
         return Text(f"{(task.finished_speed or task.speed or 0) * self.batch:,.0f} samples/s")
 
 
-class Report:
+class TrainingReport:
     """The reports of one run; a context.
 
     Args:
@@ -70,7 +70,7 @@ class Report:
             _forget_after(self._log, step)
             self._board = self._tensorboard(folder, step)
 
-    def __enter__(self) -> "Report":
+    def __enter__(self) -> "TrainingReport":
         self._progress.start()
         return self
 

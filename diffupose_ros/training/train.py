@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from diffupose_ros.data.observations import Pairs
-from diffupose_ros.data.sources import Source, load_sources
+from diffupose_ros.data.sources import PairSource, load_sources
 from diffupose_ros.lifting.engine.sampler import NO_NECK
 from diffupose_ros.lifting.networks.prior import describe
 from diffupose_ros.lifting.networks.proposal import Proposal
@@ -50,7 +50,7 @@ from diffupose_ros.training.optimiser import average, learning_rate, make_optimi
 from diffupose_ros.training.predictors import Predictor, draw_in_batches, predictor_of
 from diffupose_ros.training.processes import Processes
 from diffupose_ros.training.regressor import RegressorFile, load_weights, save_regressor
-from diffupose_ros.training.report import Report, say
+from diffupose_ros.training.report import TrainingReport, say
 from diffupose_ros.training.state import NEWEST, load_state, save_state, write_whole
 
 _MAY_CHANGE = ("data", "compile", "workers", "validate_every", "save_every")
@@ -79,7 +79,12 @@ class Trainer:
     """
 
     def __init__(
-        self, config: TrainConfig, source: Source, validation: Pairs, folder: Path, processes: Processes | None = None
+        self,
+        config: TrainConfig,
+        source: PairSource,
+        validation: Pairs,
+        folder: Path,
+        processes: Processes | None = None,
     ) -> None:
         self.config, self.source, self.validation, self.folder = config, source, validation, folder
         self.processes = processes or Processes.join()
@@ -114,7 +119,7 @@ class Trainer:
         forward = self._forward()
         look_every = 10 if self.device.type == "cuda" else 1  # to look is to wait for the GPU
         losses: list[Tensor] = []
-        report = Report(self.folder, config.steps, self.step, config.batch, silent=not main)
+        report = TrainingReport(self.folder, config.steps, self.step, config.batch, silent=not main)
         with report, _stop_requests() as requested:
             for batch in batches:
                 losses.append(self._step(forward, batch))
@@ -190,7 +195,7 @@ class Trainer:
         average(self.ema, self.model, self.config.ema, self.step, self.config.init is not None)
         return loss.detach()
 
-    def _look(self, losses: list[Tensor], requested: bool, report: Report) -> bool:
+    def _look(self, losses: list[Tensor], requested: bool, report: TrainingReport) -> bool:
         """Check the losses since the last look; return whether any process was asked to stop."""
         asked = torch.tensor(float(requested), device=self.device)
         *values, stops = self.processes.mean(torch.stack([*losses, asked])).tolist()
@@ -213,7 +218,7 @@ class Trainer:
             f"precision: float32, perhaps from init: {self.folder / 'best.pt'}"
         )
 
-    def _validate(self, report: Report) -> None:
+    def _validate(self, report: TrainingReport) -> None:
         """Measure, log, and keep the model if it is the best so far; in the first process."""
         if not self.processes.main:
             return

@@ -31,10 +31,10 @@ from diffupose_ros.benchmark.charts import draw_charts
 from diffupose_ros.benchmark.machine import describe
 from diffupose_ros.benchmark.results import Results, path_of
 from diffupose_ros.benchmark.run import run
-from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, Interrupted, Options, Row, Section, find
+from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, GiveUp, Options, Row, Section, find
 from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.cli import app
-from diffupose_ros.lifting import Interrupted as Stopped
+from diffupose_ros.lifting import Interrupted
 
 RUNNER = CliRunner()
 OPTIONS = Options("cpu", seconds=0.0)
@@ -54,7 +54,7 @@ class Counting:
         yield [self._cell(number) for number in range(3)]
 
     def _cell(self, number: int) -> Cell:
-        def measure(interrupted: Interrupted) -> dict[str, float]:
+        def measure(interrupted: GiveUp) -> dict[str, float]:
             if number == self.stop:
                 os.kill(os.getpid(), signal.SIGINT)
             taken = interleaved({"work": lambda: None}, 0, interrupted)
@@ -83,7 +83,7 @@ def write(path: Path, section: str, rows: list[dict], complete: bool = True) -> 
 
 def test_an_interrupted_run_keeps_its_cells_and_is_gone_on_with(tmp_path: Path) -> None:
     first, second, third = Counting(stop=1), Counting(), Counting()
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         run([first.section], tmp_path, OPTIONS, False, SILENT)
     assert first.measured == [0]
     assert content(tmp_path)["complete"] is False and len(content(tmp_path)["rows"]) == 1
@@ -132,7 +132,7 @@ def test_works_are_interleaved_and_compared() -> None:
     found = figures({"ours": [0.001, 0.001, 0.002], "plain": [0.004, 0.005, 0.005]}, "ours")
     assert found["rounds"] == 3 and found["p50_ms"] == pytest.approx(1) and found["plain_p50_ms"] == pytest.approx(5)
     assert found["plain_ratio"] == pytest.approx(5)
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         interleaved(works, 0, lambda: True)
 
 

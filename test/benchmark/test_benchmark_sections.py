@@ -32,7 +32,7 @@ from diffupose_ros.benchmark.sections.registry import SECTIONS
 from diffupose_ros.benchmark.sections.startup import parts
 from diffupose_ros.benchmark.sections.traffic import Watched
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, import_official
-from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.offline.bag_input import open_bag
 
@@ -71,8 +71,8 @@ def test_the_plain_network_is_our_network() -> None:
 def test_the_plain_sampler_draws_the_poses_that_ours_draws(flip: bool) -> None:
     checkpoint = shaken(32)
     features = np.random.default_rng(0).normal(0, 0.3, (3, 17, 2)).astype(np.float32)
-    ours = Sampler.of(checkpoint, "cpu", "float32").draw(features, 4, 5, flip, seed=0)
-    plain = plain_sampler(checkpoint, "cpu").draw(features, 4, 5, flip, seed=0)
+    ours = Sampler.of(checkpoint, "cpu", "float32").draw(features, Sampling(4, 5, flip, seed=0))
+    plain = plain_sampler(checkpoint, "cpu").draw(features, Sampling(4, 5, flip, seed=0))
     assert ours.shape == (3, 4, 17, 3) and np.ptp(ours) > 0.1
     np.testing.assert_allclose(plain, ours, rtol=0, atol=1e-3)
 

@@ -28,6 +28,7 @@ from diffupose_ros.evaluation.evaluate import METRICS, evaluate
 from diffupose_ros.evaluation.protocols import overwritten, solved_root
 from diffupose_ros.evaluation.samples import draw_samples, measure
 from diffupose_ros.lifting import Lifter
+from diffupose_ros.lifting.engine.sampler import Sampling
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, NECK, Skeletons2D, Status
@@ -42,7 +43,7 @@ class Known:
     def __init__(self, poses: np.ndarray, variant: str = "robust", joints: int = 17) -> None:
         self.poses, self.variant, self.joints, self.given = poses, variant, joints, 0
 
-    def draw(self, features, hypotheses, steps, flip=True, seed=None, *, method="ddim") -> np.ndarray:
+    def draw(self, features: np.ndarray, sampling: Sampling) -> np.ndarray:
         self.given += len(features)
         return self.poses[self.given - len(features) : self.given]
 
@@ -123,7 +124,7 @@ def test_the_root_is_where_the_lifter_puts_it(lifter: Lifter) -> None:
     skeletons = Skeletons2D(camera.project(rays), seen.scores, seen.status)
     lifted = lifter.lift_h36m(skeletons, camera, hypotheses=2, steps=1, seed=0)
     condition = seen.condition("robust")
-    poses = lifter.sampler.draw(condition.features, 2, 1, seed=0)
+    poses = lifter.sampler.draw(condition.features, Sampling(2, 1, seed=0))
     root = solved_root(poses.mean(1), seen, condition)
     np.testing.assert_allclose(np.einsum("pji,pj->pi", condition.rotation, root), lifted.root, atol=1e-4)
 

@@ -36,7 +36,7 @@ from diffupose_ros.demo.arrays import estimates
 from diffupose_ros.lifting import Interrupted, Lifted, Lifter
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message, stamp_ns
 from diffupose_ros.offline import lift_bag as lift_bag_module
-from diffupose_ros.offline.lift_bag import Report, lift_bag, output_topics
+from diffupose_ros.offline.lift_bag import BagReport, lift_bag, output_topics
 from diffupose_ros.offline.messages import record, type_name
 from diffupose_ros.offline.settings import Settings
 from diffupose_ros.resources import resource_path
@@ -92,7 +92,7 @@ def lifted_one_by_one(lifter: Lifter, message: Skeleton2DArray, camera: Camera =
     return lifter.lift(keypoints, scores, camera, "coco17", SETTINGS.hypotheses, SETTINGS.steps, seed=SETTINGS.seed)
 
 
-def lift(source: Path, target: Path, lifter: Lifter, **options: Any) -> Report:
+def lift(source: Path, target: Path, lifter: Lifter, **options: Any) -> BagReport:
     return lift_bag(source, target, lifter, SETTINGS, QUIET, **options)
 
 

@@ -30,7 +30,7 @@ from support.offline import CAMERA, IDS, MARK, RATE, SCENE, DiscPipeline, render
 from diffupose_ros.demo.recording import Recording, read_recording
 from diffupose_ros.drawing.style import PEOPLE
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.offline.run import PATIENCE, Summary, run_video
+from diffupose_ros.offline.run import PATIENCE, VideoReport, run_video
 from diffupose_ros.offline.settings import Settings
 from diffupose_ros.offline.video import Video
 
@@ -136,16 +136,16 @@ def crash() -> None:
     raise RuntimeError("CUDA error: an illegal memory access")
 
 
-def run(film: Path, pipeline: DiscPipeline, lifter: Lifter, folder: Path) -> Summary:
+def run(film: Path, pipeline: DiscPipeline, lifter: Lifter, folder: Path) -> VideoReport:
     return run_video(Video(film), CAMERA, pipeline, lifter, folder, SETTINGS, QUIET)  # type: ignore[arg-type]
 
 
 def test_after_ctrl_c_the_outputs_hold_what_was_done(film: Path, lifter: Lifter, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     pipeline = Troubled({2: lambda: os.kill(os.getpid(), signal.SIGINT)})
-    summary = run(film, pipeline, lifter, tmp_path)
-    assert summary.interrupted and summary.frames == 3
-    assert json.loads((tmp_path / "summary.json").read_text())["interrupted"] is True
+    report = run(film, pipeline, lifter, tmp_path)
+    assert report.interrupted and report.frames == 3
+    assert json.loads((tmp_path / "report.json").read_text())["interrupted"] is True
     assert len(read_recording(tmp_path / "bag").answered()) == 3
     assert len(list(Video(tmp_path / "video.mp4"))) == 3
     assert signal.getsignal(signal.SIGINT) is before

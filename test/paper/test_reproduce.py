@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 from diffupose_ros.cli import app
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig
+from diffupose_ros.lifting.engine.sampler import Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.paper import ablations
 from diffupose_ros.paper.ablations import Kept, Model, Models, Setup
@@ -205,10 +206,10 @@ def test_kept_draws_are_the_predictors_own() -> None:
     predictor, _, _ = load_predictor("default", "cpu")
     kept = Kept(predictor)
     features = np.random.default_rng(0).normal(size=(2, 17, 5)).astype(np.float32)
-    first, again = (kept.draw(features, 2, 1, seed=4) for _ in range(2))
+    first, again = (kept.draw(features, Sampling(2, 1, seed=4)) for _ in range(2))
     assert first is again and kept.seconds > 0
-    np.testing.assert_array_equal(first, predictor.draw(features, 2, 1, seed=4))
-    assert not np.allclose(kept.draw(features, 2, 1, seed=5), first)
+    np.testing.assert_array_equal(first, predictor.draw(features, Sampling(2, 1, seed=4)))
+    assert not np.allclose(kept.draw(features, Sampling(2, 1, seed=5)), first)
 
 
 # Figures and the command.

@@ -22,7 +22,7 @@ import torch
 
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.skeleton import MIRROR
 from diffupose_ros.training.predictors import Predictor, load_predictor, predictor_of
@@ -46,7 +46,7 @@ def network() -> Proposal:
 
 
 def test_its_hypotheses_are_copies_of_one_answer_relative_to_the_root(network: Proposal) -> None:
-    poses = predictor_of(network, DiffusionConfig(pose_scale=0.5), "cpu").draw(FEATURES, 3, 5, flip=False)
+    poses = predictor_of(network, DiffusionConfig(pose_scale=0.5), "cpu").draw(FEATURES, Sampling(3, 5, flip=False))
     assert poses.shape == (6, 3, 17, 3)
     assert (poses == poses[:, :1]).all() and (poses[:, :, 0] == 0).all()
     with torch.no_grad():
@@ -58,10 +58,10 @@ def test_its_answer_to_a_mirror_image_is_the_mirror_image(network: Proposal) -> 
     predictor = predictor_of(network, DiffusionConfig(), "cpu")
     mirrored = FEATURES[:, MIRROR].copy()
     mirrored[..., 0] *= -1
-    ours, theirs = (predictor.draw(f, 1, 1)[:, 0] for f in (FEATURES, mirrored))
+    ours, theirs = (predictor.draw(f, Sampling(1, 1))[:, 0] for f in (FEATURES, mirrored))
     np.testing.assert_allclose(theirs, ours[:, MIRROR] * (-1, 1, 1), atol=1e-6)
-    assert not np.allclose(predictor.draw(FEATURES, 1, 1, flip=False)[:, 0], ours)
-    assert predictor.draw(FEATURES[:0], 4, 1).shape == (0, 4, 17, 3)
+    assert not np.allclose(predictor.draw(FEATURES, Sampling(1, 1, flip=False))[:, 0], ours)
+    assert predictor.draw(FEATURES[:0], Sampling(4, 1)).shape == (0, 4, 17, 3)
 
 
 def test_it_expects_the_errors_that_its_network_does(network: Proposal) -> None:
@@ -74,7 +74,7 @@ def test_it_expects_the_errors_that_its_network_does(network: Proposal) -> None:
 def test_it_takes_the_view_that_it_was_made_for(variant) -> None:
     predictor = predictor_of(Proposal(regressor_config(variant, 32)), DiffusionConfig(), "cpu")
     assert predictor.variant == variant
-    assert predictor.draw(FEATURES[..., : 5 if variant == "robust" else 2], 2, 1).shape == (6, 2, 17, 3)
+    assert predictor.draw(FEATURES[..., : 5 if variant == "robust" else 2], Sampling(2, 1)).shape == (6, 2, 17, 3)
 
 
 def test_its_file_holds_all_that_is_needed(network: Proposal, tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_its_file_holds_all_that_is_needed(network: Proposal, tmp_path: Path) ->
             torch.testing.assert_close(loaded.network.state_dict()[name], value, atol=1e-3, rtol=1e-3)
     predictor, _, card = load_predictor(path, "cpu")
     assert card == {"credit": "them", "training": {"steps": 1}}
-    expected = predictor_of(network, DiffusionConfig(pose_scale=0.3), "cpu").draw(FEATURES, 1, 1)
-    np.testing.assert_allclose(predictor.draw(FEATURES, 1, 1), expected, atol=2e-3)
+    expected = predictor_of(network, DiffusionConfig(pose_scale=0.3), "cpu").draw(FEATURES, Sampling(1, 1))
+    np.testing.assert_allclose(predictor.draw(FEATURES, Sampling(1, 1)), expected, atol=2e-3)
 
 
 def test_a_broken_file_is_refused_with_the_reason(network: Proposal, tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_a_broken_file_is_refused_with_the_reason(network: Proposal, tmp_path: P
 def test_a_denoiser_is_a_predictor_that_draws_as_its_sampler(lifter: Lifter) -> None:
     predictor, calibration, card = load_predictor("default", "cpu")
     assert (predictor.joints, predictor.variant) == (17, "robust")
-    ours = predictor.draw(FEATURES, 4, 2, seed=3, method="ddim")
-    np.testing.assert_allclose(ours, Sampler.of(lifter.checkpoint, "cpu").draw(FEATURES, 4, 2, seed=3))
+    ours = predictor.draw(FEATURES, Sampling(4, 2, seed=3, method="ddim"))
+    np.testing.assert_allclose(ours, Sampler.of(lifter.checkpoint, "cpu").draw(FEATURES, Sampling(4, 2, seed=3)))
     np.testing.assert_array_equal(calibration.scale, lifter.checkpoint.calibration.scale)
     assert card == lifter.checkpoint.card
 
@@ -121,7 +121,7 @@ def test_official_checkpoints_are_predictors(official_file: Path, tmp_path: Path
     same = tmp_path / "official.pt"  # the ending that best.pt of a run has too
     same.write_bytes(official_file.read_bytes())
     predictors: list[Predictor] = [load_predictor(path, "cpu")[0] for path in (official_file, same)]
-    drawn = [p.draw(FEATURES[..., :2], 2, 2, seed=0) for p in predictors]
+    drawn = [p.draw(FEATURES[..., :2], Sampling(2, 2, seed=0)) for p in predictors]
     assert {p.variant for p in predictors} == {"paper"}
     np.testing.assert_array_equal(*drawn)
 

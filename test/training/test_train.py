@@ -29,6 +29,7 @@ from support import ROOT
 from support.training import CLIPS, LONG, PROPOSED, TINY, assert_same, states, trainer
 
 from diffupose_ros.lifting.checkpoint import DiffusionConfig, load_checkpoint, save_checkpoint
+from diffupose_ros.lifting.engine.sampler import Sampling
 from diffupose_ros.training.config import DataConfig, EmaConfig, ModelConfig, OptimiserConfig, load_config
 from diffupose_ros.training.networks import checkpoint_of, read_trained
 from diffupose_ros.training.predictors import load_predictor
@@ -188,7 +189,7 @@ def test_a_denoiser_and_its_proposal_go_from_a_run_to_a_checkpoint_and_into_a_ru
     save_checkpoint(checkpoint, file)
     features = np.random.default_rng(0).normal(size=(3, 17, 5)).astype(np.float32)
     predictors = [load_predictor(path, "cpu")[0] for path in (best, file)]
-    drawn = [predictor.draw(features, 4, 2, seed=0) for predictor in predictors]
+    drawn = [predictor.draw(features, Sampling(4, 2, seed=0)) for predictor in predictors]
     np.testing.assert_allclose(drawn[1], drawn[0], atol=1e-2)  # float16 on disk
     assert [p.expected_covariance(features).shape for p in predictors] == [(3, 17, 3, 3)] * 2
     for path in (best, file):
@@ -375,9 +376,11 @@ def test_the_paper_model_and_the_regressor_train_by_the_same_loop_into_predictor
         assert (predictor.joints, predictor.variant) == ((16, "paper") if name == "paper" else (17, "robust"))
         channels = 2 if name == "paper" else 5
         features = np.random.default_rng(0).normal(size=(3, 17, channels)).astype(np.float32)
-        assert predictor.draw(features, 4, 2, seed=0).shape == (3, 4, 17, 3)
+        assert predictor.draw(features, Sampling(4, 2, seed=0)).shape == (3, 4, 17, 3)
         assert "mocap.cs.cmu.edu" in card["credit"] and np.isfinite(error)
     shipped, _, card = load_predictor(tmp_path / "regressor" / "regressor.safetensors", "cpu")
     best, _, _ = load_predictor(tmp_path / "regressor" / "best.pt", "cpu")
-    np.testing.assert_allclose(shipped.draw(features, 1, 1), best.draw(features, 1, 1), atol=2e-3)  # float16 on disk
+    np.testing.assert_allclose(
+        shipped.draw(features, Sampling(1, 1)), best.draw(features, Sampling(1, 1)), atol=2e-3
+    )  # float16 on disk
     assert card["training"]["model"]["kind"] == "regressor"

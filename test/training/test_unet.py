@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.training.unet import AtStep, UNet, UNetConfig
 
@@ -66,6 +66,6 @@ def test_joints_poses_and_time_steps_matter_and_batches_do_not_mix() -> None:
 def test_the_sampler_draws_from_it() -> None:
     sampler = Sampler(AtStep(UNet(SMALL).eval()), DiffusionConfig.paper(), device="cpu")
     features = np.random.default_rng(0).normal(size=(2, 17, 2)).astype(np.float32)
-    poses, again = (sampler.draw(features, 3, 2, seed=0) for _ in range(2))
+    poses, again = (sampler.draw(features, Sampling(3, 2, seed=0)) for _ in range(2))
     assert poses.shape == (2, 3, 17, 3) and np.isfinite(poses).all()
     np.testing.assert_array_equal(poses, again)

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from diffupose_ros.benchmark.section import Cell, Interrupted, Options, Section
+from diffupose_ros.benchmark.section import Cell, GiveUp, Options, Section
 from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.lifting.engine.products import linear
 from diffupose_ros.pytorch import select_device
@@ -106,7 +106,7 @@ def _prepare(options: Options) -> Iterator[list[Cell]]:
     shapes = SHAPES + (GPU_SHAPES if device.type == "cuda" else ())
 
     def cell(work: Workload) -> Cell:
-        def measure(interrupted: Interrupted) -> dict[str, float]:
+        def measure(interrupted: GiveUp) -> dict[str, float]:
             found = figures(interleaved({"work": work.run}, options.seconds, interrupted), "work")
             return found | {"gflops": 1000 * work.gflop / found["p50_ms"]}
 

@@ -25,12 +25,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from diffupose_ros.benchmark.section import Bar, Cell, Interrupted, Label, Options, Row, Section, find
+from diffupose_ros.benchmark.section import Bar, Cell, GiveUp, Label, Options, Row, Section, find
 from diffupose_ros.benchmark.sections.ceiling import GPU_SHAPES, SHAPES, Workload, workloads
 from diffupose_ros.benchmark.sections.plain import plain_sampler
 from diffupose_ros.benchmark.timing import LEAST, figures, interleaved, percentiles
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Method, Prepared, Sampler
+from diffupose_ros.lifting.engine.sampler import Method, Prepared, Sampler, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.pytorch import product_type, select_device
 
@@ -125,7 +125,7 @@ class Core:
         limits = self._limits if rows == self._full and "plain_batched" in samplers else []
         least = 1 if method == "ddpm" else LEAST  # as long as many of the others together
 
-        def measure(interrupted: Interrupted) -> dict[str, float]:
+        def measure(interrupted: GiveUp) -> dict[str, float]:
             works = {
                 name: self._draw(sampler, people, hypotheses, steps, method, interrupted)
                 for name, sampler in samplers.items()
@@ -144,7 +144,7 @@ class Core:
         """One person by the released procedure; by as many chains of ours; and by as many hypotheses of ours."""
         chains, steps = 2 * _HYPOTHESES, self._grid.compared_steps
 
-        def measure(interrupted: Interrupted) -> dict[str, float]:
+        def measure(interrupted: GiveUp) -> dict[str, float]:
             ours = {
                 "ours": self._draw(self._ours, 1, chains, steps, "ddim", interrupted),
                 "as_shipped": self._draw(self._ours, 1, _HYPOTHESES, steps, "ddim", interrupted),
@@ -171,10 +171,11 @@ class Core:
         hypotheses: int,
         steps: int,
         method: Method,
-        interrupted: Interrupted,
+        interrupted: GiveUp,
     ) -> Callable[[], object]:
         prepared: Prepared = sampler.prepare(self._features[:people])
-        return lambda: sampler.draw(prepared, hypotheses, steps, False, 0, interrupted, method)
+        sampling = Sampling(hypotheses, steps, flip=False, seed=0, method=method)
+        return lambda: sampler.draw(prepared, sampling, interrupted)
 
 
 def _labels(people: int, hypotheses: int, steps: int, method: str) -> dict[str, Label]:

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import torch
 
-from diffupose_ros.benchmark.section import Cell, Interrupted, Options, Section
+from diffupose_ros.benchmark.section import Cell, GiveUp, Options, Section
 from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.detection.detector import Image
 from diffupose_ros.detection.hrnet import HRNet
@@ -61,7 +61,7 @@ def _prepare(options: Options) -> Iterator[Sequence[Cell]]:
     boxes = np.array([[20.0 + 150 * i, 60, 130, 380] for i in range(max(PEOPLE))])
 
     def cell(name: str, people: int, work: Callable[[], object]) -> Cell:
-        def measure(interrupted: Interrupted) -> dict[str, float]:
+        def measure(interrupted: GiveUp) -> dict[str, float]:
             found = figures(interleaved({"work": work}, options.seconds, interrupted), "work")
             return found | {"people_per_second": 1000 * people / found["p50_ms"]} if people else found
 

@@ -17,11 +17,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from diffupose_ros.benchmark.section import Bar, Cell, Interrupted, Label, Options, Row, Section, find
-from diffupose_ros.benchmark.sections.scene import LAYOUT, seen
+from diffupose_ros.benchmark.section import Bar, Cell, GiveUp, Label, Options, Row, Section, find
+from diffupose_ros.benchmark.sections.simulated_people import LAYOUT, seen
 from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.condition import person_centred
+from diffupose_ros.lifting.engine.sampler import Sampling
 from diffupose_ros.skeleton import to_h36m
 
 PEOPLE = (1, 2, 4, 8, 32)
@@ -44,7 +45,7 @@ class _Calls:
         return [self._cell(people, steps) for people, steps in numbers] + [self._ddpm()]
 
     def _cell(self, people: int, steps: int) -> Cell:
-        def measure(interrupted: Interrupted) -> dict[str, float]:
+        def measure(interrupted: GiveUp) -> dict[str, float]:
             works: dict[str, Callable[[], object]] = {"batched": lambda: self._lift(slice(people), HYPOTHESES, steps)}
             if steps == USUAL_STEPS:
                 works["one_by_one"] = lambda: self._one_by_one(people, steps)
@@ -56,11 +57,12 @@ class _Calls:
         """DDPM, which the lifter does not offer: the draw alone, which is nearly all of the work."""
         sampler = self._lifter.sampler
 
-        def measure(interrupted: Interrupted) -> dict[str, float]:
+        def measure(interrupted: GiveUp) -> dict[str, float]:
             skeletons = to_h36m(self._pixels[:1], self._scores[:1], LAYOUT)
             rays = self._camera.rays(skeletons.keypoints)
             condition = person_centred(rays, skeletons.scores, skeletons.status)
-            works = {"draw": lambda: sampler.draw(condition.features, HYPOTHESES, 5, True, _SEED, method="ddpm")}
+            sampling = Sampling(HYPOTHESES, 5, seed=_SEED, method="ddpm")
+            works = {"draw": lambda: sampler.draw(condition.features, sampling)}
             return figures(interleaved(works, self._seconds, interrupted), "draw")
 
         return Cell(_labels(1, sampler.diffusion.steps, "ddpm"), measure)

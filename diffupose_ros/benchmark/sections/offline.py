@@ -24,11 +24,10 @@ from rich.console import Console
 from std_msgs.msg import Header
 
 from diffupose_ros.bags import BagRecorder
-from diffupose_ros.benchmark.section import Cell, Interrupted, Options, Section
-from diffupose_ros.benchmark.sections.scene import LAYOUT, seen
+from diffupose_ros.benchmark.section import Cell, GiveUp, Options, Section
+from diffupose_ros.benchmark.sections.simulated_people import LAYOUT, seen
 from diffupose_ros.benchmark.timing import percentiles
-from diffupose_ros.lifting import Interrupted as Stopped
-from diffupose_ros.lifting import Lifter
+from diffupose_ros.lifting import Interrupted, Lifter
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message
 from diffupose_ros.offline.lift_bag import lift_bag
 from diffupose_ros.offline.messages import record
@@ -60,14 +59,14 @@ def _prepare(options: Options) -> Iterator[Sequence[Cell]]:
 
 
 def _cell(folder: Path, people: int, lifter: Lifter, seconds: float) -> Cell:
-    def measure(interrupted: Interrupted) -> dict[str, float]:
+    def measure(interrupted: GiveUp) -> dict[str, float]:
         source, console = folder / f"{people}", Console(quiet=True)
         if not source.exists():
             write_bag(source, people, MESSAGES)
         taken: list[float] = []
         for number in range(-1, MOST):  # the first does not count
             if interrupted():
-                raise Stopped
+                raise Interrupted
             if number >= LEAST and sum(taken) > seconds:
                 break
             report = lift_bag(source, folder / f"{people}_{number}", lifter, Settings(), console)

@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 
 import diffupose_ros
-from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, Interrupted, Options, Row, Section, find
+from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, GiveUp, Options, Row, Section, find
 from diffupose_ros.benchmark.sections.topics import seconds_to_first_result
-from diffupose_ros.lifting import Interrupted as Stopped
+from diffupose_ros.lifting import Interrupted
 
 RUNS = 5
 _ASIDE = ("read the scene",)
@@ -35,7 +35,7 @@ _ASIDE = ("read the scene",)
 _PATIENCE = 120.0  # s
 
 
-def parts(options: Options, interrupted: Interrupted) -> dict[str, float]:
+def parts(options: Options, interrupted: GiveUp) -> dict[str, float]:
     """Return the seconds that each step of the start took, in a fresh interpreter.
 
     Raises:
@@ -67,7 +67,7 @@ def parts(options: Options, interrupted: Interrupted) -> dict[str, float]:
                 process.kill()
                 if late:
                     raise BenchmarkError(f"the start took longer than {_PATIENCE:.0f} s") from None
-                raise Stopped from None
+                raise Interrupted from None
     if process.returncode:
         raise BenchmarkError(f"the start ended with exit code {process.returncode}: {errors.strip()[-500:]}")
     taken = {}
@@ -78,7 +78,7 @@ def parts(options: Options, interrupted: Interrupted) -> dict[str, float]:
 
 
 def _parts(options: Options) -> Cell:
-    def measure(interrupted: Interrupted) -> dict[str, float]:
+    def measure(interrupted: GiveUp) -> dict[str, float]:
         runs = [parts(options, interrupted) for _ in range(RUNS + 1)][1:]  # the first fills the disk's cache
         medians = {step: float(np.median([run[step] for run in runs])) for step in runs[0]}
         return {"runs": RUNS, **{f"{step} s": seconds for step, seconds in medians.items()}}
@@ -87,7 +87,7 @@ def _parts(options: Options) -> Cell:
 
 
 def _node(options: Options) -> Cell:
-    def measure(interrupted: Interrupted) -> dict[str, float]:
+    def measure(interrupted: GiveUp) -> dict[str, float]:
         runs = [seconds_to_first_result(options, interrupted) for _ in range(RUNS + 1)][1:]
         return {"runs": RUNS, "median_s": float(np.median(runs)), "min_s": min(runs), "max_s": max(runs)}
 

@@ -35,7 +35,7 @@ def main(weights: str, device: str) -> None:
     _tell("import lift_node")
     lifter = Lifter.load(weights, device)
     _tell("load the model")
-    from diffupose_ros.benchmark.sections.scene import LAYOUT, seen
+    from diffupose_ros.benchmark.sections.simulated_people import LAYOUT, seen
 
     pixels, scores, camera = seen(1)
     _tell("read the scene")

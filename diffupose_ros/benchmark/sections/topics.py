@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from diffupose_ros.benchmark.machine import resident_memory
-from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, Interrupted, Options, Row, Section, find
+from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, GiveUp, Options, Row, Section, find
 from diffupose_ros.benchmark.sections.traffic import Traffic, Watched, refuse_company, traffic
 from diffupose_ros.benchmark.timing import percentiles
 from diffupose_ros.demo.processes import DemoError, NodeProcess
@@ -65,7 +65,7 @@ class Measured:
             Cell({"load": "overload", "people": PEOPLE}, self._overload),
         ]
 
-    def _steady(self, interrupted: Interrupted) -> dict[str, float]:
+    def _steady(self, interrupted: GiveUp) -> dict[str, float]:
         self._warm_up(interrupted)
         watched = self._watch(RATE, STEADY * self._options.seconds, interrupted)
         model = {f"model_p{q}_ms": watched.value(f"model p{q} ms") for q in (50, 99)}
@@ -75,7 +75,7 @@ class Measured:
         handling = {f"handling_p{q}_ms": spans[f"p{q}_ms"] - model[f"model_p{q}_ms"] for q in (50, 99)}
         return {"sent": watched.sent, "received": len(watched.ages), **ages, **model, **rest, **handling}
 
-    def _overload(self, interrupted: Interrupted) -> dict[str, float]:
+    def _overload(self, interrupted: GiveUp) -> dict[str, float]:
         warm = self._warm_up(interrupted)
         rate = OVERLOAD / (warm.value("model p50 ms") / 1000)
         watched = self._watch(rate, 60 * self._options.minutes, interrupted)
@@ -92,7 +92,7 @@ class Measured:
             **_memory(watched),
         }
 
-    def _warm_up(self, interrupted: Interrupted) -> Watched:
+    def _warm_up(self, interrupted: GiveUp) -> Watched:
         """Wait for the node's first results, then a moment, and refuse to measure where others talk too."""
         try:
             first = self._traffic.watch(RATE, _PATIENCE, interrupted, self._node.check, until=lambda w: bool(w.ages))
@@ -105,7 +105,7 @@ class Measured:
         except DemoError as error:
             raise BenchmarkError(str(error)) from None
 
-    def _watch(self, rate: float, seconds: float, interrupted: Interrupted) -> Watched:
+    def _watch(self, rate: float, seconds: float, interrupted: GiveUp) -> Watched:
         try:
             watched = self._traffic.watch(
                 rate, seconds, interrupted, self._node.check, lambda: resident_memory(self._node.pid)
@@ -157,7 +157,7 @@ def _prepare(options: Options) -> Iterator[list[Cell]]:
         yield Measured(node, talk, options).cells()
 
 
-def seconds_to_first_result(options: Options, interrupted: Interrupted) -> float:
+def seconds_to_first_result(options: Options, interrupted: GiveUp) -> float:
     """Return how long a lift node takes from the start of its process to a planner's first skeletons.
 
     Raises:

@@ -32,10 +32,10 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from diffupose_ros.benchmark.section import BenchmarkError, Interrupted
-from diffupose_ros.benchmark.sections.scene import LAYOUT, seen
+from diffupose_ros.benchmark.section import BenchmarkError, GiveUp
+from diffupose_ros.benchmark.sections.simulated_people import LAYOUT, seen
 from diffupose_ros.benchmark.timing import percentiles
-from diffupose_ros.lifting import Interrupted as Stopped
+from diffupose_ros.lifting import Interrupted
 from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message, stamp_ns
 
@@ -111,7 +111,7 @@ class Traffic:
         self,
         rate: float,
         seconds: float,
-        interrupted: Interrupted,
+        interrupted: GiveUp,
         check: Callable[[], None],
         sample: Callable[[], float | None] = lambda: None,
         until: Callable[[Watched], bool] = lambda _: False,
@@ -134,7 +134,7 @@ class Traffic:
         begin = due = checked = time.monotonic()
         while (now := time.monotonic()) < begin + seconds + _DRAIN and not until(watched):
             if interrupted():
-                raise Stopped
+                raise Interrupted
             if now >= checked:
                 checked += 1
                 check()

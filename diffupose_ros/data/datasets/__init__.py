@@ -15,11 +15,11 @@
 """The data sets: each becomes ``Observations``, and has a line of credit that a model trained on it must carry."""
 
 from pathlib import Path
-from typing import Literal
 
 from diffupose_ros.data.datasets import cmu, human36m, humaneva
 from diffupose_ros.data.datasets.human36m import load_human36m
 from diffupose_ros.data.datasets.humaneva import HUMANEVA_JOINTS, load_humaneva
+from diffupose_ros.data.datasets.videopose3d import Split
 from diffupose_ros.data.observations import Observations
 
 __all__ = ["CREDITS", "HUMANEVA_JOINTS", "load_human36m", "load_humaneva", "load_observations"]
@@ -28,7 +28,7 @@ CREDITS = {"cmu": cmu.CREDIT, "h36m": human36m.CREDIT, "humaneva": humaneva.CRED
 
 
 def load_observations(
-    dataset: str, folder: str | Path, split: Literal["train", "test"], keypoints: str, every: int = 1, joints: int = 17
+    dataset: str, folder: str | Path, split: Split, keypoints: str, every: int = 1, joints: int = 17
 ) -> Observations:
     """Load one part of a recorded data set in VideoPose3D's files.
 

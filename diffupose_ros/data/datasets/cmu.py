@@ -51,7 +51,7 @@ _MAX_METRES = 32.0  # what int16 millimetres hold
 
 
 @dataclass(frozen=True)
-class Report:
+class Converted:
     """What became of a folder.
 
     Attributes:
@@ -99,7 +99,7 @@ def find_motions(folder: Path) -> list[Path]:
     return motions
 
 
-def convert(motions: list[Path], out: Path, done: Callable[[Path], None]) -> Report:
+def convert(motions: list[Path], out: Path, done: Callable[[Path], None]) -> Converted:
     """Write the clips of all motions to one .npz file, whole or not at all; files that are bad are skipped.
 
     Args:
@@ -137,7 +137,7 @@ def convert(motions: list[Path], out: Path, done: Callable[[Path], None]) -> Rep
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
-    return Report(len(clips), sum(map(len, clips.values())), skipped)
+    return Converted(len(clips), sum(map(len, clips.values())), skipped)
 
 
 def _skeleton_of(motion: Path) -> Path:

@@ -20,7 +20,6 @@ pickles, which numpy reads with ``allow_pickle`` only; ``object_npz`` reads them
 """
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,8 @@ import numpy.typing as npt
 from diffupose_ros.camera import Camera
 from diffupose_ros.data.datasets.human36m_cameras import LENSES, POSES, Lens
 from diffupose_ros.data.datasets.videopose3d import (
-    View,
+    PlacedCamera,
+    Split,
     observe,
     read_sequences,
     rotation_matrix,
@@ -38,7 +38,6 @@ from diffupose_ros.data.observations import Observations
 from diffupose_ros.skeleton import NECK, Status
 
 FloatArray = npt.NDArray[np.float64]
-Split = Literal["train", "test"]
 
 CREDIT = (
     "Human3.6M: C. Ionescu, D. Papava, V. Olaru, C. Sminchisescu, TPAMI 36(7), 2014, and C. Ionescu, F. Li, "
@@ -82,7 +81,7 @@ def load_human36m(folder: str | Path, keypoints: str, split: Split, joints: int 
     cameras = [lens_camera(lens, videopose3d=keypoints == "gt") for lens in LENSES]
     observations = observe(
         sequences,
-        lambda subject: [View(c, *_placed(pose)) for c, pose in zip(cameras, POSES[subject], strict=True)],
+        lambda subject: [PlacedCamera(c, *_placed(pose)) for c, pose in zip(cameras, POSES[subject], strict=True)],
         lambda all_32: all_32[:, JOINTS_17_OF_32],
         {},
         every,

@@ -23,7 +23,6 @@ where thousands of known points are in the images.
 """
 
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -34,8 +33,9 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.data.datasets.videopose3d import (
     HOW_TO,
     HUMANEVA15,
+    PlacedCamera,
     Sequence,
-    View,
+    Split,
     observe,
     read_sequences,
     rotation_matrix,
@@ -45,7 +45,6 @@ from diffupose_ros.data.observations import Observations
 from diffupose_ros.skeleton import H36M17
 
 FloatArray = npt.NDArray[np.float64]
-Split = Literal["train", "test"]
 
 CREDIT = (
     "HumanEva-I: L. Sigal, A. O. Balan, M. J. Black, IJCV 87(1-2), 2010; humaneva.is.tue.mpg.de. "
@@ -127,7 +126,7 @@ def to_17(joints: FloatArray) -> FloatArray:
     return all_17
 
 
-def fit_views(projected: list[Sequence], subject: str) -> list[View]:
+def fit_views(projected: list[Sequence], subject: str) -> list[PlacedCamera]:
     """Return a subject's three cameras, their lenses fitted to the projected joints.
 
     Args:
@@ -150,7 +149,7 @@ def fit_views(projected: list[Sequence], subject: str) -> list[View]:
             camera = fit_lens((world - position) @ rotation.T, seen)
         except ValueError as error:
             raise ValueError(f"HumanEva-I, {subject}, camera C{index + 1}: {error}; {HOW_TO}") from None
-        views.append(View(camera, rotation, position))
+        views.append(PlacedCamera(camera, rotation, position))
     return views
 
 

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ from diffupose_ros.profiles import load_profile
 from diffupose_ros.skeleton import H36M17, NECK, Status, layout_joints, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
+Split = Literal["train", "test"]
 
 HOW_TO = "see DATASETS.md of github.com/facebookresearch/VideoPose3D for how these files are made"
 _LEGS = {side: tuple(f"{side}_{joint}" for joint in ("hip", "knee", "ankle")) for side in ("left", "right")}
@@ -53,7 +54,7 @@ _FAR_OFF = 60.0  # px
 
 
 @dataclass(frozen=True)
-class View:
+class PlacedCamera:
     """A camera and where it stood.
 
     Attributes:
@@ -155,7 +156,7 @@ def read_sequences(
 
 def observe(
     sequences: list[Sequence],
-    views: Callable[[str], list[View]],
+    views: Callable[[str], list[PlacedCamera]],
     to_17: Callable[[FloatArray], FloatArray],
     derived: Mapping[str, tuple[str, str]],
     every: int,

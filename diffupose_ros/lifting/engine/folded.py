@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffupose_ros.lifting.engine.kernels import CompiledLayers, usable
-from diffupose_ros.lifting.engine.layers import Affine, Convolution, Layers, Product, PyTorchLayers
+from diffupose_ros.lifting.engine.layers import Affine, Convolution, Finish, Layers, Product, PyTorchLayers
 from diffupose_ros.lifting.engine.tape import Eager, Recorder
 from diffupose_ros.lifting.networks.denoiser import (
     Denoiser,
@@ -98,18 +98,18 @@ class FoldedDenoiser:
         factor = stream if self.products == _FLOAT else tape.buffer("factor", shape, self.products)
         outs = (stream,) if factor is stream else (stream, factor)
         within = tape.buffer("within", shape, self.products)
-        tape(layers.graph_conv(tape, self._input, inputs, outs))
+        tape(layers.graph_conv(tape, self._input, inputs, outs, Finish()))
         for block in self._blocks:
             after = self._time1.at(t) if block is self._blocks[-1] else None
             time = None if block.time is None else block.time.at(t)
-            tape(layers.graph_conv(tape, block.first, factor, (within,), affine=time))
-            tape(layers.graph_conv(tape, block.second, within, outs, residual=stream, affine=after))
+            tape(layers.graph_conv(tape, block.first, factor, (within,), Finish(affine=time)))
+            tape(layers.graph_conv(tape, block.second, within, outs, Finish(residual=stream, affine=after)))
         non_local = self._non_local
         attended = tape.buffer("attended", (self.joints, batch, non_local.inner), self.products)
         tape(layers.attention(tape, non_local.mix, factor, attended))
         tape(layers.residual(tape, non_local.project, attended, stream, non_local.bias, self._time2.at(t)))
         wide = tape.buffer("wide", (self.joints, batch, _LANES), _FLOAT)
-        tape(layers.graph_conv(tape, self._output, stream, (wide,), relu=False))
+        tape(layers.graph_conv(tape, self._output, stream, (wide,), Finish(relu=False)))
         return wide[..., :_COORDINATES]
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from diffupose_ros.lifting.engine.layers import Affine, Convolution, Epilogue, Operation, Product, after
+from diffupose_ros.lifting.engine.layers import Affine, Convolution, Epilogue, Finish, Layers, Operation, Product, after
 from diffupose_ros.lifting.engine.tape import Recorder
 from diffupose_ros.pytorch import cpu_flags
 
@@ -67,27 +67,21 @@ def usable(device: torch.device, joints: int, channels: int) -> bool:
     return _LIBRARY is not None and device.type == "cpu" and fits
 
 
-class CompiledLayers:
-    """Made of compiled kernels, where ``usable``; see ``Layers``."""
+class CompiledLayers(Layers):
+    """Made of compiled kernels, where ``usable``."""
 
     def __init__(self) -> None:
         self._packed: dict[int, tuple[Tensor, Tensor]] = {}  # by the id of the first
 
     def graph_conv(
-        self,
-        tape: Recorder,
-        conv: Convolution,
-        x: Tensor,
-        outs: Sequence[Tensor],
-        relu: bool = True,
-        residual: Tensor | None = None,
-        affine: Affine | None = None,
+        self, tape: Recorder, conv: Convolution, x: Tensor, outs: Sequence[Tensor], finish: Finish
     ) -> Operation:
         """Return a graph convolution and what follows it."""
         by_type = {out.dtype: out for out in outs}
         members = (
-            *(*outs[0].shape, x.dtype == torch.bfloat16, relu),
-            *(conv.others, conv.own, conv.modulation, conv.bias, residual, *(affine or (None, None))),
+            *(*outs[0].shape, x.dtype == torch.bfloat16, finish.relu),
+            *(conv.others, conv.own, conv.modulation, conv.bias, finish.residual),
+            *(finish.affine or (None, None)),
             *(by_type.get(torch.float32), by_type.get(torch.bfloat16)),
         )
         weights, inputs = conv.product.weights, x.shape[-1]

@@ -17,10 +17,10 @@
 A layer is a matrix product and what follows it, its epilogue, for which PyTorch takes five to ten operations.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -73,18 +73,27 @@ class Convolution:
     bias: Tensor
 
 
-class Layers(Protocol):
+@dataclass(frozen=True)
+class Finish:
+    """What follows a graph convolution, in this order.
+
+    Attributes:
+        relu: whether ReLU does.
+        residual: (J, B, C) float32, is added; None for none.
+        affine: is applied, and SiLU after it; None for neither.
+    """
+
+    relu: bool = True
+    residual: Tensor | None = None
+    affine: Affine | None = None
+
+
+class Layers(ABC):
     """Makes layers. Memory is (J, B, C) throughout."""
 
+    @abstractmethod
     def graph_conv(
-        self,
-        tape: Recorder,
-        conv: Convolution,
-        x: Tensor,
-        outs: Sequence[Tensor],
-        relu: bool = True,
-        residual: Tensor | None = None,
-        affine: Affine | None = None,
+        self, tape: Recorder, conv: Convolution, x: Tensor, outs: Sequence[Tensor], finish: Finish
     ) -> Operation:
         """Return a graph convolution and what follows it.
 
@@ -93,39 +102,29 @@ class Layers(Protocol):
             conv: the constants.
             x: input, of the weights' type.
             outs: where the result goes: float32, bfloat16 or one of each.
-            relu: whether ReLU follows.
-            residual: float32, then added, may be one of ``outs``; None for none.
-            affine: then applied, and SiLU after it; None for neither.
+            finish: what follows; its residual may be one of ``outs``.
         """
-        ...
 
+    @abstractmethod
     def attention(self, tape: Recorder, product: Product, x: Tensor, out: Tensor) -> Operation:
         """Return softmax(query key^T) value over the joints, of the product for all three; of the type of ``out``."""
-        ...
 
+    @abstractmethod
     def residual(
         self, tape: Recorder, product: Product, x: Tensor, out: Tensor, bias: Tensor, affine: Affine
     ) -> Operation:
         """Return SiLU of the affine of the sum of product, ``bias`` and ``out``, float32, which it goes to."""
-        ...
 
 
-class PyTorchLayers:
-    """Made of PyTorch's operations, for any device; see ``Layers``."""
+class PyTorchLayers(Layers):
+    """Made of PyTorch's operations, for any device."""
 
     def graph_conv(
-        self,
-        tape: Recorder,
-        conv: Convolution,
-        x: Tensor,
-        outs: Sequence[Tensor],
-        relu: bool = True,
-        residual: Tensor | None = None,
-        affine: Affine | None = None,
+        self, tape: Recorder, conv: Convolution, x: Tensor, outs: Sequence[Tensor], finish: Finish
     ) -> Operation:
         """Return a graph convolution and what follows it."""
         joints, rows, channels = outs[0].shape
-        sums = next((out for out in outs if out.dtype == torch.float32 and out is not residual), None)
+        sums = next((out for out in outs if out.dtype == torch.float32 and out is not finish.residual), None)
         sums = tape.buffer("sums", (joints, rows, channels), torch.float32) if sums is None else sums
         given = tape.buffer("given", (joints, rows, channels), torch.float32)
         own, modulation, flat, flat_given = (
@@ -140,12 +139,12 @@ class PyTorchLayers:
             torch.addcmul(conv.bias, own, to_self, out=sums)
             torch.mul(to_others, modulation, out=given)
             flat.addmm_(conv.others, flat_given)
-            if relu:
+            if finish.relu:
                 sums.relu_()
-            if residual is not None:
-                sums.add_(residual)
-            if affine is not None:
-                _timed(sums, affine)
+            if finish.residual is not None:
+                sums.add_(finish.residual)
+            if finish.affine is not None:
+                _timed(sums, finish.affine)
             for out in outs:
                 if out is not sums:
                     out.copy_(sums)

@@ -39,7 +39,8 @@ from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX
 
 FloatArray = npt.NDArray[np.float64]
 Method = Literal["ddim", "ddpm"]
-Network = Callable[[Tensor, Tensor, int], Tensor]
+DenoiseGiven = Callable[[Tensor, Tensor, int], Tensor]
+"""(noisy poses (B, J, 3), condition (B, J, C), time step) -> prediction (B, J, 3 or more)."""
 Precision = Literal["auto", "float32", "bfloat16"]
 _PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 NO_NECK = [j for j in range(17) if j != NECK]
@@ -50,6 +51,26 @@ CPU_BATCH = 96
 """The same on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
 _CHAINS = 64
 """Chains kept ready, one for each number of poses and of steps: 16 numbers of people by the 4 of a latency budget."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the poses of a batch of people are drawn.
+
+    Attributes:
+        hypotheses: N, poses of each person.
+        steps: DDIM steps; DDPM always takes all.
+        flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing. (The
+            released code averages each with one for the mirror image, at twice the cost.)
+        seed: of the noise; None for a fresh one.
+        method: ``ddim`` or ``ddpm``.
+    """
+
+    hypotheses: int
+    steps: int
+    flip: bool = True
+    seed: int | None = None
+    method: Method = "ddim"
 
 
 @dataclass(frozen=True)
@@ -76,8 +97,7 @@ class Sampler:
     Can be used from several threads, which then take turns.
 
     Args:
-        network: (noisy poses (B, J, 3), condition (B, J, C), time step) -> (B, J, 3 or more), on ``device`` and in
-            evaluation mode. A ``FoldedDenoiser`` runs fastest.
+        network: the denoiser, on ``device`` and in evaluation mode. A ``FoldedDenoiser`` runs fastest.
         diffusion: the process.
         joints: J, 17, or 16 (all but the neck).
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
@@ -90,7 +110,7 @@ class Sampler:
 
     def __init__(
         self,
-        network: Network,
+        network: DenoiseGiven,
         diffusion: DiffusionConfig,
         joints: int = 17,
         device: str = "auto",
@@ -140,12 +160,8 @@ class Sampler:
     def draw(
         self,
         features: npt.NDArray[np.float32] | Prepared,
-        hypotheses: int,
-        steps: int,
-        flip: bool = True,
-        seed: int | None = None,
+        sampling: Sampling,
         interrupted: Callable[[], bool] = bool,
-        method: Method = "ddim",
     ) -> FloatArray:
         """Draw root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.
 
@@ -154,32 +170,28 @@ class Sampler:
 
         Args:
             features: (P, 17, C) of a ``Condition``, or these prepared.
-            hypotheses: N.
-            steps: DDIM steps; DDPM always takes all.
-            flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing. (The
-                released code averages each with one for the mirror image, at twice the cost.)
-            seed: of the noise; None for a fresh one.
+            sampling: how.
             interrupted: asked before each evaluation of the network whether to give up.
-            method: ``ddim`` or ``ddpm``.
 
         Raises:
             Interrupted: ``interrupted`` said yes.
         """
         seen = (features if isinstance(features, Prepared) else self.prepare(features)).condition
+        hypotheses, flip = sampling.hypotheses, sampling.flip
         if len(seen) == 0:
             return np.zeros((0, hypotheses, 17, 3))
         generator = torch.Generator()
-        generator.manual_seed(seed) if seed is not None else generator.seed()
+        generator.manual_seed(sampling.seed) if sampling.seed is not None else generator.seed()
         parts, rows = [], CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
         draw = partial(self._noise, hypotheses, flip, generator)
         noise = draw()
         for part in torch.tensor_split(seen, -(-len(seen) // max(1, rows // hypotheses))):
             images = (part, self._mirrored(part)) if flip else (part,)
             conditions = torch.stack([images[n % len(images)] for n in range(hypotheses)], 1)  # (P, N, J, C)
-            if method == "ddim" and isinstance(self._network, FoldedDenoiser):
-                drawn = self._run_chain(conditions, noise, steps, interrupted)
+            if sampling.method == "ddim" and isinstance(self._network, FoldedDenoiser):
+                drawn = self._run_chain(conditions, noise, sampling.steps, interrupted)
             else:
-                drawn = self._evaluate(conditions, noise, steps, interrupted, method, draw)
+                drawn = self._evaluate(conditions, noise, sampling, interrupted, draw)
             if flip:
                 drawn[:, 1::2] = mirrored(drawn[:, 1::2], self._mirror)
             parts.append(drawn.double().cpu().numpy())
@@ -237,9 +249,8 @@ class Sampler:
         self,
         conditions: Tensor,
         noise: Tensor,
-        steps: int,
+        sampling: Sampling,
         interrupted: Callable[[], bool],
-        method: Method,
         draw: Callable[[], Tensor],
     ) -> Tensor:
         """Poses (P, N, J, 3) by any network and either method."""
@@ -255,8 +266,8 @@ class Sampler:
             return prior.x0(x, output)
 
         start = noise.repeat(people, 1, 1)
-        if method == "ddim":
-            poses = self.diffusion.ddim(denoise, start, steps)
+        if sampling.method == "ddim":
+            poses = self.diffusion.ddim(denoise, start, sampling.steps)
         else:
             poses = self.diffusion.ddpm(denoise, start, lambda t: draw().repeat(people, 1, 1))
         return torch.unflatten(poses, 0, conditions.shape[:2])

@@ -139,42 +139,8 @@ class Diffusion:
             raise ValueError(f"steps: expected 1 to {self.steps}, got {steps}")
         return [round(self.steps * (1 - i / steps)) - 1 for i in range(steps)]
 
-    def ddim(
-        self,
-        denoise: Denoise,
-        x: Tensor,
-        steps: int,
-        eta: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Sample with DDIM (eq. 12 and 16).
-
-        Args:
-            denoise: the denoiser.
-            x: x_T, standard normal, any shape.
-            steps: number of denoiser evaluations, 1 to T.
-            eta: 0 deterministic, 1 as random as DDPM.
-            generator: source of the noise that ``eta`` > 0 adds.
-
-        Returns:
-            x0, of the shape of ``x``.
-        """
-        times = self.timesteps(steps)
-        x0 = x
-        for t, following in zip(times, [*times[1:], -1], strict=True):
-            x0 = self.predict_x0(x, denoise(x, t), t)
-            if following < 0:
-                break
-            epsilon = (x - float(self.signal[t]) * x0) / float(self.noise[t])
-            now, then = float(self.alpha_bar[t]), float(self.alpha_bar[following])
-            sigma = eta * ((1 - then) / (1 - now) * (1 - now / then)) ** 0.5
-            x = then**0.5 * x0 + (1 - then - sigma**2) ** 0.5 * epsilon
-            if eta > 0:
-                x = x + sigma * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        return x0
-
     def ddim_steps(self, steps: int) -> list[DdimStep]:
-        """Return what ``ddim`` does with ``eta`` 0, as numbers: for samplers that run it in place.
+        """Return the steps of DDIM without added noise (eq. 12 with sigma 0), as numbers.
 
         Raises:
             ValueError: ``steps`` not in 1..T.
@@ -188,6 +154,22 @@ class Diffusion:
                 clean = float(self.signal[following]) - kept * float(self.signal[t])
             taken.append(DdimStep(t, *self._factors(t), kept, clean))
         return taken
+
+    def ddim(self, denoise: Denoise, x: Tensor, steps: int) -> Tensor:
+        """Sample with DDIM without added noise.
+
+        Args:
+            denoise: the denoiser.
+            x: x_T, standard normal, any shape.
+            steps: number of denoiser evaluations, 1 to T.
+
+        Returns:
+            x0, of the shape of ``x``.
+        """
+        for step in self.ddim_steps(steps):
+            x0 = self.predict_x0(x, denoise(x, step.t), step.t)
+            x = step.kept * x + step.clean * x0
+        return x
 
     def ddpm(self, denoise: Denoise, x: Tensor, draw: Callable[[int], Tensor]) -> Tensor:
         """Sample with DDPM (algorithm 2): T denoiser evaluations.

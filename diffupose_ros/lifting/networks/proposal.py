@@ -100,25 +100,25 @@ class Proposal(nn.Module):
         return symmetric(self, condition)
 
 
-Network = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Returns what ``Proposal`` does."""
+Propose = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Conditions (B, 17, C) -> poses and factors, as ``Proposal`` returns them."""
 
 
-def symmetric(network: Network, condition: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``Proposal.estimate`` of a network."""
-    pose, factors = both_images(network, condition)
+def symmetric(propose: Propose, condition: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``Proposal.estimate`` of any ``Propose``."""
+    pose, factors = both_images(propose, condition)
     return pose, _covariance(factors).mean(0)
 
 
-def both_images(network: Network, condition: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a network makes of people and of their mirror images, mirrored back.
+def both_images(propose: Propose, condition: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what is proposed for people and of their mirror images, mirrored back.
 
     Returns:
         The root-relative mean (B, 17, 3) of both poses, and the factors (2, B, 17, 3, 3) of each.
     """
     joints, signs = _mirror(condition.device)
     # One pass for both: reading the weights costs most.
-    poses, factors = network(torch.cat((condition, mirrored(condition, joints))))
+    poses, factors = propose(torch.cat((condition, mirrored(condition, joints))))
     straight, reversed_ = poses.chunk(2)
     pose = (straight + mirrored(reversed_, joints)) / 2
     factor, reversed_factor = factors.chunk(2)

@@ -33,7 +33,7 @@ _LOG_PERIOD = 5.0  # s between two logs of the same kind of problem
 _PROBLEM = "problem: "
 
 
-class Statistics:
+class Tally:
     """Counts events and collects durations; safe to use from several threads."""
 
     def __init__(self) -> None:
@@ -78,13 +78,13 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Status:
+class Health:
     """How a node is.
 
     Attributes:
         level: of DiagnosticStatus.
         message: one line for people.
-        values: what it knows of itself, beside the statistics.
+        values: what it knows of itself, beside its tally.
         hardware: that it runs on.
     """
 
@@ -94,18 +94,18 @@ class Status:
     hardware: str = ""
 
 
-class Diagnostics(Statistics):
-    """The statistics of a node, which publishes them on ``/diagnostics`` every second.
+class Diagnostics(Tally):
+    """The tally of a node, which publishes it on ``/diagnostics`` every second.
 
     Args:
-        node: that they are of.
+        node: that it is of.
         rates: events that are also shown per second.
-        status: asked for the rest, with the events of the last period.
+        health: asked for the rest, with the events of the last period.
     """
 
-    def __init__(self, node: Any, rates: tuple[str, ...], status: Callable[[Counter[str]], Status]) -> None:
+    def __init__(self, node: Any, rates: tuple[str, ...], health: Callable[[Counter[str]], Health]) -> None:
         super().__init__()
-        self._node, self._rates, self._status = node, rates, status
+        self._node, self._rates, self._health = node, rates, health
         self._logged: dict[str, float] = {}  # rclpy throttles by line of code, not by kind of problem
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", OUTPUT)
         self._timer = node.create_timer(_PERIOD, self._publish)
@@ -120,17 +120,17 @@ class Diagnostics(Statistics):
 
     def _publish(self) -> None:
         recent, seconds = self.period()
-        status = self._status(recent)
+        health = self._health(recent)
         rates = {f"{event}/s": f"{recent[event] / seconds:.1f}" for event in self._rates}
-        values = rates | status.values | self.values()
+        values = rates | health.values | self.values()
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
         array.status = [
             DiagnosticStatus(
-                level=status.level,
+                level=health.level,
                 name=self._node.get_fully_qualified_name().lstrip("/"),
-                message=status.message,
-                hardware_id=status.hardware,
+                message=health.message,
+                hardware_id=health.hardware,
                 values=[KeyValue(key=key, value=value) for key, value in values.items()],
             )
         ]

@@ -27,7 +27,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from diffupose_ros.detection.pipeline import DETECTORS, FINDERS, Pipeline, load_pipeline
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import stamp_ns
-from diffupose_ros.nodes.common.diagnostics import Diagnostics, Status, problems
+from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.lifecycle import ManagedNode
 from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
@@ -80,7 +80,7 @@ class DetectNode(ManagedNode):
         self._load_pipeline = load
         self._pipeline: Pipeline | None = None
         self._images: LargeInput | None = None
-        self.diagnostics = Diagnostics(self, ("images in", "images out", "people out"), self._status)
+        self.diagnostics = Diagnostics(self, ("images in", "images out", "people out"), self._health)
 
     # Transitions
 
@@ -132,14 +132,14 @@ class DetectNode(ManagedNode):
 
     # Diagnostics
 
-    def _status(self, recent: Counter[str]) -> Status:
-        level, message = self._health(recent)
+    def _health(self, recent: Counter[str]) -> Health:
+        level, message = self._verdict(recent)
         worker = self._worker
         size = worker.size if isinstance(worker, DetectWorker) else ""
         values = {name: self.parameters[name] for name in ("detector", "weights")} | {"image": size or "none yet"}
-        return Status(level, message, values, hardware=self.parameters["device"])
+        return Health(level, message, values, hardware=self.parameters["device"])
 
-    def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
+    def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if self._failure:
             return DiagnosticStatus.ERROR, self._failure
         worker = self._worker

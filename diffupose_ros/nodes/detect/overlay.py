@@ -21,14 +21,14 @@ from zlib import crc32
 import cv2
 import numpy as np
 
-from diffupose_ros.detection.pipeline import People
+from diffupose_ros.detection.pipeline import TrackedPeople
 from diffupose_ros.nodes.common.images import Pixels
 from diffupose_ros.skeleton import BONES, Status, to_h36m
 
 _FAR = 1e5  # px; OpenCV draws in integers
 
 
-def draw_people(image: Pixels, people: People, min_score: float) -> Pixels:
+def draw_people(image: Pixels, people: TrackedPeople, min_score: float) -> Pixels:
     """Return a copy of the image (H, W, 3) with the joints that are sure enough, the boxes and the ids."""
     canvas = image.copy()
     width = max(1, round(min(image.shape[:2]) / 240))

@@ -23,7 +23,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from diffupose_ros.detection.pipeline import People, Pipeline
+from diffupose_ros.detection.pipeline import Pipeline, TrackedPeople
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import skeletons_2d_message, stamp_ns
 from diffupose_ros.nodes.common.images import Pixels, image_message, read_image
@@ -113,7 +113,7 @@ class DetectWorker(Worker):
         self._diagnostics.count("boxes of other classes", len(message.detections) - len(boxes) - bad)
         return boxes
 
-    def _publish(self, header: Header, image: Pixels, people: People) -> None:
+    def _publish(self, header: Header, image: Pixels, people: TrackedPeople) -> None:
         found, min_score = people.detections, self._parameters["min_score"]
         sure = found.scores.mean(-1) >= min_score if len(found.scores) else np.zeros(0, bool)
         ids = [name for name, kept in zip(people.ids, sure, strict=True) if kept]

@@ -27,7 +27,7 @@ RESTART = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Frame(Generic[Item]):
+class GatheredFrame(Generic[Item]):
     """The bodies of one image.
 
     Attributes:
@@ -56,17 +56,17 @@ class FrameGatherer(Generic[Item]):
         self._bodies: dict[str, Item] = {}  # of the frame that is being gathered; none is where there are none
         self._lists = 0  # since it began
 
-    def track(self, ids: Iterable[str], stamp: int) -> list[Frame[Item]]:
+    def track(self, ids: Iterable[str], stamp: int) -> list[GatheredFrame[Item]]:
         """Note who is tracked now; return the frames that are ready, one without bodies where nobody is."""
         self._missed = {body: self._missed.get(body, 0) for body in ids}
         self._lists += 1
         frames = self._give() if self._complete() or self._lists > 1 else []
         # Lists may be stamped later than images are: the frame of nobody makes no image a late one.
         if not self._missed and stamp > 0 and not 0 <= self._stamp - stamp < RESTART:
-            frames.append(Frame(stamp, {}))
+            frames.append(GatheredFrame(stamp, {}))
         return frames
 
-    def add(self, body: str, stamp: int, item: Item) -> list[Frame[Item]]:
+    def add(self, body: str, stamp: int, item: Item) -> list[GatheredFrame[Item]]:
         """Take one body of one image; return the frames that are ready: none, one, or an older one as well."""
         if body not in self._missed:
             self._count("dropped (not tracked)")
@@ -86,7 +86,7 @@ class FrameGatherer(Generic[Item]):
     def _complete(self) -> bool:
         return all(body in self._bodies for body, missed in self._missed.items() if missed < PATIENCE)
 
-    def _give(self) -> list[Frame[Item]]:
+    def _give(self) -> list[GatheredFrame[Item]]:
         if not self._bodies:
             return []
         if not self._complete():
@@ -95,4 +95,4 @@ class FrameGatherer(Generic[Item]):
             self._missed[body] += 1
         ordered = {body: self._bodies[body] for body in (*self._missed, *self._bodies) if body in self._bodies}
         self._bodies = {}
-        return [Frame(self._stamp, ordered)]
+        return [GatheredFrame(self._stamp, ordered)]

@@ -28,11 +28,11 @@ from std_msgs.msg import Header
 
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import hri_keypoints, skeletons_2d_message, stamp_ns
-from diffupose_ros.nodes.common.diagnostics import Diagnostics, Status, problems
+from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.qos import NEWEST
-from diffupose_ros.nodes.hri.gather import Frame, FrameGatherer
+from diffupose_ros.nodes.hri.gather import FrameGatherer, GatheredFrame
 
 PARAMETERS = (
     Parameter("bodies", "/humans/bodies", "Namespace of the bodies; tracked and <id>/skeleton2d are in it",
@@ -59,7 +59,7 @@ class HriNode(Node):
         ids_list, self._skeleton = _hri_messages()
         super().__init__("hri_node", **kwargs)
         self._namespace = Parameters(self, PARAMETERS)["bodies"].rstrip("/")
-        self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._status)
+        self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._health)
         self._gatherer: FrameGatherer[Any] = FrameGatherer(self.diagnostics.count)
         self._inputs: dict[str, Any] = {}  # subscription of each tracked body; None where its id allows of none
         self._info = CameraInfo()
@@ -110,7 +110,7 @@ class HriNode(Node):
 
     # Output
 
-    def _publish(self, frame: Frame[Any], header: Header) -> None:
+    def _publish(self, frame: GatheredFrame[Any], header: Header) -> None:
         if not self._output.get_subscription_count():
             self.diagnostics.count("not published (nobody subscribes)")
             return
@@ -136,12 +136,12 @@ class HriNode(Node):
 
     # Diagnostics
 
-    def _status(self, recent: Counter[str]) -> Status:
+    def _health(self, recent: Counter[str]) -> Health:
         size = f"{self._info.width}x{self._info.height}" if self._size_known() else "unknown"
-        level, message = self._health(recent)
-        return Status(level, message, {"bodies": str(len(self._inputs)), "image": size})
+        level, message = self._verdict(recent)
+        return Health(level, message, {"bodies": str(len(self._inputs)), "image": size})
 
-    def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
+    def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if not self._size_known():
             return DiagnosticStatus.WARN, "no camera_info received yet, or one without width and height"
         if found := problems(recent):

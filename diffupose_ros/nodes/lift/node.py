@@ -26,7 +26,7 @@ from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
-from diffupose_ros.nodes.common.diagnostics import Diagnostics, Status, problems
+from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.lifecycle import ManagedNode
 from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
@@ -85,7 +85,7 @@ class LiftNode(ManagedNode):
         self._view: View = NO_VIEW  # the camera, or why there is none
         self._lifter: Lifter | None = None
         self._budget = StepBudget()
-        self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._status)
+        self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._health)
 
     # Transitions
 
@@ -133,8 +133,8 @@ class LiftNode(ManagedNode):
 
     # Diagnostics
 
-    def _status(self, recent: Counter[str]) -> Status:
-        level, message = self._health(recent)
+    def _health(self, recent: Counter[str]) -> Health:
+        level, message = self._verdict(recent)
         budget = self.parameters["latency_budget_ms"]
         values = {
             "camera": self._view.problem or "calibrated",
@@ -145,9 +145,9 @@ class LiftNode(ManagedNode):
         worker = self._worker
         if isinstance(worker, LiftWorker) and worker.steps:
             values["steps"] = str(worker.steps)
-        return Status(level, message, values, hardware=str(self._lifter.device) if self._lifter else "")
+        return Health(level, message, values, hardware=str(self._lifter.device) if self._lifter else "")
 
-    def _health(self, recent: Counter[str]) -> tuple[bytes, str]:
+    def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if self._failure:
             return DiagnosticStatus.ERROR, self._failure
         if self._worker is None:

@@ -31,7 +31,7 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.camera_files import CameraFile, read_camera_file
 from diffupose_ros.detection.frames import Pixels, open_source
 from diffupose_ros.nodes.common.conversions import camera_to_info
-from diffupose_ros.nodes.common.diagnostics import Diagnostics, Status, problems
+from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.images import compressed_message, image_message
 from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
@@ -66,21 +66,21 @@ class VideoNode(Node):
         diagnostics: what has happened so far, published.
 
     Raises:
-        ValueError: the source or the calibration cannot be read; says why.
+        ValueError: the source or the camera's file cannot be read; says why.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("video_node", **kwargs)
         self.parameters = parameters = Parameters(self, PARAMETERS)
-        path = parameters["calibration"]
-        self._camera_file: CameraFile | None = read_camera_file(path) if path else None
+        camera_file = parameters["calibration"]
+        self._camera_file: CameraFile | None = read_camera_file(camera_file) if camera_file else None
         self._source = open_source(parameters["source"], parameters["start_at"], parameters["rate"])
         kind, suffix = (CompressedImage, "/compressed") if parameters["compressed"] else (Image, "")
         self._images = self.create_publisher(kind, self.resolve_topic_name("image") + suffix, OUTPUT)
         self._info = self.create_publisher(CameraInfo, "camera_info", OUTPUT)
         self._size, self._camera = (0, 0), CameraInfo()
         self._state = "waiting for somebody to subscribe to the images"
-        self.diagnostics = Diagnostics(self, ("images out",), self._status)
+        self.diagnostics = Diagnostics(self, ("images out",), self._health)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -174,7 +174,7 @@ class VideoNode(Node):
             self.diagnostics.count("images out")
 
     def _camera_of(self, width: int, height: int) -> CameraInfo:
-        """Return the CameraInfo of images of that size; one without a size where the calibration is of another."""
+        """Return the CameraInfo of images of that size; one without a size where the camera's file is of another."""
         if self._camera_file is None:
             hfov = self.parameters["hfov"]
             guess = f"no calibration: a field of view of {hfov:g} degrees is a guess, and distances are no better"
@@ -197,13 +197,13 @@ class VideoNode(Node):
 
     # Diagnostics
 
-    def _status(self, recent: Counter[str]) -> Status:
-        calibration = self.parameters["calibration"] or f"guess: hfov {self.parameters['hfov']:g} degrees"
+    def _health(self, recent: Counter[str]) -> Health:
+        camera_file = self.parameters["calibration"] or f"guess: hfov {self.parameters['hfov']:g} degrees"
         size = "x".join(map(str, self._size)) if self._size[0] else "none yet"
         found = problems(recent)
         level = DiagnosticStatus.WARN if found else DiagnosticStatus.OK
-        values = {"source": self.parameters["source"], "calibration": calibration, "image": size}
-        return Status(level, found or self._state, values)
+        values = {"source": self.parameters["source"], "calibration": camera_file, "image": size}
+        return Health(level, found or self._state, values)
 
 
 def main(args: list[str] | None = None) -> int:

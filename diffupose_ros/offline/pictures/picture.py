@@ -16,16 +16,13 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.drawing.style import PEOPLE
 from diffupose_ros.offline.pictures.overlay import draw_legend, draw_people
 from diffupose_ros.offline.pictures.people import LiftedPeople
 from diffupose_ros.offline.pictures.scene_view import SceneView
-from diffupose_ros.offline.pictures.strokes import Colour, bgr, blend, words
-
-Image = npt.NDArray[np.uint8]
+from diffupose_ros.offline.pictures.strokes import Colour, Image, bgr, blend, words
 
 HEIGHTS = 480, 720  # px; images of other heights are resized
 

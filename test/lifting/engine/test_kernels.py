@@ -24,7 +24,7 @@ from torch import Tensor
 
 from diffupose_ros.lifting.engine import kernels
 from diffupose_ros.lifting.engine.kernels import CompiledLayers, usable
-from diffupose_ros.lifting.engine.layers import Convolution, Layers, Product, PyTorchLayers
+from diffupose_ros.lifting.engine.layers import Convolution, Finish, Layers, Product, PyTorchLayers
 from diffupose_ros.lifting.engine.tape import Memory, Tape
 from diffupose_ros.pytorch import cpu_flags
 
@@ -78,7 +78,7 @@ def run_graph_conv(
     )
     outs = (stream, factor)
     kept, timed = stream if residual else None, factors if affine else None
-    layers.graph_conv(Tape(Memory(CPU)), conv, x, outs, relu, kept, timed)()
+    layers.graph_conv(Tape(Memory(CPU)), conv, x, outs, Finish(relu, kept, timed))()
     return outs
 
 
@@ -117,7 +117,7 @@ def test_what_is_not_a_number_stays_that(compiled: CompiledLayers) -> None:
 def test_input_of_another_width_is_refused(compiled: CompiledLayers) -> None:
     conv, out = convolution(17, 14, CHANNELS, torch.float32), torch.zeros(17, 3, CHANNELS)
     with pytest.raises(ValueError, match="a layer for 14 channels is given 11"):
-        compiled.graph_conv(Tape(Memory(CPU)), conv, numbers(17, 3, 11), (out,))
+        compiled.graph_conv(Tape(Memory(CPU)), conv, numbers(17, 3, 11), (out,), Finish())
 
 
 def test_a_library_of_other_source_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

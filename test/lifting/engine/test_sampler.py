@@ -25,7 +25,7 @@ from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting import Interrupted, Lifter
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import CPU_BATCH, Sampler
+from diffupose_ros.lifting.engine.sampler import CPU_BATCH, Sampler, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.resources import resource_path
 from diffupose_ros.training.unet import AtStep
@@ -62,16 +62,16 @@ def test_recorded_chain_draws_what_the_plain_loop_draws(name: str, flip: bool) -
     recorded = Sampler.of(checkpoint, "cpu", "float32")
     for people, hypotheses, steps in ((1, 1, 1), (3, 4, 5), (2, 5, 2), (3, 4, 5)):
         features = some_features(checkpoint, people)
-        ours = recorded.draw(features, hypotheses, steps, flip, seed=1)
-        expected = plain(checkpoint).draw(features, hypotheses, steps, flip, seed=1)
+        ours = recorded.draw(features, Sampling(hypotheses, steps, flip, seed=1))
+        expected = plain(checkpoint).draw(features, Sampling(hypotheses, steps, flip, seed=1))
         np.testing.assert_allclose(ours, expected, atol=2e-4)
         assert ours.std() > 0.01
 
 
 def test_shipped_model_lifts_the_same_within_half_a_millimetre(lifter: Lifter) -> None:
     features = some_features(lifter.checkpoint, 4)
-    expected = plain(lifter.checkpoint).draw(features, 10, 5, seed=0)
-    folded = Sampler.of(lifter.checkpoint, "cpu", "float32").draw(features, 10, 5, seed=0)
+    expected = plain(lifter.checkpoint).draw(features, Sampling(10, 5, seed=0))
+    folded = Sampler.of(lifter.checkpoint, "cpu", "float32").draw(features, Sampling(10, 5, seed=0))
     assert np.abs(folded - expected).max() < 0.5e-3
 
 
@@ -90,10 +90,10 @@ def test_people_beyond_the_largest_batch_are_drawn_in_parts() -> None:
     sampler = Sampler.of(random_checkpoint("robust"), "cpu", "float32")
     at_once = CPU_BATCH // 10
     features = some_features(random_checkpoint("robust"), 2 * at_once + 2)
-    together = sampler.draw(features, 10, 1, seed=0)
+    together = sampler.draw(features, Sampling(10, 1, seed=0))
     assert {key[0] for key in sampler._chains} == {10 * (at_once - 2), 10 * (at_once - 3)}  # of like size
     for person in (0, at_once, len(features) - 1):
-        alone = sampler.draw(features[person : person + 1], 10, 1, seed=0)
+        alone = sampler.draw(features[person : person + 1], Sampling(10, 1, seed=0))
         np.testing.assert_allclose(together[person : person + 1], alone, atol=1e-5)
 
 
@@ -103,40 +103,42 @@ def test_padded_to_few_sizes_as_for_cuda_graphs_people_are_drawn_the_same() -> N
     padded._pads = True
     for people in (1, 5, 9, 11, 7, 20):
         features = some_features(checkpoint, people)
-        np.testing.assert_allclose(padded.draw(features, 2, 2, seed=0), plainly.draw(features, 2, 2, seed=0), atol=1e-5)
+        np.testing.assert_allclose(
+            padded.draw(features, Sampling(2, 2, seed=0)), plainly.draw(features, Sampling(2, 2, seed=0)), atol=1e-5
+        )
     assert {key[0] for key in padded._chains} == {2 * bucket for bucket in (1, 6, 8, 12, 24)}
 
 
 def test_chains_share_memory_and_old_ones_make_room() -> None:
     sampler = Sampler.of(random_checkpoint("robust"), "cpu")
     for steps, people in itertools.product((1, 2), range(1, 40)):
-        sampler.draw(some_features(random_checkpoint("robust"), people), 2, steps, seed=0)
+        sampler.draw(some_features(random_checkpoint("robust"), people), Sampling(2, steps, seed=0))
     assert len(sampler._chains) == 64
     first = sum(block.numel() for block in sampler._memory._blocks.values())
     for people in range(1, 40):
-        sampler.draw(some_features(random_checkpoint("robust"), people), 2, 1, seed=0)
+        sampler.draw(some_features(random_checkpoint("robust"), people), Sampling(2, 1, seed=0))
     assert sum(block.numel() for block in sampler._memory._blocks.values()) == first
 
 
 def test_interrupted_between_evaluations_and_usable_afterwards() -> None:
     checkpoint = random_checkpoint("robust")
     sampler, features = Sampler.of(checkpoint, "cpu", "float32"), some_features(checkpoint, 2)
-    expected = sampler.draw(features, 3, 5, seed=0)
+    expected = sampler.draw(features, Sampling(3, 5, seed=0))
     answers = iter([False, False, True])
     with pytest.raises(Interrupted):
-        sampler.draw(features, 3, 5, seed=0, interrupted=lambda: next(answers))
+        sampler.draw(features, Sampling(3, 5, seed=0), interrupted=lambda: next(answers))
     assert next(answers, None) is None
-    np.testing.assert_array_equal(sampler.draw(features, 3, 5, seed=0), expected)
+    np.testing.assert_array_equal(sampler.draw(features, Sampling(3, 5, seed=0)), expected)
 
 
 def test_threads_take_turns() -> None:
     checkpoint = random_checkpoint("robust")
     sampler = Sampler.of(checkpoint, "cpu")
     people = [some_features(checkpoint, count) + count for count in (1, 2, 3, 1, 2, 3)]
-    alone = [sampler.draw(features, 4, 3, seed=0) for features in people]
+    alone = [sampler.draw(features, Sampling(4, 3, seed=0)) for features in people]
     with ThreadPoolExecutor(6) as pool:
         for _ in range(5):
-            together = list(pool.map(lambda features: sampler.draw(features, 4, 3, seed=0), people))
+            together = list(pool.map(lambda features: sampler.draw(features, Sampling(4, 3, seed=0)), people))
             for ours, expected in zip(together, alone, strict=True):
                 np.testing.assert_array_equal(ours, expected)
 
@@ -144,7 +146,7 @@ def test_threads_take_turns() -> None:
 def test_poses_drawn_earlier_stay_as_they_were() -> None:
     checkpoint = random_checkpoint("robust")
     sampler = Sampler.of(checkpoint, "cpu")
-    first = sampler.draw(some_features(checkpoint, 2), 3, 2, seed=0)
+    first = sampler.draw(some_features(checkpoint, 2), Sampling(3, 2, seed=0))
     kept = first.copy()
-    sampler.draw(some_features(checkpoint, 2) + 1, 3, 2, seed=0)
+    sampler.draw(some_features(checkpoint, 2) + 1, Sampling(3, 2, seed=0))
     np.testing.assert_array_equal(first, kept)

@@ -24,7 +24,7 @@ import torch
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, load_checkpoint, save_checkpoint
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
-from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.skeleton import MIRROR
@@ -140,21 +140,21 @@ def test_it_is_trained_as_it_is_used_on_both_images(proposal: Proposal, checkpoi
 
 
 def test_a_denoiser_corrects_its_estimate(checkpoint: Checkpoint) -> None:
-    ours = Sampler.of(checkpoint, "cpu").draw(FEATURES, 2, 1, seed=0)
+    ours = Sampler.of(checkpoint, "cpu").draw(FEATURES, Sampling(2, 1, seed=0))
     assert ours.shape == (6, 2, 17, 3) and (ours[:, :, 0] == 0).all()
     moved = replace(checkpoint, proposal_weights=dict(checkpoint.proposal_weights))
     moved.proposal_weights["pose.bias"] = moved.proposal_weights["pose.bias"] + torch.arange(51) / 10
-    assert np.abs(Sampler.of(moved, "cpu").draw(FEATURES, 2, 1, seed=0) - ours).max() > 1e-3
+    assert np.abs(Sampler.of(moved, "cpu").draw(FEATURES, Sampling(2, 1, seed=0)) - ours).max() > 1e-3
 
 
 def test_a_denoiser_that_corrects_it_draws_mirror_images_of_mirror_images(checkpoint, monkeypatch) -> None:
     sampler = Sampler.of(checkpoint, "cpu")
     noise = torch.randn(1, 17, 3, generator=torch.Generator().manual_seed(0)).expand(2, 17, 3)
     monkeypatch.setattr(sampler, "_noise", lambda *_: noise)  # the same for the image and the mirror image
-    ours, theirs = (sampler.draw(f, 2, 2) for f in (FEATURES, mirrored(FEATURES)))
+    ours, theirs = (sampler.draw(f, Sampling(2, 2)) for f in (FEATURES, mirrored(FEATURES)))
     np.testing.assert_allclose(theirs[:, ::-1], ours[:, :, MIRROR] * ASIDE, atol=1e-4)
     assert np.abs(ours[:, 1] - ours[:, 0]).max() > 1e-2
-    plain, other = (sampler.draw(f, 2, 2, flip=False) for f in (FEATURES, mirrored(FEATURES)))
+    plain, other = (sampler.draw(f, Sampling(2, 2, flip=False)) for f in (FEATURES, mirrored(FEATURES)))
     np.testing.assert_allclose(plain[:, 0], ours[:, 0], atol=1e-5)
     np.testing.assert_allclose(other[:, 0], ours[:, 1, MIRROR] * ASIDE, atol=1e-4)
 
@@ -164,7 +164,7 @@ def test_the_recorded_chain_draws_what_the_textbooks_sampler_draws(checkpoint: C
     recorded = Sampler.of(checkpoint, "cpu", "float32")
     network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps)
     textbook = Sampler(lambda x, y, t: network(x, y, t), checkpoint.diffusion, 17, "cpu", checkpoint.build_proposal())
-    ours, theirs = (sampler.draw(FEATURES, 3, 4, flip, seed=0) for sampler in (recorded, textbook))
+    ours, theirs = (sampler.draw(FEATURES, Sampling(3, 4, flip, seed=0)) for sampler in (recorded, textbook))
     assert theirs.std() > 0.01
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -174,7 +174,7 @@ def test_a_denoiser_that_corrects_nothing_leaves_the_estimate_and_its_deviations
     silent["output.bias"] = torch.zeros(3)
     sampler = Sampler.of(replace(checkpoint, weights=silent), "cpu")
     features = FEATURES[:2]
-    drawn = sampler.draw(features, 1000, 50, flip=False, seed=0)
+    drawn = sampler.draw(features, Sampling(1000, 50, flip=False, seed=0))
     mean, _ = checkpoint.build_proposal().estimate(torch.from_numpy(features))
     scale = checkpoint.diffusion.pose_scale
     np.testing.assert_allclose(drawn.mean(1), scale * mean.numpy(), atol=0.02 * scale)
@@ -190,7 +190,9 @@ def test_a_checkpoint_keeps_it_and_what_it_expects(checkpoint: Checkpoint, propo
         if value.is_floating_point():
             torch.testing.assert_close(loaded.proposal_weights[name], value, atol=1e-3, rtol=1e-3)
     before, after = (Sampler.of(c, "cpu", "float32") for c in (checkpoint, loaded))
-    np.testing.assert_allclose(after.draw(FEATURES, 3, 2, seed=0), before.draw(FEATURES, 3, 2, seed=0), atol=2e-2)
+    np.testing.assert_allclose(
+        after.draw(FEATURES, Sampling(3, 2, seed=0)), before.draw(FEATURES, Sampling(3, 2, seed=0)), atol=2e-2
+    )
     expected = before.expected_covariance(FEATURES)
     np.testing.assert_allclose(after.expected_covariance(FEATURES), expected, rtol=0.05, atol=1e-3)
     inside = proposal.estimate(torch.from_numpy(FEATURES))[1].numpy()

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffupose_ros.nodes.hri.gather import PATIENCE, RESTART, Frame, FrameGatherer
+from diffupose_ros.nodes.hri.gather import PATIENCE, RESTART, FrameGatherer, GatheredFrame
 
 
 class Gatherer(FrameGatherer[str]):
@@ -43,7 +43,7 @@ class Gatherer(FrameGatherer[str]):
         return sum(number for event, number in self.counted.items() if event.startswith("dropped"))
 
 
-def short(frames: list[Frame[str]]) -> list[tuple[int, str]]:
+def short(frames: list[GatheredFrame[str]]) -> list[tuple[int, str]]:
     for frame in frames:
         assert all(item == f"{body}{frame.stamp}" for body, item in frame.bodies.items())
     return [(frame.stamp, "".join(frame.bodies)) for frame in frames]
