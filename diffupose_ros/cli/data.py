@@ -163,3 +163,25 @@ def _show(made: "Made", seen: "Multiview", console: "Console") -> None:
         f"truth: {100 * known.mean():.0f} % of the joints, from {views[known].mean():.1f} cameras, "
         f"{np.median(recording.gt_rms_px[known]):.1f} px in the median"
     )
+
+
+@data.command()
+def detectors(
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings (.npz), see docs/recordings.md.")],
+) -> None:
+    """Show how the detectors of recordings err, beside those that training simulates."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from diffupose_ros.evaluation.detector_errors import FIGURES, recording_errors, simulated_errors
+
+    table = Table("", *(name.replace("_", " ") for name in FIGURES))
+    try:
+        seen = {path.stem: recording_errors(path) for path in recordings}
+    except (OSError, ValueError) as error:
+        fail(error)
+    for name, values in (seen | simulated_errors()).items():
+        table.add_row(name, *(f"{value:.3f}" for value in values.values()))
+    Console().print(table)
+    for name, meaning in FIGURES.items():
+        typer.echo(f"{name.replace('_', ' ')}: {meaning}")
