@@ -15,7 +15,6 @@
 
 """How 2D detectors err: figures of real recordings and of simulated detectors, side by side."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +60,7 @@ def recording_errors(path: Path) -> dict[str, float]:
     of_cameras = [figures(of_camera) for of_camera in found if of_camera.known.any()]
     if not of_cameras:
         raise ValueError(f"{path}: no joint that was detected and whose truth is known")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # hips that no camera sees have no correlation
-        return {name: float(np.nanmean([values[name] for values in of_cameras])) for name in FIGURES}
+    return {name: float(_mean([values[name] for values in of_cameras])) for name in FIGURES}
 
 
 def simulated_errors(seed: int = 0) -> dict[str, dict[str, float]]:
@@ -89,8 +86,8 @@ def figures(found: Detections) -> dict[str, float]:
     error = (found.pixels - found.projected) / np.maximum(found.size, _LEAST_SIZE)[:, None, None]
     straight = error[~(found.exchanged > 0)]
     straight = np.where((np.linalg.norm(straight, axis=-1) < 0.2)[..., None], straight, np.nan)
-    straight = straight - np.nanmean(straight, 0)  # what a joint's definition is off by in this camera
-    shift = np.nanmean(straight, 1)
+    straight = straight - _mean(straight)  # what a joint's definition is off by in this camera
+    shift = _mean(np.moveaxis(straight, 1, 0))
     count = np.isfinite(straight).sum(1)
     total = np.nanvar(straight)
     # The mean over n joints errs by its own errors too: total / n of them.
@@ -108,3 +105,10 @@ def figures(found: Detections) -> dict[str, float]:
         both = np.isfinite(a) & np.isfinite(b)
         values[name] = np.corrcoef(a[both], b[both])[0, 1] if both.sum() > _FEWEST else np.nan
     return {name: float(values[name]) for name in FIGURES}
+
+
+def _mean(values: npt.ArrayLike) -> FloatArray:
+    """The mean over the first axis of what is known; NaN where nothing is."""
+    values = np.asarray(values, np.float64)
+    known = np.isfinite(values)
+    return np.asarray(np.where(known, values, 0).sum(0) / np.where(known.any(0), known.sum(0), np.nan))
