@@ -43,6 +43,15 @@ def test_documents_have_no_blanks_left_and_their_links_lead_somewhere(document: 
             assert (document.parent / link).exists(), link
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: str(d.relative_to(ROOT)))
+def test_files_and_folders_of_the_code_that_documents_name_are_there(document: Path) -> None:
+    starts = ROOT, ROOT / "diffupose_ros"
+    tops = "|".join(path.name for start in starts for path in start.iterdir() if path.is_dir())
+    named = re.findall(rf"`((?:{tops})/(?:[\w/-]*/|[\w/-]+\.(?:py|c|yaml|rviz)))`", document.read_text())
+    missing = [name for name in named if not any((start / name).exists() for start in starts)]
+    assert not missing
+
+
 def test_readme_is_short_and_names_every_parameter() -> None:
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) < 250

@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Training and evaluation of the lifting network."""
+"""Training of the lifting network: what a run is made of, the loop, what is kept."""
