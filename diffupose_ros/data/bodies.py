@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
 from diffupose_ros.skeleton import H36M17, LEFT_SHOULDER, MIRROR, PARENTS, PELVIS, RIGHT_SHOULDER, THORAX, across, unit
 
@@ -64,8 +65,13 @@ BONES = {
 """By the joint that each ends in. Means lie between Drillis and Contini's segment lengths (1966), MakeHuman's bodies
 (ages by those) and what real detectors' joints triangulate to; the neck is a detector's nose, the hips' width a matter
 of definition."""
+_SWINGING = np.array([any(part in name for part in ("knee", "ankle", "elbow", "wrist")) for name in H36M17])
 _SHARED = {"knee": 0, "ankle": 0, "spine": 1, "thorax": 1, "elbow": 2, "wrist": 2}
 _SHARED_SPREAD = 0.05  # of long legs, trunks and arms: what the bones of each have in common
+_MOVED = 0.4  # share of people whose limbs point elsewhere than recorded
+_BY = 0.15  # rad, that much
+_LEANING = 0.3  # share of people who lean as a whole
+_LEAN = 0.2  # rad
 _OFFSET = 0.012  # m, of a joint as a detector defines it, in the trunk's frame
 
 
@@ -73,16 +79,19 @@ def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return the poses (B, 17, 3) on other bodies: stature, bone lengths, joint definitions, mirrored.
 
     A third keep about the proportions that were recorded; the others have those of people of 1.0 to 2.05 m, children
-    among them. Some have the arms or legs of another pose of the batch. Whatever is lowest stays on the ground.
+    among them. Some have the arms or legs of another pose of the batch, limbs that point a little elsewhere, or lean as
+    a whole: motion capture knows few of the poses that there are. Whatever is lowest stays on the ground.
     """
     batch, ground = len(poses), poses[..., 2].min(1)
-    poses = _recombine(poses, rng, _ARMS, share=0.3)
-    poses = _recombine(poses, rng, _LEGS, share=0.1)
+    poses = _recombine(poses, rng, _ARMS, share=0.45)
+    poses = _lean(_recombine(poses, rng, _LEGS, share=0.3), rng)
+    swing = rng.normal(0, _BY, poses.shape) * (rng.random((batch, 1, 1)) < _MOVED) * _SWINGING[:, None]
     length = np.where((rng.random(batch) < _RECORDED)[:, None], _recorded(poses, rng), draw_bones(batch, rng))
     varied = poses.copy()
     for child, parent in enumerate(PARENTS):
         if parent >= 0:
-            varied[:, child] = varied[:, parent] + unit(poses[:, child] - poses[:, parent]) * length[:, child, None]
+            direction = unit(unit(poses[:, child] - poses[:, parent]) + swing[:, child])
+            varied[:, child] = varied[:, parent] + direction * length[:, child, None]
     varied = _redefine(varied, rng)
     varied[..., 2] += (ground - varied[..., 2].min(1))[:, None]
     mirror = rng.random(batch) < 0.5
@@ -124,6 +133,15 @@ def _recorded(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
     factor = np.exp(rng.normal(0, 0.05, (len(poses), 17)) * (rng.random((len(poses), 1)) < 0.7))
     factor = (factor + factor[:, MIRROR]) / 2
     return np.asarray(length * factor * np.exp(rng.normal(0, 0.05, (len(poses), 1))))
+
+
+def _lean(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """The poses, some turned a little about a horizontal axis through the pelvis."""
+    azimuth = rng.uniform(-np.pi, np.pi, len(poses))
+    angle = rng.normal(0, _LEAN, len(poses)) * (rng.random(len(poses)) < _LEANING)
+    axis = np.stack([np.cos(azimuth), np.sin(azimuth), np.zeros(len(poses))], 1)
+    turn = Rotation.from_rotvec(axis * angle[:, None]).as_matrix()
+    return np.asarray(np.einsum("bij,bkj->bki", turn, poses - poses[:, :1]) + poses[:, :1])
 
 
 def _redefine(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
