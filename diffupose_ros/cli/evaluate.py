@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from diffupose_ros.data.observations import Observations
 
 KEYPOINTS = {
-    "cmu": ("gt", "clean", "noisy", "occluded", "all"),
+    "cmu": ("gt", "clean", "noisy", "occluded", "bodies", "real", "children", "postures", "all"),
     "h36m": ("gt", "hr", "cpn", "sh"),
     "humaneva": ("gt", "detectron"),
 }
@@ -152,10 +152,14 @@ def _observations(
     """Return the observations by name of their 2D input, and the joints that count (None: all that are known)."""
     if dataset == "cmu":
         from diffupose_ros.data.clips import load_clips
-        from diffupose_ros.data.synthesis import cmu_observations
-        from diffupose_ros.evaluation.calibrate import CONDITIONS
+        from diffupose_ros.data.observations import Observations
+        from diffupose_ros.data.postures import POSTURES
+        from diffupose_ros.data.synthesis import CONDITIONS, POSTURE_PEOPLE, cmu_observations, posture_observations
 
         clips = load_clips(data)
+        if keypoints == "postures":
+            kinds = [posture_observations(kind, POSTURE_PEOPLE) for kind in POSTURES]
+            return {keypoints: Observations.join(kinds)}, None
         names = list(CONDITIONS) if keypoints == "all" else ["clean" if keypoints == "gt" else keypoints]
         return {name: cmu_observations(clips, CONDITIONS[name], every) for name in names}, None
     from diffupose_ros.data.datasets import HUMANEVA_JOINTS, load_observations

@@ -30,6 +30,7 @@ _LEGS = ([4, 5, 6], [1, 2, 3])
 _RECORDED = 0.35
 """Share of people who keep about the proportions of the person who was recorded."""
 _CHILDREN = 0.12
+_CHILDS_STATURE = (1.0, 1.5)  # m
 _CHILDS_LIMBS = 1.35
 """m, a stature from which down a child's proportions hold in full; up to 1.55 m they pass into an adult's."""
 
@@ -75,18 +76,25 @@ _LEAN = 0.2  # rad
 _OFFSET = 0.012  # m, of a joint as a detector defines it, in the trunk's frame
 
 
-def vary_bodies(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
+def vary_bodies(poses: FloatArray, rng: np.random.Generator, children: bool = False) -> FloatArray:
     """Return the poses (B, 17, 3) on other bodies: stature, bone lengths, joint definitions, mirrored.
 
     A third keep about the proportions that were recorded; the others have those of people of 1.0 to 2.05 m, children
     among them. Some have the arms or legs of another pose of the batch, limbs that point a little elsewhere, or lean as
     a whole: motion capture knows few of the poses that there are. Whatever is lowest stays on the ground.
+
+    Args:
+        poses: (B, 17, 3) metres, world frame, z up.
+        rng: source of the bodies.
+        children: all are children of 1.0 to 1.5 m.
     """
     batch, ground = len(poses), poses[..., 2].min(1)
     poses = _recombine(poses, rng, _ARMS, share=0.45)
     poses = _lean(_recombine(poses, rng, _LEGS, share=0.3), rng)
     swing = rng.normal(0, _BY, poses.shape) * (rng.random((batch, 1, 1)) < _MOVED) * _SWINGING[:, None]
-    length = np.where((rng.random(batch) < _RECORDED)[:, None], _recorded(poses, rng), draw_bones(batch, rng))
+    recorded = rng.random(batch) < (0 if children else _RECORDED)
+    drawn = draw_bones(batch, rng, rng.uniform(*_CHILDS_STATURE, batch) if children else None)
+    length = np.where(recorded[:, None], _recorded(poses, rng), drawn)
     varied = poses.copy()
     for child, parent in enumerate(PARENTS):
         if parent >= 0:
@@ -103,7 +111,7 @@ def draw_stature(batch: int, rng: np.random.Generator) -> FloatArray:
     """Return statures (B,) in metres: adults of both sexes, and 12 % children from 1.0 m on."""
     sex = rng.random(batch) < 0.5
     adult = np.where(sex, rng.normal(1.76, 0.075, batch), rng.normal(1.63, 0.07, batch)).clip(1.40, 2.05)
-    return np.where(rng.random(batch) < _CHILDREN, rng.uniform(1.0, 1.5, batch), adult)
+    return np.where(rng.random(batch) < _CHILDREN, rng.uniform(*_CHILDS_STATURE, batch), adult)
 
 
 def draw_bones(batch: int, rng: np.random.Generator, stature: FloatArray | None = None) -> FloatArray:

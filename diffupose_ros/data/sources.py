@@ -103,7 +103,7 @@ class MocapSource:
             drawn = self._poses[rng.integers(0, len(self._poses), missing + missing // 4 + 2)]
             lacking = rng.random(len(drawn)) < _LACKING
             drawn[lacking] = self._postures[rng.integers(0, len(self._postures), lacking.sum())]
-            made = pairs(observe(drawn, rng, self._conditions, vary=True), self._variant)
+            made = pairs(observe(drawn, rng, self._conditions), self._variant)
             # Parts of a batch come ordered by layout.
             keep = rng.permutation(len(made.poses))[:missing]
             parts.append(Pairs(made.features[keep], made.poses[keep]))

@@ -17,7 +17,8 @@
 Everything is vectorised over the batch and driven by one ``numpy.random.Generator``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Conditions:
-    """What happens to the 2D joints.
+    """Who is seen, and what happens to the 2D joints.
 
     Attributes:
         noise: probability that a person's joints carry a detector's errors.
@@ -48,6 +49,7 @@ class Conditions:
         occlusion: probability that joints are missing, or, of a real detector, guessed.
         truncation: probability that joints outside of the image are missing.
         layouts: detector layouts to draw from; ``h36m17`` has no derived joints.
+        bodies: whose: ``recorded`` as they are, ``varied`` people, or ``children``.
     """
 
     noise: float = 0.0
@@ -55,19 +57,40 @@ class Conditions:
     occlusion: float = 0.0
     truncation: float = 0.0
     layouts: tuple[str, ...] = ("h36m17",)
+    bodies: Literal["recorded", "varied", "children"] = "recorded"
 
 
 CLEAN = Conditions()
 NOISY = Conditions(noise=1, layouts=("h36m17", "coco17"))
 OCCLUDED = Conditions(noise=1, occlusion=1, layouts=("h36m17", "coco17"))
-REAL = Conditions(noise=1, real=1, occlusion=0.5, truncation=0.5, layouts=("coco17", "coco17", "openpose18", "body25"))
+BODIES = Conditions(bodies="varied")
+REAL = Conditions(
+    noise=1,
+    real=1,
+    occlusion=0.5,
+    truncation=0.5,
+    layouts=("coco17", "coco17", "openpose18", "body25"),
+    bodies="varied",
+)
 TRAINING = Conditions(
     noise=0.75,
     real=0.75,
     occlusion=0.4,
     truncation=0.5,
     layouts=("h36m17", "coco17", "coco17", "openpose18", "body25"),
+    bodies="varied",
 )
+CONDITIONS = {
+    "clean": CLEAN,
+    "noisy": NOISY,
+    "occluded": OCCLUDED,
+    "bodies": BODIES,
+    "real": REAL,
+    "children": replace(REAL, bodies="children"),
+}
+"""What models are measured on, by name."""
+POSTURE_PEOPLE = 300
+"""People of each kind of posture that models are measured on."""
 _GUESSED = 0.6
 """Share of people whose hidden joints a real detector guesses; the others' are left out."""
 _FACES = 0.02  # m, by which faces differ
@@ -84,21 +107,18 @@ def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every
 def posture_observations(kind: str, people: int, conditions: Conditions = REAL) -> Observations:
     """Return people of varied bodies in one kind of posture, as random cameras see them; always the same."""
     rng = np.random.default_rng(SEED)
-    return observe(draw_postures(people, rng, kind)[0], rng, conditions, vary=True)
+    return observe(draw_postures(people, rng, kind)[0], rng, conditions, np.full(people, kind))
 
 
-def make_pairs(
-    poses: FloatArray, rng: np.random.Generator, conditions: Conditions = CLEAN, vary: bool = False
-) -> Pairs:
+def make_pairs(poses: FloatArray, rng: np.random.Generator, conditions: Conditions = CLEAN) -> Pairs:
     """Make one pair of each pose (B, 17, 3) that is far enough from its camera to be seen."""
-    return pairs(observe(poses, rng, conditions, vary))
+    return pairs(observe(poses, rng, conditions))
 
 
 def observe(
     poses: FloatArray,
     rng: np.random.Generator,
     conditions: Conditions = CLEAN,
-    vary: bool = False,
     activity: npt.NDArray[np.str_] | None = None,
 ) -> Observations:
     """Look at poses with random cameras and detectors; people too near to their camera are left out.
@@ -106,12 +126,12 @@ def observe(
     Args:
         poses: (B, 17, 3) metres, world frame, z up.
         rng: source of everything random.
-        conditions: what happens to the 2D joints.
-        vary: put the poses on other bodies.
+        conditions: whose bodies they are put on, and what happens to the 2D joints.
         activity: (B,) of each pose.
     """
     activity = np.full(len(poses), "", dtype=np.str_) if activity is None else activity
-    poses = vary_bodies(poses, rng) if vary else poses
+    if conditions.bodies != "recorded":
+        poses = vary_bodies(poses, rng, children=conditions.bodies == "children")
     joints, half = random_views(poses, rng)
     shown = (joints[..., 2] > 0.1).all(1)
     joints, half, activity = joints[shown], half[shown], activity[shown]

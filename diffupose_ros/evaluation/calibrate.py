@@ -24,7 +24,7 @@ from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.datasets import CREDITS
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.data.postures import POSTURES
-from diffupose_ros.data.synthesis import CLEAN, NOISY, OCCLUDED, REAL, SEED, observe, posture_observations
+from diffupose_ros.data.synthesis import CONDITIONS, POSTURE_PEOPLE, SEED, observe, posture_observations
 from diffupose_ros.evaluation.fitting import fit_calibration
 from diffupose_ros.evaluation.samples import draw_samples, join, measure
 from diffupose_ros.lifting import Lifter
@@ -33,10 +33,8 @@ from diffupose_ros.training.networks import checkpoint_of, read_trained
 
 FloatArray = npt.NDArray[np.float64]
 
-CONDITIONS = {"clean": CLEAN, "noisy": NOISY, "occluded": OCCLUDED, "bodies": CLEAN, "real": REAL}
-"""By name. People of ``bodies`` and ``real`` have other bodies than those recorded; calibrations are fitted on them."""
-_VARIED = ("bodies", "real")
-POSTURE_PEOPLE = 400  # of each kind
+_FITTED = ("bodies", "real")
+"""The conditions that calibrations are fitted on: people and detectors as they are."""
 
 
 def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> Checkpoint:
@@ -59,7 +57,7 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
     lifter = Lifter(checkpoint)
     halves = _halves(load_clips(validation_file))
     drawn = {name: [draw_samples(lifter, _observed(half, name, every)) for half in halves] for name in CONDITIONS}
-    fits = [fit_calibration(join([drawn[name][half] for name in _VARIED])) for half in (1, 0)]
+    fits = [fit_calibration(join([drawn[name][half] for name in _FITTED])) for half in (1, 0)]
     metrics = {
         name: _mean([measure(samples, calibration) for samples, calibration in zip(parts, fits, strict=True)])
         for name, parts in drawn.items()
@@ -70,7 +68,7 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
         "validation": f"{validation_file.name}, DDIM 5 steps, 10 hypotheses, raw protocol",
         "metrics": metrics,
     }
-    everything = join([samples for name in _VARIED for samples in drawn[name]])
+    everything = join([samples for name in _FITTED for samples in drawn[name]])
     finished = replace(checkpoint, calibration=fit_calibration(everything), card=card)
     save_checkpoint(finished, out)
     return finished
@@ -78,7 +76,7 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
 
 def _observed(clips: list[FloatArray], name: str, every: int) -> Observations:
     poses = np.concatenate([clip[::every] for clip in clips])
-    return observe(poses, np.random.default_rng(SEED), CONDITIONS[name], vary=name in _VARIED)
+    return observe(poses, np.random.default_rng(SEED), CONDITIONS[name])
 
 
 def _checkpoint(path: Path) -> Checkpoint:

@@ -28,9 +28,10 @@ import diffupose_ros
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.data.synthesis import SEED
 from diffupose_ros.evaluation import metrics
-from diffupose_ros.evaluation.protocols import PROTOCOLS, Protocol, overwritten, solved_root
+from diffupose_ros.evaluation.protocols import PROTOCOLS, Protocol, overwritten
 from diffupose_ros.lifting.condition import Condition
 from diffupose_ros.lifting.engine.sampler import NO_NECK, Method, Sampling
+from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import (
     Calibration,
     calibrated_covariance,
@@ -63,7 +64,11 @@ METRICS = {
     "bone_asymmetry_mm": "difference of left and right bones in the mean pose",
     "root_error_mm": "distance of the solved root from the true one (gt_free)",
     "root_error_relative": "the same over the person's true distance (gt_free)",
+    "root_coverage_50": "share of roots in their 50 % ellipsoids (gt_free)",
+    "root_coverage_90": "share of roots in their 90 % ellipsoids (gt_free)",
     "absolute_mpjpe_mm": "mean joint error in the camera's frame (gt_free)",
+    "absolute_coverage_50": "share of joints in their 50 % ellipsoids in the camera's frame (gt_free)",
+    "absolute_coverage_90": "share of joints in their 90 % ellipsoids in the camera's frame (gt_free)",
 }
 """What a report says, and what that is. Definitions and sources: ``training.metrics``."""
 
@@ -177,7 +182,8 @@ def _measure(
     """Return what there is to say of each person (P,), or of each of the joints (P, J or J - 1)."""
     truth = people.truth(condition)
     deviations = np.where(condition.status == Status.MISSING, np.nan, people.deviations)
-    covariance = calibrated_covariance(poses, condition.status, deviations, calibration, expected)
+    placed = place(poses, condition, people.rays, deviations)
+    covariance = calibrated_covariance(poses, condition.status, deviations, calibration, expected, placed.misfit)
     mean = poses.mean(1)  # what the lifter publishes
     own = mean - truth
     limbs = counted[1:]  # without the root
@@ -196,10 +202,15 @@ def _measure(
     }
     if protocol == "gt_free":
         true_root = np.einsum("pij,pj->pi", condition.rotation, people.joints[:, 0])
-        root = solved_root(mean, people, condition) - true_root
+        root = placed.root - true_root
+        of_root = calibration.root_covariance(placed.covariance, placed.root, deviations)
+        absolute = own + root[:, None]
         arrays["root"] = np.linalg.norm(root, axis=-1)
         arrays["root_relative"] = arrays["root"] / np.linalg.norm(true_root, axis=-1)
-        arrays["absolute"] = np.linalg.norm(own + root[:, None], axis=-1)[:, counted]
+        arrays["root_level"] = containing_probability(mahalanobis2(root, of_root))
+        arrays["absolute"] = np.linalg.norm(absolute, axis=-1)[:, counted]
+        of_joints = covariance[:, limbs] + of_root[:, None]
+        arrays["absolute_level"] = containing_probability(mahalanobis2(absolute[:, limbs], of_joints), freedom)
     if protocol == "paper":
         poses, mean = (overwritten(p, people, condition) for p in (poses, mean[:, None]))
         mean = mean[:, 0]
@@ -237,6 +248,9 @@ def _summary(arrays: Arrays) -> dict[str, float | None]:
     }
     if "root_relative" in arrays:
         values["root_error_relative"] = arrays["root_relative"].mean()
+        for name in ("root", "absolute"):
+            for percent in (50, 90):
+                values[f"{name}_coverage_{percent}"] = metrics.coverage(arrays[f"{name}_level"], percent / 100)
     return {name: _number(values[name]) for name in METRICS if name in values}
 
 
