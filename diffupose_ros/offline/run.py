@@ -130,7 +130,7 @@ class VideoLifter:
     def lift(self, ids: tuple[str, ...], found: Detections) -> LiftedPeople:
         """Return the people with their 3D poses."""
         options = self._settings
-        profile = load_profile(found.profile or "generic")
+        profile = load_profile(found.profile or options.detector_profile)
         skeletons = profile.skeletons(
             found.keypoints, found.scores, found.layout, options.min_score, found.variance
         )
