@@ -49,7 +49,7 @@ ARGUMENTS = (
         "detector_profile",
         "generic",
         None,
-        "What scores mean whose message does not say what made them: name of a shipped profile, or path of a .json file",
+        "What scores mean whose message does not say what made them: name of a shipped profile, or a .json file",
     ),
     ("hypotheses", "10", None, "Poses sampled for each person, 1 to 200"),
     ("steps", "5", None, "DDIM steps, 1 to 100"),

@@ -87,7 +87,7 @@ def lift(
     steps: Steps = 5,
     device: Device = "auto",
     detector_profile: Annotated[
-        str, typer.Option(help="What scores mean whose message does not say what made them: shipped name, or .json file.")
+        str, typer.Option(help="What scores mean whose message does not say what made them: shipped name, or .json.")
     ] = "generic",
     storage: Annotated[StorageName, typer.Option(help="Format of BAG_OUT.")] = StorageName.mcap,
     with_hypotheses: Annotated[bool, typer.Option("--with-hypotheses", help="Record the sampled poses too.")] = False,
