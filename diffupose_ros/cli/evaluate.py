@@ -162,7 +162,9 @@ def _observations(
         from diffupose_ros.evaluation.calibrate import CONDITIONS
 
         clips = load_clips(data)
-        names = [name for name in KEYPOINTS[dataset] if name in CONDITIONS] if keypoints == "all" else ["clean" if keypoints == "gt" else keypoints]
+        names = ["clean" if keypoints == "gt" else keypoints]
+        if keypoints == "all":
+            names = [name for name in KEYPOINTS[dataset] if name in CONDITIONS]
         return {name: cmu_observations(clips, CONDITIONS[name], every) for name in names}, None
     from diffupose_ros.data.datasets import HUMANEVA_JOINTS, load_observations
 
