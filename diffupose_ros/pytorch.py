@@ -84,10 +84,10 @@ def load_pickled(path: Path) -> dict[Any, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights as they are kept: on the CPU, matrices in float16, vectors in float32, integers left out."""
+def kept(weights: Mapping[str, Tensor], matrices: torch.dtype = torch.float16) -> dict[str, Tensor]:
+    """Return weights as files keep them: on the CPU, matrices of this type, vectors in float32, integers left out."""
     return {
-        name: value.to("cpu", torch.float16 if value.ndim > 1 else torch.float32).contiguous()
+        name: value.to("cpu", matrices if value.ndim > 1 else torch.float32).contiguous()
         for name, value in weights.items()
         if value.is_floating_point()
     }

@@ -69,7 +69,7 @@ def test_launch_arguments_and_packages_are_what_they_say() -> None:
     names = {p.name for p in PARAMETERS}
     arguments = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "ARGUMENTS")
     declared = {ast.literal_eval(row.elts[0]) for row in arguments.elts}
-    assert {"weights", "device", "hypotheses", "steps", "input_topics"} <= declared & names
+    assert {"weights", "device", "detector_profile", "hypotheses", "steps", "input_topics"} <= declared & names
 
 
 def test_ros_packages_that_the_code_imports_are_dependencies() -> None:

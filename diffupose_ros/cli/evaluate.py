@@ -78,6 +78,9 @@ def evaluate(
     leave_one_out: Annotated[
         bool, typer.Option("--leave-one-out", help="recordings: the truth is that of the other cameras only.")
     ] = False,
+    generic: Annotated[
+        bool, typer.Option("--generic", help="recordings: read scores as those of a detector that nobody measured.")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the reliability diagram there (.png, .pdf, .svg).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
@@ -90,10 +93,11 @@ def evaluate(
         _check_outputs(json_file, plot)
         if dataset.value == RECORDINGS:
             _check_recorded(sampler.value, protocol.value, keypoints.value, every)
-            taken = {"hypotheses": hypotheses, "steps": steps, "flip": flip, "leave_one_out": leave_one_out}
-            evaluate_recordings(data, checkpoint, device, json_file, plot, **taken)
+            taken = {"hypotheses": hypotheses, "steps": steps, "flip": flip}
+            of_recordings = {"leave_one_out": leave_one_out, "generic": generic}
+            evaluate_recordings(data, checkpoint, device, json_file, plot, **taken, **of_recordings)
             return
-        _check(dataset.value, data, keypoints.value, leave_one_out)
+        _check(dataset.value, data, keypoints.value, leave_one_out, generic)
         predictor, calibration, _ = load_predictor(checkpoint, device)
         inputs, joints = _observations(dataset.value, data[0], keypoints.value, every, predictor.joints)
         settings = {
@@ -130,13 +134,15 @@ def _check_outputs(json_file: Path | None, plot: Path | None) -> None:
             raise FileNotFoundError(f"{file}: there is no folder {file.absolute().parent} to write to")
 
 
-def _check(dataset: str, data: list[Path], keypoints: str, leave_one_out: bool) -> None:
+def _check(dataset: str, data: list[Path], keypoints: str, leave_one_out: bool, generic: bool) -> None:
     if len(data) > 1:
         raise ValueError(f"--data: {dataset} is one file or folder, got {len(data)}")
     if keypoints not in KEYPOINTS[dataset]:
         raise ValueError(f"--keypoints {keypoints}: {dataset} has {', '.join(KEYPOINTS[dataset])}")
     if leave_one_out:
         raise ValueError(f"--leave-one-out: {dataset} has no cameras that the truth is from")
+    if generic:
+        raise ValueError(f"--generic: {dataset} has no detector whose scores could be read otherwise")
 
 
 def _check_recorded(sampler: str, protocol: str, keypoints: str, every: int) -> None:

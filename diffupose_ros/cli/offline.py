@@ -86,6 +86,9 @@ def lift(
     hypotheses: Hypotheses = 10,
     steps: Steps = 5,
     device: Device = "auto",
+    detector_profile: Annotated[
+        str, typer.Option(help="What scores mean whose message does not say what made them: shipped name, or .json.")
+    ] = "generic",
     storage: Annotated[StorageName, typer.Option(help="Format of BAG_OUT.")] = StorageName.mcap,
     with_hypotheses: Annotated[bool, typer.Option("--with-hypotheses", help="Record the sampled poses too.")] = False,
     rectified: Annotated[bool, typer.Option("--rectified", help="Skeletons are of the rectified image.")] = False,
@@ -113,7 +116,7 @@ def lift(
             bag_in,
             bag_out,
             Lifter.load(weights, device),
-            Settings(hypotheses, steps),
+            Settings(hypotheses, steps, detector_profile=detector_profile),
             console,
             storage.value,
             with_hypotheses,

@@ -44,7 +44,8 @@ def calibrate_detector(
     From recordings with 3D truth; or without, from ordinary footage of people who move about for some minutes, by what
     a lifted body that moves smoothly cannot explain.
     """
-    from diffupose_ros.evaluation.detector_profiles import fit_with_truth, fit_without_truth, read_recording
+    from diffupose_ros.data.recordings import load_recording
+    from diffupose_ros.evaluation.detector_profiles import fit_with_truth, fit_without_truth, footage_of
     from diffupose_ros.offline.footage import read_footage
 
     try:
@@ -54,7 +55,7 @@ def calibrate_detector(
         bags = [path for path in inputs if path.suffix != ".npz"]
         if recordings and bags and not ignore_truth:
             raise ValueError("recordings with truth and bags without together: fit them apart, or with --ignore-truth")
-        footage = [part for path in recordings for part in read_recording(path)]
+        footage = [part for path in recordings for part in footage_of(load_recording(path))]
         footage += [part for path in bags for part in read_footage(path, rectified)]
         if bags or ignore_truth:
             from diffupose_ros.lifting import Lifter

@@ -23,7 +23,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from diffupose_ros.pytorch import halved, load_pickled, save_tensors
+from diffupose_ros.pytorch import kept, load_pickled, save_tensors
 
 # MMPose's names, old and new, for what the official network calls the same without the first word.
 _MMPOSE = re.compile(r"^(backbone|(keypoint_head|head)(?=\.final_layer\.))\.")
@@ -75,4 +75,4 @@ def save_hrnet(weights: Mapping[str, Tensor], path: Path, input_size: tuple[int,
     Raises:
         OSError: the file cannot be written.
     """
-    save_tensors(halved(weights), path, {"input_size": "{}x{}".format(*input_size)})
+    save_tensors(kept(weights), path, {"input_size": "{}x{}".format(*input_size)})

@@ -24,7 +24,6 @@ be too small. The deviation without truth is the geometric mean of both.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +31,7 @@ from scipy.ndimage import median_filter
 from scipy.signal import savgol_filter
 
 from diffupose_ros.camera import Camera
+from diffupose_ros.data.recordings import Recording
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.profiles import Profile, load_profile
 from diffupose_ros.skeleton import BONES, H36M17, Status, layout_joints, to_h36m, unit
@@ -80,33 +80,25 @@ class _Errors:
     errors: FloatArray
 
 
-def read_recording(path: Path) -> list[Footage]:
-    """Return the footage of each camera in a recording (.npz), with its truth.
+def footage_of(recording: Recording) -> list[Footage]:
+    """Return the footage of each camera in a recording, with its truth.
 
     The truth is ``loo_camera``, of the other cameras only, or ``gt_camera`` where that is not known.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: not a recording.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no recording at {path}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {key: file[key] for key in file.files}
-        truth = data["loo_camera"] if np.isfinite(data["loo_camera"]).any() else data["gt_camera"]
-        names, layout = tuple(map(str, data["gt_names"])), str(data["layout"])
-        cameras = [
-            Camera(K, D, width=int(size[0]), height=int(size[1]))
-            for K, D, size in zip(data["K"], data["D"], data["size"], strict=True)
-        ]
-        seen = zip(*(np.asarray(data[key], np.float64) for key in ("keypoints", "scores")), truth, cameras, strict=True)
-        return [
-            Footage(xy, scores, layout, float(data["rate"]), camera, names, places.astype(np.float64))
-            for xy, scores, places, camera in seen
-        ]
-    except Exception as error:  # noqa: BLE001 - NumPy raises many kinds
-        raise ValueError(f"{path}: not a recording of people with truth: {error}") from None
+    others = recording.loo_camera
+    truth = recording.gt_camera if others is None or not np.isfinite(others).any() else others
+    return [
+        Footage(
+            recording.keypoints[camera],
+            recording.scores[camera],
+            recording.layout,
+            recording.rate,
+            recording.camera(camera),
+            recording.gt_names,
+            truth[camera],
+        )
+        for camera in range(recording.cameras)
+    ]
 
 
 def fit_with_truth(name: str, footage: Sequence[Footage]) -> Profile:
@@ -251,7 +243,10 @@ def _seen(footage: Footage) -> tuple[FloatArray, FloatArray]:
 
 
 def _smooth_body(footage: Footage, lifter: Lifter) -> FloatArray | None:
-    """The lifted joints (T, 17, 3), smoothed over time, with the median lengths of their bones; None: too few."""
+    """The lifted joints (T, 17, 3), smoothed over time, with the median lengths of their bones; None: too few.
+
+    Lifted with the generic profile: what the detector's scores mean is what is sought.
+    """
     scores = np.nan_to_num(footage.scores)
     parts = [
         lifter.lift(

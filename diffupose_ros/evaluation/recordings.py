@@ -28,6 +28,7 @@ from diffupose_ros.evaluation.evaluate import versions
 from diffupose_ros.evaluation.recording_tables import View, bone_lengths, mean, of_detections, per_joint, per_score
 from diffupose_ros.evaluation.tracks import FIGURES, LEAST_FRAMES, LEAST_JOINTS, Track, figures
 from diffupose_ros.lifting import Lifted, Lifter
+from diffupose_ros.profiles import PROFILES
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -45,6 +46,7 @@ def evaluate_recording(
     steps: int = 5,
     flip: bool = True,
     leave_one_out: bool = False,
+    generic: bool = False,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Return a report on a model; the same for the same arguments.
@@ -62,6 +64,7 @@ def evaluate_recording(
         steps: DDIM steps.
         flip: draw every second hypothesis for the mirror image.
         leave_one_out: compare each camera with the truth from the others only.
+        generic: read scores as those of a detector that nobody measured, even where its profile ships.
         progress: show a progress bar on stderr.
 
     Raises:
@@ -70,7 +73,8 @@ def evaluate_recording(
     truth = [recording.truth(camera, leave_one_out) for camera in range(recording.cameras)]
     seen = {camera: detections(recording, camera, of) for camera, of in enumerate(truth)}
     seen = {camera: of for camera, of in seen.items() if np.isfinite(of.pixels).any()}
-    lifted = _lift(lifter, recording, list(seen), hypotheses, steps, flip, progress)
+    profile = "generic" if generic else profile_name(recording)
+    lifted = _lift(lifter, recording, list(seen), hypotheses, steps, flip, profile, progress)
     views = [View(c, of, _track(lifted[c], truth[c])) for c, of in seen.items()]
     measured = [view for view in views if view.measured]
     report = _report(measured, recording.rate) if measured else {}
@@ -88,6 +92,7 @@ def evaluate_recording(
             "frames": len(recording.gt_world),
             "cameras": recording.cameras,
             "detector": recording.detector,
+            "profile": profile,
             "layout": recording.layout,
             "truth": "of the other cameras" if leave_one_out else "of all cameras",
             "hypotheses": hypotheses,
@@ -99,6 +104,12 @@ def evaluate_recording(
     }
 
 
+def profile_name(recording: Recording) -> str:
+    """Return the name of the profile that ships for a recording's detector, whose first word names it; or generic."""
+    name = recording.detector.split()[0].rstrip(",;:").lower()
+    return name if name in PROFILES else "generic"
+
+
 def _lift(
     lifter: Lifter,
     recording: Recording,
@@ -106,6 +117,7 @@ def _lift(
     hypotheses: int,
     steps: int,
     flip: bool,
+    profile: str,
     progress: bool,
 ) -> dict[int, list[Lifted]]:
     """Lift all frames of some cameras, batch by batch."""
@@ -125,6 +137,7 @@ def _lift(
                 steps,
                 flip,
                 SEED,
+                profile,
             )
         )
     return lifted

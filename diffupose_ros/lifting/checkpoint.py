@@ -34,7 +34,7 @@ from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.diffusion import Diffusion, Prediction, Schedule
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.uncertainty import Calibration
-from diffupose_ros.pytorch import check_finite, halved, load_pickled, one_line, save_tensors
+from diffupose_ros.pytorch import check_finite, kept, load_pickled, one_line, save_tensors
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import PARENTS
 
@@ -143,15 +143,16 @@ def weights_path(name_or_path: str | Path) -> Path:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint, whole or not at all; matrices in float16, vectors in float32.
+    """Write a checkpoint, whole or not at all; matrices of variant ``robust`` in float16, all else in float32.
 
     Raises:
         OSError: the file cannot be written.
     """
+    matrices = torch.float16 if checkpoint.denoiser.variant == "robust" else torch.float32
     tensors = {
         f"{network}.{name}": value
         for network, weights in (("denoiser", checkpoint.weights), ("proposal", checkpoint.proposal_weights))
-        for name, value in halved(weights).items()
+        for name, value in kept(weights, matrices).items()
     }
     for name, array in asdict(checkpoint.calibration).items():
         tensors[f"calibration.{name}"] = torch.tensor(np.ascontiguousarray(array), dtype=torch.float32)

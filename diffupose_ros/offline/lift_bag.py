@@ -25,13 +25,15 @@ from rich.console import Console
 from diffupose_ros.bags import BagRecorder, Storage
 from diffupose_ros.lifting import Interrupted, Lifted, Lifter
 from diffupose_ros.lifting.engine.sampler import MAX_BATCH
-from diffupose_ros.nodes.common.conversions import concatenate, hypotheses_message, skeletons_3d_message
+from diffupose_ros.nodes.common.conversions import hypotheses_message, novel_people, skeletons_3d_message
 from diffupose_ros.nodes.lift.intake import People, View, read_people
 from diffupose_ros.offline.bag_input import Seen, open_bag
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.offline.messages import record
 from diffupose_ros.offline.settings import Settings
+from diffupose_ros.profiles import load_profile
+from diffupose_ros.skeleton import Skeletons2D
 
 MAX_MESSAGES = 200
 """Lifted at once; bounds how long an interruption takes where there are no people in them."""
@@ -65,6 +67,9 @@ class BatchLifter:
         bag: to write to.
         topics: for each input topic, that of the skeletons and that of the hypotheses; "": none.
         interrupted: asked before each evaluation of the network whether to give up.
+
+    Raises:
+        ValueError: the settings' profile is none.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class BatchLifter:
         self._lifter, self._settings, self._interrupted = lifter, settings, interrupted
         self._bag, self._topics = bag, topics
         self._waiting: list[tuple[Seen, People]] = []
+        self._profile = load_profile(settings.detector_profile)
         self._room = MAX_BATCH // settings.hypotheses  # people
         self.messages, self.people = 0, 0
         self.problems: Counter[str] = Counter()
@@ -94,7 +100,7 @@ class BatchLifter:
             return
         if seen.view.camera is None:
             raise ValueError(f"{seen.topic}: {seen.view.problem}")
-        people = read_people(seen.message, seen.view, self._settings.min_score)
+        people = read_people(seen.message, seen.view, self._settings.min_score, self._profile)
         self.problems.update(kind for kind, _ in people.problems)
         self._waiting.append((seen, people))
         if len(self._waiting) >= MAX_MESSAGES or sum(len(p.ids) for _, p in self._waiting) >= self._room:
@@ -116,7 +122,7 @@ class BatchLifter:
         options = self._settings
         assert view.camera is not None
         lifted = self._lifter.lift_h36m(
-            concatenate([people.skeletons for people in chosen.values()]),
+            Skeletons2D.join([people.skeletons for people in chosen.values()]),
             view.camera,
             options.hypotheses,
             options.steps,
@@ -138,6 +144,8 @@ class BatchLifter:
         valid = int(lifted.valid[rows.start : rows.stop].sum())
         if valid < len(rows):
             self.problems["too few joints"] += len(rows) - valid
+        if novel := novel_people(people.ids, lifted, rows):
+            self.problems["novel people"] += len(novel)
         self.messages, self.people = self.messages + 1, self.people + valid
 
 
@@ -166,7 +174,7 @@ def lift_bag(
     Raises:
         FileNotFoundError: no bag at ``source``.
         FileExistsError: there is something at ``target``.
-        ValueError: the bag is damaged, lacks what is needed, or its camera cannot be used.
+        ValueError: the bag is damaged, lacks what is needed, its camera cannot be used, or the profile is none.
         Interrupted: Ctrl-C.
     """
     if target.exists():

@@ -130,10 +130,8 @@ class VideoLifter:
     def lift(self, ids: tuple[str, ...], found: Detections) -> LiftedPeople:
         """Return the people with their 3D poses."""
         options = self._settings
-        profile = load_profile(found.profile or "generic")
-        skeletons = profile.skeletons(
-            found.keypoints, found.scores, found.layout, options.min_score, found.variance
-        )
+        profile = load_profile(found.profile or options.detector_profile)
+        skeletons = profile.skeletons(found.keypoints, found.scores, found.layout, options.min_score, found.variance)
         lifted = self._lifter.lift_h36m(
             skeletons, self._camera, options.hypotheses, options.steps, options.flip, options.seed
         )

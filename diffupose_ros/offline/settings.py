@@ -27,6 +27,7 @@ class Settings:
         min_score: joints with a lower score count as not seen.
         flip: draw every second hypothesis for the mirror image.
         seed: of the sampling, the same for each frame: poses do not flicker.
+        detector_profile: what scores mean where nobody says what made them: name of a shipped profile, or a JSON file.
     """
 
     hypotheses: int = 10
@@ -34,3 +35,4 @@ class Settings:
     min_score: float = 0.1
     flip: bool = True
     seed: int = 0
+    detector_profile: str = "generic"

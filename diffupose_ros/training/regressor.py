@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from diffupose_ros.lifting.engine.sampler import Sampling
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
-from diffupose_ros.pytorch import check_finite, halved, save_tensors, select_device
+from diffupose_ros.pytorch import check_finite, kept, save_tensors, select_device
 
 FloatArray = npt.NDArray[np.float64]
 _FORMAT = 1
@@ -109,7 +109,7 @@ def save_regressor(regressor: RegressorFile, path: Path) -> None:
     """
     config = asdict(regressor.network.config)
     meta = {"format": _FORMAT, "config": config, "pose_scale": regressor.pose_scale, "card": regressor.card}
-    save_tensors(halved(regressor.network.state_dict()), path, {_KEY: json.dumps(meta)})
+    save_tensors(kept(regressor.network.state_dict()), path, {_KEY: json.dumps(meta)})
 
 
 def is_regressor(path: Path) -> bool:

@@ -78,6 +78,7 @@ def test_ddpm_takes_its_own_steps(tmp_path: Path) -> None:
     ("arguments", "reason"),
     [
         (["--data", CLIPS], "--data: cmu is one file or folder, got 2"),
+        (["--generic"], "--generic: cmu has no detector whose scores could be read otherwise"),
         (["--leave-one-out"], "--leave-one-out: cmu has no cameras that the truth is from"),
         (["--checkpoint", "best_ever"], "no weights 'best_ever'"),
         (["--keypoints", "cpn"], "--keypoints cpn: cmu has gt, clean, noisy, occluded, all"),

@@ -19,11 +19,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from std_msgs.msg import Header
+from support.recordings import recording
 from typer.testing import CliRunner
 
 from diffupose_ros.bags import BagRecorder
 from diffupose_ros.cli import app
 from diffupose_ros.data.detectors import SimulatedDetector
+from diffupose_ros.data.recordings import save_recording
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message
 from diffupose_ros.offline.footage import read_footage
@@ -55,6 +57,21 @@ def test_a_bag_becomes_a_profile_that_can_be_used(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "of the apparent size" in result.output and "no truth" in " ".join(result.output.split())
     assert load_profile(out, "coco17").name == "mine"
+
+
+def test_a_recording_with_truth_becomes_a_profile(tmp_path: Path) -> None:
+    save_recording(recording(noise=1.0), tmp_path / "walk.npz")
+    out = tmp_path / "mine.json"
+    result = RUNNER.invoke(app, ["calibrate-detector", str(tmp_path / "walk.npz"), "--name", "mine", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "from the projected truth" in load_profile(out, "coco17").source
+
+
+def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", clips=np.zeros(3))
+    out = tmp_path / "mine.json"
+    result = RUNNER.invoke(app, ["calibrate-detector", str(tmp_path / "other.npz"), "--name", "x", "--out", str(out)])
+    assert result.exit_code == 1 and "other.npz: lacks keypoints" in "".join(result.output.split("\n"))
 
 
 def test_footage_is_of_one_person_and_ends_where_they_are_out_of_sight(tmp_path: Path) -> None:

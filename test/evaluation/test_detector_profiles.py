@@ -14,10 +14,11 @@
 
 """Fitting profiles: what a simulated detector's scores mean comes out again."""
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.recordings import CAMERAS, recording
 
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.evaluation.detector_profiles import (
@@ -25,8 +26,8 @@ from diffupose_ros.evaluation.detector_profiles import (
     Footage,
     fit_with_truth,
     fit_without_truth,
+    footage_of,
     monotone,
-    read_recording,
     robust_deviation,
 )
 from diffupose_ros.lifting import Lifter
@@ -53,16 +54,6 @@ def footage(person: int, seed: int = 0, rho: float = 0.7) -> Footage:
     return Footage(seen, scores, "h36m17", 30.0, SCENE.camera, H36M17, truth)
 
 
-def write_recording(path: Path, parts: list[Footage]) -> None:
-    np.savez(
-        path,
-        keypoints=[p.keypoints for p in parts], scores=[p.scores for p in parts], layout=parts[0].layout,
-        rate=parts[0].rate, K=[p.camera.K for p in parts], D=[np.zeros(5) for _ in parts],
-        size=[(p.camera.width, p.camera.height) for p in parts], gt_names=parts[0].truth_names,
-        gt_camera=[p.truth for p in parts], loo_camera=np.full((len(parts), *np.shape(parts[0].truth)), np.nan),
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("outliers", [0.0, 0.02])
 def test_truth_tells_the_deviations_exchanged_joints_or_not(outliers: float) -> None:
     parts = [footage(person, person) for person in range(2)]
@@ -86,23 +77,14 @@ def test_without_truth_the_deviations_come_within_a_factor_of_two() -> None:
     assert "no truth" in profile.source
 
 
-def test_a_recording_is_read_camera_by_camera(tmp_path: Path) -> None:
-    parts = [footage(person) for person in range(2)]
-    write_recording(tmp_path / "people.npz", parts)
-    read = read_recording(tmp_path / "people.npz")
-    assert [part.rate for part in read] == [30.0, 30.0] and read[0].truth_names == H36M17
-    np.testing.assert_allclose(read[1].truth, parts[1].truth)  # gt_camera: nothing is known of other cameras
-    assert fit_with_truth("x", read).deviations == fit_with_truth("x", parts).deviations
-
-
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no recording at"):
-        read_recording(tmp_path / "nowhere.npz")
-    (tmp_path / "broken.npz").write_bytes(b"PK not quite")
-    np.savez(tmp_path / "other.npz", clips=np.zeros(3))
-    for name in "broken.npz", "other.npz":
-        with pytest.raises(ValueError, match=f"{name}: not a recording of people with truth"):
-            read_recording(tmp_path / name)
+def test_a_recording_is_footage_of_each_camera() -> None:
+    walk = recording(noise=1.0)
+    parts = footage_of(walk)
+    assert [part.rate for part in parts] == [walk.rate] * CAMERAS and parts[0].truth_names == walk.gt_names
+    np.testing.assert_array_equal(parts[2].keypoints, walk.keypoints[2])
+    np.testing.assert_array_equal(parts[2].truth, walk.gt_camera[2])  # nothing is known of other cameras
+    others = replace(walk, loo_camera=0.99 * walk.gt_camera)
+    np.testing.assert_array_equal(footage_of(others)[2].truth, others.loo_camera[2])
 
 
 def test_too_little_is_refused() -> None:

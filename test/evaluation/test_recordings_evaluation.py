@@ -48,8 +48,10 @@ class Known:
     def __init__(self, of: Recording, scale: float = 1.0, further: float = 1.0, sigma: float = 0.0) -> None:
         self.of, self.scale, self.further, self.sigma = of, scale, further, sigma
         self.calls: list[int] = []
+        self.detectors: set[str] = set()
 
-    def lift(self, keypoints, scores, camera, layout, hypotheses, steps, flip, seed) -> Lifted:
+    def lift(self, keypoints, scores, camera, layout, hypotheses, steps, flip, seed, detector) -> Lifted:
+        self.detectors.add(detector)
         frames, batches = len(self.of.gt_world), len(self.calls)
         which, first = divmod(128 * batches, 128 * -(-frames // 128))
         self.calls.append(len(keypoints))
@@ -72,6 +74,7 @@ class Known:
             orientation=eye[:, 0],
             orientation_covariance=eye[:, 0],
             reprojection_error=np.zeros(count),
+            misfit=np.ones(count),
             scores=skeletons.scores,
             status=skeletons.status,
             valid=(skeletons.status != Status.MISSING).sum(1) >= 3,
@@ -187,6 +190,19 @@ def test_the_truth_may_be_of_the_other_cameras_only() -> None:
         evaluate_recording(Known(walk), recording(), leave_one_out=True)
 
 
+@pytest.mark.parametrize(
+    ("detector", "profile"),
+    [("OpenPose 1.7, BODY_25", "openpose"), ("simulated", "simulated"), ("YOLO-pose, large", "yolo-pose"),
+     ("somebody's", "generic"), ("/tmp/mine.json", "generic")],
+)  # fmt: skip
+def test_scores_are_read_by_the_detectors_profile_unless_told_otherwise(detector: str, profile: str) -> None:
+    walk = recording(5, detector=detector)
+    for generic, expected in ((False, profile), (True, "generic")):
+        lifter = Known(walk)
+        report = evaluate_recording(lifter, walk, generic=generic)
+        assert lifter.detectors == {expected} and report["settings"]["profile"] == expected
+
+
 # What the 2D is like.
 
 
@@ -242,7 +258,8 @@ def test_figures_are_those_of_a_plain_computation(lifter: Lifter) -> None:
     report = evaluate_recording(lifter, walk, **QUICK)
     again = evaluate_recording(lifter, walk, **QUICK)
     assert report == again
-    lifted = lifter.lift(walk.keypoints[2], walk.scores[2], walk.camera(2), "coco17", **QUICK, seed=0)
+    options = QUICK | {"seed": 0, "detector": "simulated"}
+    lifted = lifter.lift(walk.keypoints[2], walk.scores[2], walk.camera(2), "coco17", **options)
     truth, errors, inside, off = walk.truth(2), [], [], []
     for t in range(20):
         pelvis = (truth[t, 0] + truth[t, 1]) / 2

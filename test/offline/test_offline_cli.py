@@ -144,6 +144,8 @@ def test_lift_says_what_is_wrong_with_bags(tmp_path: Path) -> None:
     ):
         result = invoke("lift", source, target, *FAST)
         assert result.exit_code == 1 and reason in result.output
+    result = invoke("lift", tmp_path / "in", tmp_path / "out", "--detector-profile", "mine", *FAST)
+    assert result.exit_code == 1 and "no detector profile 'mine'" in " ".join(result.output.split())
     assert invoke("lift", tmp_path / "in").exit_code == 2
     assert invoke("lift", "--steps", "3").exit_code == 2
 

@@ -16,6 +16,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,23 @@ def test_what_is_wrong_with_a_message_is_counted_and_costs_no_other(tmp_path: Pa
     assert [[s.id for s in message.skeletons] for _, _, message in read(tmp_path / "out")] == [
         ["person_1"], ["person_0"], ["person_0", "person_1"],
     ]  # fmt: skip
+
+
+def test_a_profile_says_what_scores_mean_of_whom_nobody_said_what_made_them(tmp_path: Path, lifter: Lifter) -> None:
+    told = skeletons(1, 1)
+    told.detector = "exact"
+    messages = [("/camera_info", camera_to_info(SCENE.camera, header(0)), 0)]
+    source = make(tmp_path / "in", [*messages, ("/skeletons_2d", skeletons(1, 1), 1), ("/skeletons_2d", told, 2)])
+    lift_bag(source, tmp_path / "out", lifter, replace(SETTINGS, detector_profile="openpose"), QUIET)
+    pixels, scores = DETECTOR.observe(SCENE.poses(5)[:1], SCENE.camera, 0.0)
+    for (_, _, result), profile in zip(read(tmp_path / "out"), ("openpose", "exact"), strict=True):
+        options = {"hypotheses": SETTINGS.hypotheses, "steps": SETTINGS.steps, "seed": SETTINGS.seed}
+        alone = lifter.lift(pixels, scores, SCENE.camera, **options, detector=profile)
+        np.testing.assert_allclose(estimates(result)["person_0"].mean, alone.mean[0], atol=1e-4)
+        assert result.skeletons[0].novelty == pytest.approx(alone.misfit[0], rel=1e-3)
+    with pytest.raises(ValueError, match="no detector profile 'mine'"):
+        lift_bag(source, tmp_path / "other", lifter, replace(SETTINGS, detector_profile="mine"), QUIET)
+    assert not (tmp_path / "other").exists()
 
 
 def test_bags_without_what_is_needed_are_refused_with_the_reason(tmp_path: Path, lifter: Lifter) -> None:

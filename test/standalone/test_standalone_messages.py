@@ -67,6 +67,7 @@ def test_defaults_are_zero_or_the_definitions() -> None:
 
 
 def test_constants() -> None:
+    assert Skeleton3D.NOVEL == 2.0
     assert (Skeleton3D.PELVIS, Skeleton3D.RIGHT_WRIST, Joint3D.INFERRED) == (0, 16, 2)
     assert (Marker.ADD, Marker.DELETE, Marker.LINE_LIST) == (0, 2, 5)
     assert DiagnosticStatus.ERROR == b"\x02"

@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from diffupose_ros.benchmark.section import Bar, Cell, GiveUp, Label, Options, Row, Section, find
-from diffupose_ros.benchmark.sections.simulated_people import LAYOUT, seen
+from diffupose_ros.benchmark.sections.simulated_people import DETECTOR, LAYOUT, seen
 from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.condition import person_centred
 from diffupose_ros.lifting.engine.sampler import Sampling
-from diffupose_ros.skeleton import to_h36m
+from diffupose_ros.profiles import load_profile
 
 PEOPLE = (1, 2, 4, 8, 32)
 STEPS = (2, 10, 20)
@@ -58,9 +58,9 @@ class _Calls:
         sampler = self._lifter.sampler
 
         def measure(interrupted: GiveUp) -> dict[str, float]:
-            skeletons = to_h36m(self._pixels[:1], self._scores[:1], LAYOUT)
+            skeletons = load_profile(DETECTOR).skeletons(self._pixels[:1], self._scores[:1], LAYOUT)
             rays = self._camera.rays(skeletons.keypoints)
-            condition = person_centred(rays, skeletons.scores, skeletons.status)
+            condition = person_centred(rays, skeletons.deviations, skeletons.status)
             sampling = Sampling(HYPOTHESES, 5, seed=_SEED, method="ddpm")
             works = {"draw": lambda: sampler.draw(condition.features, sampling)}
             return figures(interleaved(works, self._seconds, interrupted), "draw")
@@ -69,7 +69,7 @@ class _Calls:
 
     def _lift(self, people: slice, hypotheses: int, steps: int, seed: int = _SEED) -> None:
         pixels, scores = self._pixels[people], self._scores[people]
-        self._lifter.lift(pixels, scores, self._camera, LAYOUT, hypotheses, steps, seed=seed)
+        self._lifter.lift(pixels, scores, self._camera, LAYOUT, hypotheses, steps, seed=seed, detector=DETECTOR)
 
     def _one_by_one(self, people: int, steps: int) -> None:
         for person in range(people):

@@ -25,7 +25,7 @@ from std_msgs.msg import Header
 
 from diffupose_ros.bags import BagRecorder
 from diffupose_ros.benchmark.section import Cell, GiveUp, Options, Section
-from diffupose_ros.benchmark.sections.simulated_people import LAYOUT, seen
+from diffupose_ros.benchmark.sections.simulated_people import DETECTOR, LAYOUT, seen
 from diffupose_ros.benchmark.timing import percentiles
 from diffupose_ros.lifting import Interrupted, Lifter
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message
@@ -48,7 +48,8 @@ def write_bag(path: Path, people: int, messages: int) -> None:
             header = Header(stamp=Time(nanoseconds=received).to_msg(), frame_id="camera")
             pixels, scores, camera = seen(people, number)
             record(bag, "/camera_info", camera_to_info(camera, header), received)
-            record(bag, "/skeletons_2d", skeletons_2d_message(header, camera, ids, LAYOUT, pixels, scores), received)
+            message = skeletons_2d_message(header, camera, ids, LAYOUT, pixels, scores, DETECTOR)
+            record(bag, "/skeletons_2d", message, received)
 
 
 @contextmanager

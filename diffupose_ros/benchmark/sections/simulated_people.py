@@ -25,7 +25,7 @@ from diffupose_ros.data.scenes import Scene
 from diffupose_ros.resources import resource_path
 
 FloatArray = npt.NDArray[np.float64]
-LAYOUT = "coco17"
+LAYOUT, DETECTOR = "coco17", "simulated"
 
 
 def seen(people: int, frame: int = 0) -> tuple[FloatArray, FloatArray, Camera]:

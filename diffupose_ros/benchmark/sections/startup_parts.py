@@ -35,12 +35,12 @@ def main(weights: str, device: str) -> None:
     _tell("import lift_node")
     lifter = Lifter.load(weights, device)
     _tell("load the model")
-    from diffupose_ros.benchmark.sections.simulated_people import LAYOUT, seen
+    from diffupose_ros.benchmark.sections.simulated_people import DETECTOR, LAYOUT, seen
 
     pixels, scores, camera = seen(1)
     _tell("read the scene")
     for step in ("first lift", "second lift"):
-        lifter.lift(pixels, scores, camera, LAYOUT, seed=0)
+        lifter.lift(pixels, scores, camera, LAYOUT, seed=0, detector=DETECTOR)
         _tell(step)
     assert torch and lift_node
 

@@ -33,7 +33,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from diffupose_ros.benchmark.section import BenchmarkError, GiveUp
-from diffupose_ros.benchmark.sections.simulated_people import LAYOUT, seen
+from diffupose_ros.benchmark.sections.simulated_people import DETECTOR, LAYOUT, seen
 from diffupose_ros.benchmark.timing import percentiles
 from diffupose_ros.lifting import Interrupted
 from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
@@ -102,7 +102,7 @@ class Traffic:
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._receive_diagnostics, _OUTPUT)
         ids = [f"person_{i}" for i in range(people)]
         views = [seen(people, frame) for frame in range(_FRAMES)]
-        self._messages = [skeletons_2d_message(Header(), c, ids, LAYOUT, xy, s) for xy, s, c in views]
+        self._messages = [skeletons_2d_message(Header(), c, ids, LAYOUT, xy, s, DETECTOR) for xy, s, c in views]
         self._camera = camera_to_info(views[0][2], Header())
         self._watched, self._next_camera = Watched(), 0.0
         self._since, self._arrived = 0, 0  # ns

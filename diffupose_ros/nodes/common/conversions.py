@@ -181,12 +181,13 @@ def skeletons_3d_message(header: Header, ids: list[str], lifted: "Lifted", peopl
         lifted.status[rows].tolist(),
         _roots(lifted, rows),
         lifted.reprojection_error[rows].tolist(),
+        lifted.misfit[rows].tolist(),
     )
     return Skeleton3DArray(
         header=header,
         skeletons=[
-            Skeleton3D(id=name, joints=_joints(*joints), root=root, reprojection_error=error)
-            for name, *joints, root, error in zip(names, *columns, strict=True)
+            Skeleton3D(id=name, joints=_joints(*joints), root=root, reprojection_error=error, novelty=novelty)
+            for name, *joints, root, error, novelty in zip(names, *columns, strict=True)
         ],
     )
 
@@ -196,6 +197,11 @@ def valid_people(ids: list[str], lifted: "Lifted", people: range) -> tuple[list[
     valid = lifted.valid.tolist()
     pairs = [(name, i) for name, i in zip(ids, people, strict=True) if valid[i]]
     return [name for name, _ in pairs], [i for _, i in pairs]
+
+
+def novel_people(ids: list[str], lifted: "Lifted", people: range) -> list[str]:
+    """Return the ids of those of ``people`` (indices into ``lifted``) whom the model does not know."""
+    return [name for name, i in zip(ids, people, strict=True) if lifted.misfit[i] >= Skeleton3D.NOVEL]
 
 
 def _joints(positions: Any, covariances: Any, scores: Any, status: Any) -> list[Joint3D]:
@@ -230,7 +236,7 @@ def truth_message(header: Header, ids: list[str], poses: FloatArray) -> Skeleton
     message = Skeleton3DArray(header=header)
     for name, pose in zip(ids, poses.tolist(), strict=True):
         joints = [Joint3D(position=Point(x=p[0], y=p[1], z=p[2]), confidence=1.0) for p in pose]
-        skeleton = Skeleton3D(id=name, joints=joints)
+        skeleton = Skeleton3D(id=name, joints=joints, reprojection_error=float("nan"), novelty=float("nan"))
         skeleton.root.pose.position = joints[Skeleton3D.PELVIS].position
         message.skeletons.append(skeleton)
     return message

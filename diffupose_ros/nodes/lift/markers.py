@@ -29,12 +29,14 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.lifting.uncertainty import NORMAL, ellipsoids, radius2
+from diffupose_ros.msg import Skeleton3D
 from diffupose_ros.nodes.common.conversions import points, quaternions, valid_people
 from diffupose_ros.skeleton import BONES, Status
 
 JOINTS = 17
 _BONE_ENDS = np.array(BONES).ravel().tolist()
-_UNSEEN = (1.0, 0.25, 0.1)
+_OWN, _UNSEEN, _NOVEL = range(3)  # colours of ellipsoids: the person's own, and these
+_ORANGE, _GREY = (1.0, 0.25, 0.1), (0.8, 0.8, 0.8)
 _ELLIPSOID_ALPHA, _HYPOTHESIS_ALPHA = 0.3, 0.35
 _GOLDEN_RATIO = 0.618
 _Message = TypeVar("_Message")
@@ -48,14 +50,14 @@ class _Frame:
         places: of the 17 joints.
         turns: of their ellipsoids.
         sizes: of their ellipsoids, diameters.
-        unseen: whether each of them is placed by the model alone.
+        colors: of their ellipsoids: _OWN, _UNSEEN where the model alone placed the joint, _NOVEL of novel people.
         hypotheses: the ends of the bones of the sampled poses.
     """
 
     places: list[list[Point]]
     turns: list[list[Quaternion]]
     sizes: list[list[Vector3]]
-    unseen: list[list[bool]]
+    colors: list[list[int]]
     hypotheses: list[list[Point]]
 
 
@@ -133,7 +135,7 @@ class _Person:
 
     def __init__(self, topic: str, slot: int) -> None:
         color = _color(slot)
-        self._colors = [_rgba(rgb, _ELLIPSOID_ALPHA) for rgb in (color, _UNSEEN)]
+        self._colors = [_rgba(rgb, _ELLIPSOID_ALPHA) for rgb in (color, _ORANGE, _GREY)]
         self._bones = _marker(f"{topic}/bones", slot, Marker.LINE_LIST, _rgba(color), 0.03)
         self._joints = _marker(f"{topic}/joints", slot, Marker.SPHERE_LIST, _rgba(color), 0.05)
         thin = _rgba(color, _HYPOTHESIS_ALPHA)
@@ -150,17 +152,17 @@ class _Person:
         places: list[Point],
         turns: list[Quaternion],
         sizes: list[Vector3],
-        unseen: list[bool],
+        colors: list[int],
         hypotheses: list[Point],
     ) -> list[Marker]:
         """Return the markers of this person; the values are those of one person of a ``_Frame``."""
         self._bones.points = [places[joint] for joint in _BONE_ENDS]
         self._joints.points = places
         self._hypotheses.points = hypotheses
-        for marker, place, turn, size, hidden in zip(self._ellipsoids, places, turns, sizes, unseen, strict=True):
+        for marker, place, turn, size, color in zip(self._ellipsoids, places, turns, sizes, colors, strict=True):
             pose = marker.pose
             pose.position, pose.orientation = place, turn
-            marker.scale, marker.color = size, self._colors[hidden]
+            marker.scale, marker.color = size, self._colors[color]
         shown = [self._bones, self._joints, *self._ellipsoids]
         if hypotheses:
             shown.append(self._hypotheses)
@@ -186,11 +188,13 @@ def _frame(lifted: Lifted, rows: list[int], probability: float, hypotheses: int)
     diameters = np.maximum(2 * radii * widening[..., None], 1e-3)
     sizes = [Vector3(x=x, y=y, z=z) for x, y, z in diameters.reshape(-1, 3).tolist()]
     samples = lifted.hypotheses[rows, :hypotheses]
+    of_person = np.where(lifted.misfit[rows] >= Skeleton3D.NOVEL, _NOVEL, _OWN)
+    colors = np.where(lifted.status[rows] == Status.MISSING, _UNSEEN, of_person[:, None])
     return _Frame(
         places=_grouped(points(lifted.mean[rows].reshape(-1, 3)), len(rows)),
         turns=_grouped(quaternions(axes.reshape(-1, 3, 3)), len(rows)),
         sizes=_grouped(sizes, len(rows)),
-        unseen=(lifted.status[rows] == Status.MISSING).tolist(),
+        colors=colors.tolist(),
         hypotheses=[_bones(points(poses.reshape(-1, 3))) for poses in samples],
     )
 

@@ -26,7 +26,7 @@ from visualization_msgs.msg import MarkerArray
 from diffupose_ros.lifting import Camera, Lifted, Lifter
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.body_frames import body_frames
-from diffupose_ros.nodes.common.conversions import hypotheses_message, skeletons_3d_message, stamp_ns
+from diffupose_ros.nodes.common.conversions import hypotheses_message, novel_people, skeletons_3d_message, stamp_ns
 from diffupose_ros.nodes.common.parameters import Parameters
 from diffupose_ros.nodes.common.worker import Host, Worker
 from diffupose_ros.nodes.lift.budget import CHOICES, StepBudget
@@ -34,6 +34,11 @@ from diffupose_ros.nodes.lift.intake import People, View, read_people
 from diffupose_ros.nodes.lift.markers import MarkerBuilder
 from diffupose_ros.profiles import Profile
 from diffupose_ros.skeleton import Skeletons2D, to_h36m
+
+_NOVEL_CAUSES = (
+    "detector_profile may be another detector's, left and right may be exchanged, or the model does not know such a "
+    "body or pose (children, lying people): do not rely on where they are"
+)
 
 
 def warm_up(lifter: Lifter, parameters: Parameters, budget: StepBudget, interrupted: Callable[[], bool] = bool) -> None:
@@ -166,6 +171,9 @@ class LiftWorker(Worker):
         if unusable:
             detail = f"fewer than three measured joints: people {unusable} are left out"
             self._diagnostics.problem("too few joints", detail, len(unusable))
+        if novel := novel_people(ids, lifted, rows):
+            detail = f"people {novel} are further from their 2D joints than the detector's precision explains"
+            self._diagnostics.problem("novel people", f"{detail}: {_NOVEL_CAUSES}", len(novel))
         if self._wanted(Skeleton3DArray):
             self._outputs[Skeleton3DArray].publish(skeletons_3d_message(header, ids, lifted, rows))
         if self._wanted(Hypotheses3DArray):

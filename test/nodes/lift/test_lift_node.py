@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
-from diffupose_ros.msg import Joint3D, Keypoint2D, Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.msg import Joint3D, Keypoint2D, Skeleton2DArray, Skeleton3D, Skeleton3DArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -158,6 +158,17 @@ def test_a_person_without_valid_joints_costs_no_other(seeing: Planner) -> None:
         keypoint.score = 0.0
     assert [s.id for s in seeing.answer(message).skeletons] == ["person_1"]
     problem_then_good(seeing, "too few joints", message)
+
+
+def test_a_person_like_no_other_is_answered_and_told(seeing: Planner) -> None:
+    message = seeing.good(people=2)
+    arm, leg = (5, 7, 9), (11, 13, 15)  # COCO's, left: exchanged
+    joints = message.skeletons[1].keypoints
+    for one, other in zip(arm, leg, strict=True):
+        joints[one], joints[other] = joints[other], joints[one]
+    usual, novel = seeing.answer(message).skeletons
+    assert 0 < usual.novelty < Skeleton3D.NOVEL < novel.novelty
+    problem_then_good(seeing, "novel people", message)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -5000.0, 99999.0])

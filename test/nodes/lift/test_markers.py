@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting import Lifted, Lifter
 from diffupose_ros.lifting.uncertainty import NORMAL, ellipsoids
-from diffupose_ros.nodes.common.conversions import hypotheses_message, skeletons_3d_message
+from diffupose_ros.nodes.common.conversions import hypotheses_message, novel_people, skeletons_3d_message
 from diffupose_ros.nodes.lift.markers import MarkerBuilder
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import BONES
@@ -86,6 +87,19 @@ def test_markers_have_the_values_of_their_person(lifted: Lifted) -> None:
     assert named(markers, "covariance")[17 + 16].color == named(markers, "covariance")[17 + 2].color
 
 
+def test_ellipsoids_of_novel_people_are_grey_but_for_unseen_joints(lifted: Lifted) -> None:
+    novel = replace(lifted, misfit=np.array([2.5, 2.5, 1.0]))
+    assert novel_people(IDS, replace(novel, misfit=np.array([2.5, np.nan, 1.0])), range(3)) == ["a"]
+    before, after = (
+        named(MarkerBuilder("topic").build(HEADER, IDS, of, range(3), PROBABILITY, 2, 0.0).markers, "covariance")
+        for of in (lifted, novel)
+    )
+    grey = after[2].color
+    assert grey.r == grey.g == grey.b and grey.a == before[2].color.a
+    assert after[16].color == before[16].color  # the hidden wrist
+    assert [m.color for m in after[17:]] == [m.color for m in before[17:]]
+
+
 def test_a_person_drawn_again_is_drawn_as_at_first(lifted: Lifted) -> None:
     def build(builder: MarkerBuilder, rows: range) -> list[Marker]:
         return builder.build(HEADER, IDS[: len(rows)], lifted, rows, PROBABILITY, 2, 0.0).markers
@@ -122,6 +136,7 @@ def test_messages_have_the_values_of_their_person(lifted: Lifted) -> None:
         turn = skeleton.root.pose.orientation
         body = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
         np.testing.assert_allclose(body, lifted.orientation[row], atol=1e-9)
+        assert skeleton.novelty == pytest.approx(lifted.misfit[row]) and skeleton.novelty < skeleton.NOVEL
         assert skeleton.reprojection_error == pytest.approx(lifted.reprojection_error[row])
         np.testing.assert_allclose(np.reshape(sample.positions, (4, 17, 3)), lifted.hypotheses[row], rtol=1e-6)
 
