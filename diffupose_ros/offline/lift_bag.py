@@ -25,13 +25,14 @@ from rich.console import Console
 from diffupose_ros.bags import BagRecorder, Storage
 from diffupose_ros.lifting import Interrupted, Lifted, Lifter
 from diffupose_ros.lifting.engine.sampler import MAX_BATCH
-from diffupose_ros.nodes.common.conversions import concatenate, hypotheses_message, skeletons_3d_message
+from diffupose_ros.nodes.common.conversions import hypotheses_message, skeletons_3d_message
 from diffupose_ros.nodes.lift.intake import People, View, read_people
 from diffupose_ros.offline.bag_input import Seen, open_bag
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.offline.messages import record
 from diffupose_ros.offline.settings import Settings
+from diffupose_ros.skeleton import Skeletons2D
 
 MAX_MESSAGES = 200
 """Lifted at once; bounds how long an interruption takes where there are no people in them."""
@@ -116,7 +117,7 @@ class BatchLifter:
         options = self._settings
         assert view.camera is not None
         lifted = self._lifter.lift_h36m(
-            concatenate([people.skeletons for people in chosen.values()]),
+            Skeletons2D.join([people.skeletons for people in chosen.values()]),
             view.camera,
             options.hypotheses,
             options.steps,

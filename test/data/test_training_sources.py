@@ -57,7 +57,7 @@ def mirrored(seen: Observations) -> Observations:
     return Observations(
         seen.rays[:, MIRROR] * aside,
         seen.image[:, MIRROR] * aside[:2],
-        seen.scores[:, MIRROR],
+        seen.deviations[:, MIRROR],
         seen.status[:, MIRROR],
         seen.joints[:, MIRROR] * aside,
         seen.activity,
