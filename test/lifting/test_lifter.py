@@ -45,7 +45,9 @@ def people(scene: Scene) -> np.ndarray:
 def see(lifter: Lifter, poses: np.ndarray, camera: Camera, layout: str = "h36m17", **options) -> Lifted:
     """Lift what a perfect detector sees of poses in the camera frame."""
     pixels = camera.project(detector_joints(poses, layout))
-    return lifter.lift(pixels, np.isfinite(pixels).all(-1), camera, layout, **{"seed": 0, "detector": "exact"} | options)
+    return lifter.lift(
+        pixels, np.isfinite(pixels).all(-1), camera, layout, **{"seed": 0, "detector": "exact"} | options
+    )
 
 
 def mpjpe(lifted: Lifted, poses: np.ndarray) -> np.ndarray:
