@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from diffupose_ros.data.observations import Observations
 
 KEYPOINTS = {
-    "cmu": ("gt", "clean", "noisy", "occluded", "all"),
+    "cmu": ("gt", "clean", "noisy", "occluded", "bodies", "real", "all"),
     "h36m": ("gt", "hr", "cpn", "sh"),
     "humaneva": ("gt", "detectron"),
 }
@@ -72,7 +72,7 @@ def evaluate(
         ),
     ] = Protocol.raw,
     keypoints: Annotated[
-        Keypoints, typer.Option(help="2D input. cmu: gt (= clean), noisy, occluded, or all of these.")
+        Keypoints, typer.Option(help="2D input. cmu: gt (= clean), noisy, occluded, bodies, real, or all of these.")
     ] = Keypoints.gt,
     every: Annotated[int, typer.Option(min=1, help="Take every K-th frame.")] = 1,
     leave_one_out: Annotated[
@@ -152,12 +152,11 @@ def _observations(
     """Return the observations by name of their 2D input, and the joints that count (None: all that are known)."""
     if dataset == "cmu":
         from diffupose_ros.data.clips import load_clips
-        from diffupose_ros.data.synthesis import cmu_observations
-        from diffupose_ros.evaluation.calibrate import CONDITIONS
+        from diffupose_ros.evaluation.calibrate import CONDITIONS, observed
 
         clips = load_clips(data)
         names = list(CONDITIONS) if keypoints == "all" else ["clean" if keypoints == "gt" else keypoints]
-        return {name: cmu_observations(clips, CONDITIONS[name], every) for name in names}, None
+        return {name: observed(clips, name, every) for name in names}, None
     from diffupose_ros.data.datasets import HUMANEVA_JOINTS, load_observations
 
     observations = load_observations(dataset, data, "test", keypoints, every, known)

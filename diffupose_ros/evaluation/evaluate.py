@@ -28,9 +28,10 @@ import diffupose_ros
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.data.synthesis import SEED
 from diffupose_ros.evaluation import metrics
-from diffupose_ros.evaluation.protocols import PROTOCOLS, Protocol, overwritten, solved_root
+from diffupose_ros.evaluation.protocols import PROTOCOLS, Protocol, overwritten
 from diffupose_ros.lifting.condition import Condition
 from diffupose_ros.lifting.engine.sampler import NO_NECK, Method, Sampling
+from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import (
     Calibration,
     calibrated_covariance,
@@ -65,7 +66,7 @@ METRICS = {
     "root_error_relative": "the same over the person's true distance (gt_free)",
     "absolute_mpjpe_mm": "mean joint error in the camera's frame (gt_free)",
 }
-"""What a report says, and what that is. Definitions and sources: ``training.metrics``."""
+"""What a report says, and what that is. Definitions and sources: ``evaluation.metrics``."""
 
 
 def evaluate(
@@ -95,7 +96,7 @@ def evaluate(
         hypotheses: N.
         steps: DDIM steps.
         method: ``ddim`` or ``ddpm``.
-        protocol: see ``training.protocols``.
+        protocol: see ``evaluation.protocols``.
         joints: H36M-17 indices of those that count, with the root; None for all that the model knows.
         progress: show a progress bar on stderr.
         flip: draw every second hypothesis for the mirror image; a regressor averages with its answer to that.
@@ -177,8 +178,10 @@ def _measure(
     """Return what there is to say of each person (P,), or of each of the joints (P, J or J - 1)."""
     truth = people.truth(condition)
     deviations = np.where(condition.status == Status.MISSING, np.nan, people.deviations)
-    covariance = calibrated_covariance(poses, condition.status, deviations, calibration, expected)
-    mean = poses.mean(1)  # what the lifter publishes
+    # What the lifter publishes.
+    placed = place(poses, condition, people.rays, deviations)
+    covariance = calibrated_covariance(poses, condition.status, deviations, calibration, expected, placed.misfit)
+    mean = poses.mean(1)
     own = mean - truth
     limbs = counted[1:]  # without the root
     freedom = calibration.freedom_of(condition.status, deviations)[:, limbs]
@@ -196,7 +199,7 @@ def _measure(
     }
     if protocol == "gt_free":
         true_root = np.einsum("pij,pj->pi", condition.rotation, people.joints[:, 0])
-        root = solved_root(mean, people, condition) - true_root
+        root = placed.root - true_root
         arrays["root"] = np.linalg.norm(root, axis=-1)
         arrays["root_relative"] = arrays["root"] / np.linalg.norm(true_root, axis=-1)
         arrays["absolute"] = np.linalg.norm(own + root[:, None], axis=-1)[:, counted]

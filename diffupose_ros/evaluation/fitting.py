@@ -88,9 +88,7 @@ def _fit_joints(samples: Samples, widening: FloatArray) -> Calibration:
 
 def _fit_widening(samples: Samples, narrow: Calibration) -> FloatArray:
     """Factors on the variance at ``MISFITS``, from the people about each; never falling, 1 for the usual."""
-    covariance = calibrated_covariance(
-        samples.hypotheses, samples.status, samples.deviations, narrow, samples.expected
-    )
+    covariance = calibrated_covariance(samples.hypotheses, samples.status, samples.deviations, narrow, samples.expected)
     freedom = narrow.freedom_of(samples.status, samples.deviations)[:, 1:]
     distance = mahalanobis2(samples.error, covariance)[:, 1:] / radius2(ANCHOR, freedom)
     nearest = np.abs(np.log(np.maximum(samples.misfit, 1e-3))[:, None] - np.log(MISFITS)).argmin(1)

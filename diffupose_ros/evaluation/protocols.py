@@ -16,7 +16,7 @@
 
 ``raw``: the network's root-relative pose. ``paper``: x and y overwritten from the input and the ground
 truth, see ``overwritten``. ``gt_free``: as ``raw``, and the pose placed in the camera's frame, see
-``solved_root``.
+``lifting.placing``.
 """
 
 from typing import Literal, get_args
@@ -24,9 +24,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.camera import solve_root
 from diffupose_ros.data.observations import Observations
-from diffupose_ros.lifting.condition import Condition, placing_rays
+from diffupose_ros.lifting.condition import Condition
 from diffupose_ros.skeleton import Status
 
 FloatArray = npt.NDArray[np.float64]
@@ -56,14 +55,3 @@ def overwritten(poses: FloatArray, observations: Observations, condition: Condit
     depth = camera[..., 2:] + root[..., 2:]
     projected = rays[:, None] / rays[:, None, :, 2:] * depth - root
     return np.asarray(np.einsum("pij,pnkj->pnki", condition.rotation, np.where(seen, projected, camera)))
-
-
-def solved_root(pose: FloatArray, observations: Observations, condition: Condition) -> FloatArray:
-    """Return where the people's roots (P, 3) are in the virtual cameras' frames, metres; as ``Lifter`` does.
-
-    Args:
-        pose: (P, 17, 3) metres, root-relative, in the virtual cameras' frames.
-        observations: of the P people.
-        condition: of the observations.
-    """
-    return solve_root(pose, *placing_rays(condition, observations.rays, observations.deviations)).root

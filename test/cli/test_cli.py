@@ -27,6 +27,8 @@ from diffupose_ros.msg import Skeleton3DArray
 from typer.testing import CliRunner
 
 from diffupose_ros.cli import app
+from diffupose_ros.data.postures import POSTURES
+from diffupose_ros.evaluation.calibrate import CONDITIONS
 from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.resources import resource_path
 
@@ -74,7 +76,8 @@ def test_a_trained_model_is_calibrated_into_a_checkpoint_that_loads(tmp_path: Pa
     assert "coverage_90" in result.output
     card = Lifter.load(out, device="cpu").checkpoint.card
     assert "mocap.cs.cmu.edu" in card["credit"]
-    assert set(card["metrics"]) == {"clean", "noisy", "occluded"}
+    assert set(card["metrics"]) == {*CONDITIONS, *POSTURES}
+    assert all(0 <= of["root_coverage_90"] <= 1 for of in card["metrics"].values())
 
 
 def test_a_training_that_cannot_be_is_refused_with_the_reason(tmp_path: Path) -> None:

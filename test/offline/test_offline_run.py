@@ -145,7 +145,7 @@ def test_after_ctrl_c_the_outputs_hold_what_was_done(film: Path, lifter: Lifter,
     pipeline = Troubled({2: lambda: os.kill(os.getpid(), signal.SIGINT)})
     report = run(film, pipeline, lifter, tmp_path)
     assert report.interrupted and report.frames == 3
-    assert json.loads((tmp_path / "report.json").read_text())["interrupted"] is True
+    assert json.loads((tmp_path / "summary.json").read_text())["interrupted"] is True
     assert len(read_recording(tmp_path / "bag").answered()) == 3
     assert len(list(Video(tmp_path / "video.mp4"))) == 3
     assert signal.getsignal(signal.SIGINT) is before
