@@ -31,7 +31,9 @@ from diffupose_ros.skeleton import (
     PELVIS,
     SPINE,
     THORAX,
+    Skeletons2D,
     Status,
+    apparent_size,
     layout_joints,
     pelvis_axes,
     to_h36m,
@@ -69,6 +71,11 @@ DERIVED_JOINTS = {
 }
 
 
+def errors(layout: str) -> np.ndarray:
+    """Deviations of one person's joints, (1, J)."""
+    return np.random.default_rng(7).uniform(0.01, 0.2, (1, len(LAYOUTS[layout])))
+
+
 def person(layout: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     joints = len(LAYOUTS[layout])
@@ -95,10 +102,13 @@ def test_every_layout_is_tested() -> None:
 @pytest.mark.parametrize("layout", SOURCES)
 def test_conversion_takes_the_mean_of_the_sources(layout: str) -> None:
     keypoints, scores = person(layout)
-    skeletons = to_h36m(keypoints, scores, layout)
+    deviations = errors(layout)
+    skeletons = to_h36m(keypoints, scores, layout, deviations=deviations)
     for joint, sources in enumerate(SOURCES[layout]):
         np.testing.assert_allclose(skeletons.keypoints[0, joint], keypoints[0, sources].mean(0), err_msg=H36M17[joint])
         np.testing.assert_allclose(skeletons.scores[0, joint], scores[0, sources].mean(), err_msg=H36M17[joint])
+        # Errors of one body are alike, so they do not average out.
+        np.testing.assert_allclose(skeletons.deviations[0, joint], deviations[0, sources].mean(), err_msg=H36M17[joint])
     expected = [DERIVED if j in DERIVED_JOINTS[layout] else MEASURED for j in range(17)]
     assert skeletons.status[0].tolist() == expected
 
@@ -115,12 +125,15 @@ def test_a_missing_joint_takes_along_what_is_derived_from_it(layout: str) -> Non
             assert (skeletons.status[0, joint] != MISSING) == survives
             if not survives:
                 assert skeletons.scores[0, joint] == 0 and (skeletons.keypoints[0, joint] == 0).all()
+            assert np.isnan(skeletons.deviations[0, joint]) == (not survives)
 
 
 def test_the_head_is_the_mean_of_the_part_of_the_face_that_is_seen() -> None:
     keypoints, scores = person("coco17")
     scores[0, [1, 3]] = 0  # left eye and ear: a face in profile
-    skeletons = to_h36m(keypoints, scores, "coco17")
+    deviations = errors("coco17")
+    skeletons = to_h36m(keypoints, scores, "coco17", deviations=deviations)
+    np.testing.assert_allclose(skeletons.deviations[0, HEAD], deviations[0, [2, 4]].mean())
     np.testing.assert_allclose(skeletons.keypoints[0, HEAD], keypoints[0, [2, 4]].mean(0))
     np.testing.assert_allclose(skeletons.scores[0, HEAD], scores[0, [2, 4]].mean())
     assert skeletons.status[0, HEAD] == DERIVED
@@ -154,6 +167,52 @@ def test_scores_above_one_count_as_one() -> None:
     assert skeletons.scores[0, PELVIS] == pytest.approx(0.7)
 
 
+def test_joints_are_exact_unless_deviations_are_given() -> None:
+    keypoints, scores = person("coco17")
+    scores[0, 9] = 0
+    skeletons = to_h36m(keypoints, scores, "coco17")
+    assert np.isnan(skeletons.deviations[0, 13]) and (np.delete(skeletons.deviations[0], 13) == 0).all()
+    same = to_h36m(keypoints, scores, "coco17", deviations=0.05).deviations  # for all joints
+    np.testing.assert_allclose(np.delete(same[0], 13), 0.05)
+
+
+def test_a_deviation_of_a_joint_that_is_not_seen_reaches_no_other() -> None:
+    keypoints, scores = person("coco17")
+    scores[0, 1], keypoints[0, 3] = 0, np.nan  # left eye and ear
+    deviations = errors("coco17")
+    deviations[0, [1, 3]] = np.nan, np.inf
+    skeletons = to_h36m(keypoints, scores, "coco17", deviations=deviations)
+    np.testing.assert_allclose(skeletons.deviations[0, HEAD], deviations[0, [2, 4]].mean())
+    assert np.isfinite(skeletons.deviations).all()
+
+
+def test_joints_below_the_least_score_are_missing() -> None:
+    keypoints, scores = person("coco17")
+    scores[:], scores[0, 9], scores[0, 11] = 0.5, 0.3, 0.29
+    skeletons = to_h36m(keypoints, scores, "coco17", min_score=0.3)
+    missing = [PELVIS, H36M17.index("left_hip"), SPINE]
+    assert np.flatnonzero(skeletons.status[0] == MISSING).tolist() == missing
+    assert np.flatnonzero(np.isnan(skeletons.deviations[0])).tolist() == missing
+
+
+def test_people_are_picked_and_joined() -> None:
+    parts = [to_h36m(*person(layout, seed), layout, 0, 0.01 * seed) for seed, layout in enumerate(LAYOUTS, 1)]
+    joined = Skeletons2D.join(parts)
+    for index, part in enumerate(parts):
+        for name, value in vars(part).items():
+            np.testing.assert_array_equal(getattr(joined[index : index + 1], name), value)
+            np.testing.assert_array_equal(getattr(joined[np.arange(len(parts)) == index], name), value)
+    turned = joined[[2, 0]]
+    np.testing.assert_array_equal(turned.keypoints, joined.keypoints[[2, 0]])
+    nobody = Skeletons2D.join([])
+    assert nobody.keypoints.shape == (0, 17, 2) and nobody.scores.shape == nobody.deviations.shape == (0, 17)
+
+
+def test_apparent_size_is_the_rms_distance_from_the_centre() -> None:
+    square = np.array([[[0.0, 0], [0, 6], [8, 0], [8, 6], [np.nan, np.nan]]])
+    np.testing.assert_allclose(apparent_size(square), [[5]])
+
+
 def test_people_are_converted_independently() -> None:
     (first, first_scores), (second, second_scores) = person("body25", 1), person("body25", 2)
     second[0, 3] = np.nan
@@ -166,7 +225,7 @@ def test_people_are_converted_independently() -> None:
 def test_no_people_are_no_skeletons() -> None:
     skeletons = to_h36m(np.zeros((0, 25, 2)), np.zeros((0, 25)), "body25")
     assert skeletons.keypoints.shape == (0, 17, 2)
-    assert skeletons.scores.shape == skeletons.status.shape == (0, 17)
+    assert skeletons.scores.shape == skeletons.status.shape == skeletons.deviations.shape == (0, 17)
 
 
 def test_the_callers_arrays_are_left_alone() -> None:
@@ -223,6 +282,7 @@ def test_any_numbers_give_finite_skeletons_with_consistent_statuses(detection: t
     missing = skeletons.status == MISSING
     assert np.isfinite(skeletons.keypoints).all()
     assert ((skeletons.scores >= 0) & (skeletons.scores <= 1)).all()
+    assert (np.isnan(skeletons.deviations) == missing).all() and (skeletons.deviations[~missing] == 0).all()
     assert ((skeletons.scores == 0) == missing).all() and (skeletons.keypoints[missing] == 0).all()
     derived = np.isin(np.arange(17), DERIVED_JOINTS[detection[2]])
     assert (missing | ((skeletons.status == DERIVED) == derived)).all()

@@ -72,7 +72,7 @@ def evaluate(
         ),
     ] = Protocol.raw,
     keypoints: Annotated[
-        Keypoints, typer.Option(help="2D input. cmu: gt (= clean), noisy, occluded, or all of these.")
+        Keypoints, typer.Option(help="2D input. cmu: gt (= clean), noisy, occluded, bodies, real, or all of these.")
     ] = Keypoints.gt,
     every: Annotated[int, typer.Option(min=1, help="Take every K-th frame.")] = 1,
     leave_one_out: Annotated[

@@ -97,11 +97,17 @@ _FACES = 0.02  # m, by which faces differ
 
 
 def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every: int = 1) -> Observations:
-    """Return every ``every``-th frame of mocap clips, by name, as random cameras see it; always the same."""
+    """Return every ``every``-th frame of mocap clips, by name, as random cameras see it; always the same.
+
+    Args:
+        clips: (T, 17, 3) metres, world frame, z up, by name.
+        conditions: whose bodies they are put on, and what happens to the 2D joints.
+        every: frames from one that is taken to the next.
+    """
     poses = [clip[::every] for clip in clips.values()]
     activity = [activity_of(name) for name in clips]
     names = np.repeat(np.array(activity, dtype=np.str_), [len(p) for p in poses])
-    return observe(np.concatenate(poses), np.random.default_rng(SEED), conditions, activity=names)
+    return observe(np.concatenate(poses), np.random.default_rng(SEED), conditions, names)
 
 
 def posture_observations(kind: str, people: int, conditions: Conditions = REAL) -> Observations:

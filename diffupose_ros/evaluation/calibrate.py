@@ -22,9 +22,8 @@ import numpy.typing as npt
 
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.datasets import CREDITS
-from diffupose_ros.data.observations import Observations
 from diffupose_ros.data.postures import POSTURES
-from diffupose_ros.data.synthesis import CONDITIONS, POSTURE_PEOPLE, SEED, observe, posture_observations
+from diffupose_ros.data.synthesis import CONDITIONS, POSTURE_PEOPLE, cmu_observations, posture_observations
 from diffupose_ros.evaluation.fitting import fit_calibration
 from diffupose_ros.evaluation.samples import draw_samples, join, measure
 from diffupose_ros.lifting import Lifter
@@ -56,7 +55,10 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
     checkpoint = _checkpoint(trained)
     lifter = Lifter(checkpoint)
     halves = _halves(load_clips(validation_file))
-    drawn = {name: [draw_samples(lifter, _observed(half, name, every)) for half in halves] for name in CONDITIONS}
+    drawn = {
+        name: [draw_samples(lifter, cmu_observations(half, conditions, every)) for half in halves]
+        for name, conditions in CONDITIONS.items()
+    }
     fits = [fit_calibration(join([drawn[name][half] for name in _FITTED])) for half in (1, 0)]
     metrics = {
         name: _mean([measure(samples, calibration) for samples, calibration in zip(parts, fits, strict=True)])
@@ -74,11 +76,6 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
     return finished
 
 
-def _observed(clips: list[FloatArray], name: str, every: int) -> Observations:
-    poses = np.concatenate([clip[::every] for clip in clips])
-    return observe(poses, np.random.default_rng(SEED), CONDITIONS[name])
-
-
 def _checkpoint(path: Path) -> Checkpoint:
     trained = read_trained(path)
     if trained.kind != "denoiser":
@@ -86,13 +83,14 @@ def _checkpoint(path: Path) -> Checkpoint:
     return checkpoint_of(trained.build(), trained.diffusion, {"credit": CREDITS["cmu"]} | trained.card)
 
 
-def _halves(clips: dict[str, FloatArray]) -> list[list[FloatArray]]:
+def _halves(clips: dict[str, FloatArray]) -> list[dict[str, FloatArray]]:
     if not all(name.count("/") >= 2 for name in clips):
         raise ValueError(f"clip names must be <set>/<subject>/<clip>, got {next(iter(clips))!r}")
     subjects = sorted({name.split("/")[1] for name in clips})
     if len(subjects) < 2:
         raise ValueError(f"calibration needs clips of two subjects at least, got {subjects}")
-    return [[clip for name, clip in clips.items() if subjects.index(name.split("/")[1]) % 2 == h] for h in (0, 1)]
+    half = {name: subjects.index(name.split("/")[1]) % 2 for name in clips}
+    return [{name: clip for name, clip in clips.items() if half[name] == h} for h in (0, 1)]
 
 
 def _mean(metrics: list[dict[str, float]]) -> dict[str, float]:

@@ -70,7 +70,7 @@ METRICS = {
     "absolute_coverage_50": "share of joints in their 50 % ellipsoids in the camera's frame (gt_free)",
     "absolute_coverage_90": "share of joints in their 90 % ellipsoids in the camera's frame (gt_free)",
 }
-"""What a report says, and what that is. Definitions and sources: ``training.metrics``."""
+"""What a report says, and what that is. Definitions and sources: ``evaluation.metrics``."""
 
 
 def evaluate(
@@ -100,7 +100,7 @@ def evaluate(
         hypotheses: N.
         steps: DDIM steps.
         method: ``ddim`` or ``ddpm``.
-        protocol: see ``training.protocols``.
+        protocol: see ``evaluation.protocols``.
         joints: H36M-17 indices of those that count, with the root; None for all that the model knows.
         progress: show a progress bar on stderr.
         flip: draw every second hypothesis for the mirror image; a regressor averages with its answer to that.

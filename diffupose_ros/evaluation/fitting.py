@@ -88,17 +88,16 @@ def _fit_joints(samples: Samples, widening: FloatArray) -> Calibration:
 
 def _fit_widening(samples: Samples, narrow: Calibration) -> FloatArray:
     """Factors on the variance at ``MISFITS``, from the people about each; never falling, 1 for the usual."""
-    covariance = calibrated_covariance(
-        samples.hypotheses, samples.status, samples.deviations, narrow, samples.expected
-    )
+    covariance = calibrated_covariance(samples.hypotheses, samples.status, samples.deviations, narrow, samples.expected)
     freedom = narrow.freedom_of(samples.status, samples.deviations)[:, 1:]
     distance = mahalanobis2(samples.error, covariance)[:, 1:] / radius2(ANCHOR, freedom)
     nearest = np.abs(np.log(np.maximum(samples.misfit, 1e-3))[:, None] - np.log(MISFITS)).argmin(1)
-    factors = np.ones(len(MISFITS))
-    for k in range(len(MISFITS)):
-        here = distance[nearest == k]
-        factors[k] = np.quantile(here, ANCHOR) if here.size >= _FEWEST else factors[k - 1] if k else 1.0
-    return np.asarray(np.maximum.accumulate(factors / factors[1]))
+    held = [distance[nearest == k] for k in range(len(MISFITS))]
+    factors = np.array([np.quantile(here, ANCHOR) if here.size >= _FEWEST else np.nan for here in held])
+    usual = MISFITS.index(1.0)
+    factors /= factors[usual]
+    factors[: usual + 1] = *np.fmin(factors[:usual], 1), 1  # NaN, of too few people: as the usual
+    return np.asarray(np.fmax.accumulate(factors))
 
 
 def _fit_root(samples: Samples) -> FloatArray:

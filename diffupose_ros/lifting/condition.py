@@ -72,7 +72,7 @@ def quality(deviations: FloatArray) -> FloatArray:
     Args:
         deviations: (...) in units of the apparent size; NaN where missing.
     """
-    return np.asarray(np.where(np.isfinite(deviations), np.exp(-5 * np.nan_to_num(deviations)), 0))
+    return np.asarray(np.exp(-5 * np.where(np.isfinite(deviations), deviations, np.inf)))
 
 
 def person_centred(rays: FloatArray, deviations: FloatArray, status: npt.NDArray[np.integer]) -> Condition:

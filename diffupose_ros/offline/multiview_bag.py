@@ -117,7 +117,7 @@ def _people(seen: Seen) -> list[Person]:
             check_skeleton(skeleton)
         except ValueError as error:
             raise ValueError(f"{seen.topic}: person {skeleton.id!r}: {error}") from None
-        people.append(Person(skeleton.id, keypoints_of([skeleton])[0]))
+        people.append(Person(skeleton.id, keypoints_of([skeleton])[0, :, :3]))
     return people
 
 

@@ -83,6 +83,7 @@ def test_a_trained_model_is_calibrated_into_a_checkpoint_that_loads(tmp_path: Pa
     card = Lifter.load(out, device="cpu").checkpoint.card
     assert "mocap.cs.cmu.edu" in card["credit"]
     assert set(card["metrics"]) == {*CONDITIONS, *POSTURES}
+    assert all(0 <= of["root_coverage_90"] <= 1 for of in card["metrics"].values())
 
 
 def test_a_training_that_cannot_be_is_refused_with_the_reason(tmp_path: Path) -> None:

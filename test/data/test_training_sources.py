@@ -24,9 +24,9 @@ from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.datasets import CREDITS
 from diffupose_ros.data.observations import Observations, pairs
 from diffupose_ros.data.sources import MocapSource, RecordedSource, validation_pairs
-from diffupose_ros.data.synthesis import OCCLUDED, observe
+from diffupose_ros.data.synthesis import CLEAN, OCCLUDED, observe
 from diffupose_ros.resources import resource_path
-from diffupose_ros.skeleton import MIRROR, Status
+from diffupose_ros.skeleton import MIRROR, Status, unit
 from diffupose_ros.training.batches import Batches
 from diffupose_ros.training.config import ModelConfig, TrainConfig
 
@@ -57,7 +57,7 @@ def mirrored(seen: Observations) -> Observations:
     return Observations(
         seen.rays[:, MIRROR] * aside,
         seen.image[:, MIRROR] * aside[:2],
-        seen.scores[:, MIRROR],
+        seen.deviations[:, MIRROR],
         seen.status[:, MIRROR],
         seen.joints[:, MIRROR] * aside,
         seen.activity,
@@ -75,6 +75,18 @@ def test_batches_of_clips_are_full_and_mixed(clips, variant) -> None:
         derived = first.features[:, :, 3].any(1)  # people of layouts with derived joints are not all at one end
         assert 0 < derived[:32].mean() < 1 and 0 < derived[32:].mean() < 1
     assert source.credit == CREDITS["cmu"] and source.description == f"{len(clips)} clips, {source.size} frames"
+
+
+def test_some_people_of_clips_are_in_postures_that_motion_capture_lacks(clips: dict[str, np.ndarray]) -> None:
+    def knee(poses: np.ndarray, hip: int) -> np.ndarray:
+        thigh, shank = unit(poses[:, hip + 1] - poses[:, hip]), unit(poses[:, hip + 2] - poses[:, hip + 1])
+        return (thigh * shank).sum(-1)
+
+    everybody = np.concatenate(list(clips.values())).astype(float)
+    upright = everybody[np.minimum(knee(everybody, 1), knee(everybody, 4)).argmax()]
+    poses = MocapSource({"standing": upright[None]}, CLEAN).draw(np.random.default_rng(0), 600).poses
+    bent = knee(poses, 1) < 0.5
+    assert 0.02 < bent.mean() < 0.12  # lying and carrying people's legs are straight
 
 
 @pytest.mark.parametrize("variant", ["robust", "paper"])

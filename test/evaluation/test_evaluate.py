@@ -25,7 +25,7 @@ from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.data.synthesis import CLEAN, OCCLUDED, cmu_observations
 from diffupose_ros.evaluation.evaluate import METRICS, evaluate
-from diffupose_ros.evaluation.protocols import overwritten, solved_root
+from diffupose_ros.evaluation.protocols import overwritten
 from diffupose_ros.evaluation.samples import draw_samples, measure
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.engine.sampler import Sampling
@@ -121,12 +121,19 @@ def test_the_root_is_where_the_lifter_puts_it(lifter: Lifter) -> None:
     # An image whose size is not known: nothing is left out for being far outside of it.
     camera = Camera([[900, 0, 500], [0, 900, 400], [0, 0, 1]])
     rays = np.where((seen.status != Status.MISSING)[..., None], seen.rays, (0, 0, 1))
-    skeletons = Skeletons2D(camera.project(rays), seen.scores, seen.status)
+    skeletons = Skeletons2D(camera.project(rays), np.ones((len(seen), 17)), seen.status, seen.deviations)
     lifted = lifter.lift_h36m(skeletons, camera, hypotheses=2, steps=1, seed=0)
-    condition = seen.condition("robust")
-    poses = lifter.sampler.draw(condition.features, Sampling(2, 1, seed=0))
-    root = solved_root(poses.mean(1), seen, condition)
-    np.testing.assert_allclose(np.einsum("pji,pj->pi", condition.rotation, root), lifted.root, atol=1e-4)
+    samples = draw_samples(lifter, seen, hypotheses=2, steps=1)
+    back = np.swapaxes(seen.condition("robust").rotation, 1, 2)
+    np.testing.assert_allclose(np.einsum("pij,pj->pi", back, samples.root), lifted.root, atol=1e-4)
+    np.testing.assert_allclose(samples.misfit, lifted.misfit, rtol=1e-3)
+    calibration = lifter.checkpoint.calibration
+    covariance = calibration.root_covariance(samples.root_covariance, samples.root, samples.deviations)
+    turned = back @ covariance @ np.swapaxes(back, 1, 2)
+    np.testing.assert_allclose(turned, lifted.root_covariance, rtol=1e-2, atol=1e-6)
+    found = evaluate(lifter.sampler, seen, calibration, hypotheses=2, steps=1, protocol="gt_free")
+    relative = np.linalg.norm(lifted.root - seen.joints[:, 0], axis=-1) / np.linalg.norm(seen.joints[:, 0], axis=-1)
+    assert found["root_error_relative"] == pytest.approx(relative.mean(), abs=1e-3)
 
 
 def test_a_person_taken_for_larger_is_put_further_away(people: Observations) -> None:
@@ -196,14 +203,18 @@ def test_an_honest_model_is_found_calibrated(people: Observations) -> None:
 
 
 def test_numbers_are_those_that_models_are_selected_and_calibrated_by(lifter: Lifter) -> None:
-    samples = draw_samples(lifter, list(CLIPS.values()), OCCLUDED, every=15, hypotheses=2, steps=1)
+    seen = cmu_observations(CLIPS, OCCLUDED, every=15)
+    samples = draw_samples(lifter, seen, hypotheses=2, steps=1)
     assert len(samples.truth) > 64  # more than one batch
     predictor, calibration = lifter.sampler, lifter.checkpoint.calibration
-    seen = cmu_observations(CLIPS, OCCLUDED, every=15)
-    first, second = (evaluate(predictor, seen, calibration, hypotheses=2, steps=1) for _ in range(2))
+    widened = replace(calibration, widening=np.array([1, 1, 4, 9.0]))  # of whoever does not fit their 2D
+    first, second = (evaluate(predictor, seen, widened, hypotheses=2, steps=1, protocol="gt_free") for _ in range(2))
     assert first == second
-    for name, value in measure(samples, calibration).items():
-        assert first[name] == pytest.approx(value, abs=2e-3), name
+    measured = measure(samples, widened)
+    assert measured["coverage_50"] > measure(samples, calibration)["coverage_50"]
+    for name in measured.keys() & first.keys():
+        assert first[name] == pytest.approx(measured[name], abs=2e-3), name
+    assert {"mpjpe_mm", "coverage_90", "ece", "root_error_relative"} <= measured.keys() & first.keys()
     assert first["people"] == len(samples.truth)
     assert first["left_out"] == len(seen) - len(samples.truth)
     assert first["single_mpjpe_mm"] > first["mpjpe_mm"] > first["p_mpjpe_mm"]

@@ -55,6 +55,8 @@ def small_checkpoint(seed: int = 0) -> Checkpoint:
         calibration.strength * rng.uniform(1, 2, calibration.strength.shape),
         calibration.scale * rng.uniform(1, 2, calibration.scale.shape),
         rng.uniform(2, 20, calibration.freedom.shape),
+        rng.uniform(0.5, 2, calibration.root.shape),
+        rng.uniform(1, 3, calibration.widening.shape),
     )
     return Checkpoint(config, DiffusionConfig(), Denoiser(config).state_dict(), calibration, {"trained": ["a", 1]})
 
@@ -296,6 +298,16 @@ def test_metadata_that_is_not_understood_is_refused(section: str, change: dict, 
     save_file(tensors, tmp_path / "b.safetensors", metadata={"diffupose": json.dumps(meta)})
     with pytest.raises(ValueError, match=r"depth|cosinus"):
         Lifter.load(tmp_path / "b.safetensors", device="cpu")
+
+
+def test_a_checkpoint_from_before_roots_were_calibrated_is_taken_as_it_is(tmp_path: Path) -> None:
+    save_checkpoint(small_checkpoint(), tmp_path / "a.safetensors")
+    tensors, meta = contents(tmp_path / "a.safetensors")
+    for name in ("root", "widening"):
+        del tensors[f"calibration.{name}"]
+    save_file(tensors, tmp_path / "b.safetensors", metadata={"diffupose": json.dumps(meta)})
+    calibration = load_checkpoint(tmp_path / "b.safetensors").calibration
+    assert (calibration.root == 1).all() and (calibration.widening == 1).all()
 
 
 def test_calibration_of_another_shape_is_refused(tmp_path: Path) -> None:

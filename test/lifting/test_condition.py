@@ -22,19 +22,26 @@ from hypothesis.extra import numpy as hnp
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.data.scenes import Scene
-from diffupose_ros.lifting.condition import image_centred, image_coordinates, look_at, person_centred
+from diffupose_ros.lifting.condition import (
+    image_centred,
+    image_coordinates,
+    look_at,
+    person_centred,
+    placing_rays,
+    quality,
+)
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import Status, to_h36m
 
 ALL_MEASURED = np.zeros((5, 17), np.int8)
-ONES = np.ones((5, 17))
+EXACT = np.zeros((5, 17))
 
 
 @pytest.fixture(scope="module")
 def rays() -> np.ndarray:
     """People's joints, each person straight ahead of the camera."""
     poses = Scene(resource_path("resource/clips/people.npz"), 5).poses(30)
-    return np.einsum("pij,pkj->pki", person_centred(poses, ONES, ALL_MEASURED).rotation, poses)
+    return np.einsum("pij,pkj->pki", person_centred(poses, EXACT, ALL_MEASURED).rotation, poses)
 
 
 def test_look_at_turns_a_direction_ahead_by_the_shortest_way() -> None:
@@ -53,14 +60,14 @@ def test_look_at_turns_a_direction_ahead_by_the_shortest_way() -> None:
     np.testing.assert_allclose(look_at(np.array([0.0, 0, 3])), np.eye(3))
 
 
-def test_features_are_centred_scaled_rays_score_derived_and_size(rays: np.ndarray) -> None:
+def test_features_are_centred_scaled_rays_quality_derived_and_size(rays: np.ndarray) -> None:
     status = ALL_MEASURED.copy()
     status[:, [7, 9]] = Status.DERIVED
-    condition = person_centred(rays, 0.8 * ONES, status)
+    condition = person_centred(rays, EXACT + 0.08, status)
     features = condition.features
     assert features.shape == (5, 17, 5) and features.dtype == np.float32 and condition.valid.all()
     np.testing.assert_allclose((features[..., :2] ** 2).sum(-1).mean(1), 1, rtol=1e-5)
-    np.testing.assert_allclose(features[..., 2], 0.8)
+    np.testing.assert_allclose(features[..., 2], np.exp(-0.4), rtol=1e-6)
     assert (features[..., 3] == (status == Status.DERIVED)).all()
     # The apparent size: the RMS angle (its tangent) of the joints from the person's centre.
     size = np.exp(features[:, 0, 4]) * 0.15
@@ -73,8 +80,8 @@ def test_features_are_centred_scaled_rays_score_derived_and_size(rays: np.ndarra
 def test_features_do_not_depend_on_the_place_in_the_image(rays: np.ndarray, place: tuple) -> None:
     rotation = look_at(np.array(place)).T  # from straight ahead to that place
     seen, moved = (
-        person_centred(rays, ONES, ALL_MEASURED),
-        person_centred(rays @ rotation.T, ONES, ALL_MEASURED),
+        person_centred(rays, EXACT, ALL_MEASURED),
+        person_centred(rays @ rotation.T, EXACT, ALL_MEASURED),
     )
     np.testing.assert_allclose(moved.features, seen.features, atol=1e-5)
     turned_back = np.einsum("pij,pkj->pki", moved.rotation, rays @ rotation.T)
@@ -93,26 +100,26 @@ def test_features_do_not_depend_on_the_place_in_the_image(rays: np.ndarray, plac
 )
 def test_features_do_not_depend_on_the_camera(rays: np.ndarray, camera: Camera) -> None:
     pixels = camera.project(rays)
-    through_lens = person_centred(camera.rays(pixels), ONES, ALL_MEASURED)
-    np.testing.assert_allclose(through_lens.features, person_centred(rays, ONES, ALL_MEASURED).features, atol=2e-3)
+    through_lens = person_centred(camera.rays(pixels), EXACT, ALL_MEASURED)
+    np.testing.assert_allclose(through_lens.features, person_centred(rays, EXACT, ALL_MEASURED).features, atol=2e-3)
 
 
 def test_lengths_of_the_rays_do_not_matter(rays: np.ndarray) -> None:
     scaled = rays * np.random.default_rng(0).uniform(0.1, 9, (5, 17, 1))
-    expected = person_centred(rays, ONES, ALL_MEASURED).features
-    np.testing.assert_allclose(person_centred(scaled, ONES, ALL_MEASURED).features, expected, atol=1e-5)
+    expected = person_centred(rays, EXACT, ALL_MEASURED).features
+    np.testing.assert_allclose(person_centred(scaled, EXACT, ALL_MEASURED).features, expected, atol=1e-5)
 
 
-def test_missing_joints_are_zero_whatever_their_ray_and_score(rays: np.ndarray) -> None:
+def test_missing_joints_are_zero_whatever_their_ray_and_deviation(rays: np.ndarray) -> None:
     status = ALL_MEASURED.copy()
     status[:, [3, 13]] = Status.MISSING
     features = []
     for junk in (np.nan, 0, 5e9):
         broken = rays.copy()
         broken[:, [3, 13]] = junk
-        scores = ONES.copy()
-        scores[:, 3] = junk
-        features.append(person_centred(broken, scores, status).features)
+        deviations = EXACT.copy()
+        deviations[:, 3] = junk
+        features.append(person_centred(broken, deviations, status).features)
         assert (features[-1][:, [3, 13], :4] == 0).all()
     np.testing.assert_array_equal(features[0], features[1])
     np.testing.assert_array_equal(features[0], features[2])
@@ -122,7 +129,7 @@ def test_three_joints_make_a_valid_person_and_two_do_not(rays: np.ndarray) -> No
     for count in range(5):
         status = np.full((5, 17), Status.MISSING)
         status[:, [1, 8, 13, 16][:count]] = Status.MEASURED
-        condition = person_centred(rays, ONES, status)
+        condition = person_centred(rays, EXACT, status)
         assert (condition.valid == (count >= 3)).all()
         assert np.isfinite(condition.features).all() and np.isfinite(condition.rotation).all()
 
@@ -133,26 +140,52 @@ def test_derived_joints_do_not_make_up_for_joints_that_the_detector_gave() -> No
     scores[0, 11:13] = 1  # two hips, and the pelvis derived from them
     skeletons = to_h36m(keypoints, scores, "coco17")
     rays = Camera.from_fov(1.2, 640, 480).rays(skeletons.keypoints)
-    assert not person_centred(rays, skeletons.scores, skeletons.status).valid[0]
+    assert not person_centred(rays, skeletons.deviations, skeletons.status).valid[0]
 
 
 def test_rays_that_cannot_be_of_the_same_person_are_left_out(rays: np.ndarray) -> None:
     stray = rays.copy()
     stray[:, 16] = (-0.9, 0.1, -0.5)  # behind
     status = ALL_MEASURED.copy()
-    features = person_centred(stray, ONES, status).features
+    features = person_centred(stray, EXACT, status).features
     assert (features[:, 16, :4] == 0).all() and (features[:, :16, 2] == 1).all()
 
 
 @given(
     hnp.arrays(float, (2, 17, 2), elements=st.floats(-1e6, 1e6) | st.just(np.nan)),
-    hnp.arrays(float, (2, 17), elements=st.floats(0, 1)),
+    hnp.arrays(float, (2, 17), elements=st.floats(0, 1e6) | st.just(np.nan)),
     hnp.arrays(np.int8, (2, 17), elements=st.sampled_from([0, 1, 2])),
 )
 @settings(max_examples=60)
-def test_any_rays_give_finite_features(xy: np.ndarray, scores: np.ndarray, status: np.ndarray) -> None:
-    condition = person_centred(np.concatenate([xy, np.ones((2, 17, 1))], -1), scores, status)
+def test_any_rays_give_finite_features(xy: np.ndarray, deviations: np.ndarray, status: np.ndarray) -> None:
+    condition = person_centred(np.concatenate([xy, np.ones((2, 17, 1))], -1), deviations, status)
     assert np.isfinite(condition.features).all() and np.isfinite(condition.rotation).all()
+
+
+def test_quality_falls_from_exact_joints_to_missing_ones() -> None:
+    np.testing.assert_allclose(quality(np.array([0, 0.02, 0.2, 2])), np.exp([0, -0.1, -1, -10]))
+    assert quality(np.array([[np.nan, np.inf]])).tolist() == [[0, 0]]
+
+
+def test_people_are_placed_by_measured_joints_and_less_by_imprecise_ones(rays: np.ndarray) -> None:
+    status, deviations = ALL_MEASURED.copy(), EXACT.copy()
+    status[:, [0, 9]], status[:, 13] = Status.DERIVED, Status.MISSING
+    deviations[:, 1], deviations[:, 2], deviations[:, 13] = 0.03, 0.3, np.nan
+    turned = look_at(np.array([0.3, -0.2, 1])).T @ rays[..., None]
+    condition = person_centred(turned[..., 0], deviations, status)
+    placed, weights = placing_rays(condition, turned[..., 0], deviations)
+    seen = status != Status.MISSING
+    expected = np.einsum("pij,pkj->pki", condition.rotation, turned[..., 0])
+    np.testing.assert_allclose(placed[seen], expected[seen], atol=1e-9)
+    assert (weights[:, [0, 9, 13]] == 0).all()
+    np.testing.assert_allclose(weights[:, [1, 2, 3]], np.broadcast_to([0.5, 1 / 101, 1], (5, 3)))
+
+
+def test_people_of_hardly_any_measured_joints_are_placed_by_derived_ones_too(rays: np.ndarray) -> None:
+    status = np.full((5, 17), Status.MISSING, np.int8)
+    status[:, [1, 4, 8]], status[:, 0] = Status.MEASURED, Status.DERIVED
+    _, weights = placing_rays(person_centred(rays, EXACT, status), rays, EXACT)
+    assert (weights == (status != Status.MISSING)).all()
 
 
 def test_no_people() -> None:

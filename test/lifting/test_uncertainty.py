@@ -14,59 +14,27 @@
 
 """From hypotheses to calibrated covariances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from diffupose_ros.lifting.condition import look_at
 from diffupose_ros.lifting.uncertainty import (
+    MIN_VARIANCE,
     NORMAL,
     Calibration,
     calibrated_covariance,
     containing_probability,
     ellipsoids,
-    fit_calibration,
     mahalanobis2,
     orientation_covariance,
-    quality,
+    precision_class,
     radius2,
     sample_covariance,
 )
 from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status, pelvis_axes
-
-HYPOTHESES = 10
-
-
-def synthetic(people: int, seed: int, overconfidence: float) -> tuple[np.ndarray, ...]:
-    """Hypotheses, errors, statuses and scores of people who are each uncertain in another way.
-
-    The error is ``overconfidence`` times larger than the spread of the hypotheses says.
-    """
-    rng = np.random.default_rng(seed)
-    status = rng.choice(list(Status), (people, 17), p=[0.6, 0.2, 0.2]).astype(np.int8)
-    scores = np.where(status == Status.MISSING, 0, rng.uniform(0.6, 1, (people, 1)))
-    deviation = np.array([0.02, 0.03, 0.08])[status] * np.exp(rng.normal(0, 0.3, (people, 1)))
-    axes = (1, 1, 3)  # depth is less certain
-    truth = rng.normal(0, 0.3, (people, 17, 3))
-    centre = truth + rng.normal(size=truth.shape) * deviation[..., None] * axes * overconfidence
-    spread = rng.normal(size=(people, HYPOTHESES, 17, 3)) * deviation[:, None, :, None] * axes
-    hypotheses = centre[:, None] + spread - spread.mean(1, keepdims=True)
-    return hypotheses, centre - truth, status, scores
-
-
-@pytest.mark.parametrize("overconfidence", [0.5, 1.0, 2.0])
-def test_a_fitted_calibration_holds_what_it_says_on_other_data(overconfidence: float) -> None:
-    calibration = fit_calibration(*synthetic(3000, 0, overconfidence))
-    hypotheses, error, status, scores = synthetic(3000, 1, overconfidence)
-    covariance = calibrated_covariance(hypotheses, status, scores, calibration)
-    freedom = calibration.freedom_of(status, scores)
-    level = containing_probability(mahalanobis2(error, covariance), freedom)[:, 1:]
-    for probability in (0.5, 0.9, 0.95):
-        assert (level < probability).mean() == pytest.approx(probability, abs=0.03)
-        for kind in Status:
-            assert (level[status[:, 1:] == kind] < probability).mean() == pytest.approx(probability, abs=0.05)
-    # Who takes the covariances for those of normal distributions is right at 90 %.
-    normal = containing_probability(mahalanobis2(error, covariance))[:, 1:]
-    assert (normal < 0.9).mean() == pytest.approx(0.9, abs=0.03)
 
 
 @pytest.mark.parametrize("freedom", [2.5, 4.0, 12.0, NORMAL])
@@ -81,53 +49,68 @@ def test_student_t_ellipsoids_hold_what_they_say(freedom: float) -> None:
     assert radius2(0.9, freedom) == pytest.approx(6.2514, rel=1e-4)
 
 
-def test_heavy_tails_are_fitted_as_such() -> None:
-    hypotheses, error, status, scores = synthetic(3000, 0, 1)
-    rng = np.random.default_rng(1)
-    lightest = fit_calibration(hypotheses, error, status, scores).freedom
-    heavy = error / np.sqrt(rng.chisquare(3, (*error.shape[:2], 1)) / 3)
-    heaviest = fit_calibration(hypotheses, heavy, status, scores).freedom
-    assert (heaviest <= 5).all() and (lightest > heaviest).all()
+def test_precision_is_classed_by_the_mean_deviation_of_the_seen_joints() -> None:
+    deviations = np.full((5, 17), np.nan)
+    deviations[0, :4], deviations[1, :9], deviations[2] = 0.1, 0.03, 0.01
+    deviations[3, 0], deviations[3, 1:] = 0.2, 0.04  # the mean of which is 0.049
+    assert precision_class(deviations).tolist() == [2, 1, 0, 1, 0]
+    assert precision_class(deviations[:0]).shape == (0,)
 
 
-def test_calibration_matters() -> None:
-    hypotheses, error, status, scores = synthetic(500, 1, overconfidence=2)
-    distance = mahalanobis2(error, calibrated_covariance(hypotheses, status, scores, Calibration.none()))
-    assert (distance[:, 1:] < radius2(0.9)).mean() < 0.85
+def graded(**changes: np.ndarray) -> Calibration:
+    return replace(Calibration.none(), **changes)
 
 
-def test_a_class_with_too_few_examples_is_calibrated_like_the_joint_in_general() -> None:
-    hypotheses, error, status, scores = synthetic(400, 0, 1)
-    status[:] = Status.MEASURED
-    status[:5] = Status.MISSING
-    calibration = fit_calibration(hypotheses, error, status, scores)
-    np.testing.assert_allclose(calibration.scale[Status.MISSING], calibration.scale[Status.DERIVED])
-    assert np.isfinite(calibration.prior).all() and (calibration.scale > 0).all()
+def test_precision_and_status_choose_the_class() -> None:
+    scale, freedom = np.ones((3, 3, 17)), np.full((3, 3), NORMAL)
+    for c, q in np.ndindex(3, 3):
+        scale[c, q], freedom[c, q] = 1 + 3 * c + q, 2 + 3 * c + q
+    calibration = graded(scale=scale, freedom=freedom)
+    deviations = np.repeat([[0.01], [0.03], [0.1]], 17, 1)
+    for status in Status:
+        statuses = np.full((3, 17), status, np.int8)
+        covariance = calibrated_covariance(np.zeros((3, 1, 17, 3)), statuses, deviations, calibration)
+        np.testing.assert_allclose(covariance[:, 5, 0, 0], 0.01 * (1 + 3 * status + np.arange(3)), rtol=1e-3)
+        freedoms = calibration.freedom_of(statuses, deviations)
+        np.testing.assert_array_equal(freedoms, np.repeat(2.0 + 3 * status + np.arange(3)[:, None], 17, 1))
 
 
-def test_better_seen_people_have_their_own_calibration() -> None:
-    hypotheses, error, status, scores = synthetic(3000, 0, 1)
-    status[:] = Status.MEASURED
-    scores[:] = np.where(np.arange(3000)[:, None] % 2, 0.99, 0.5)
-    error[::2] *= 3
-    hypotheses = error[:, None] + 0.001 * (hypotheses - hypotheses.mean(1, keepdims=True))  # the spread tells nothing
-    calibration = fit_calibration(hypotheses, error, status, scores)
-    covariance = calibrated_covariance(hypotheses, status, scores, calibration)
-    size = np.sqrt(np.trace(covariance, axis1=-1, axis2=-2))[:, 1:].mean(1)
-    assert size[0] / size[1] == pytest.approx(3, rel=0.2)
+def test_covariances_are_widened_by_the_misfit() -> None:
+    calibration = graded(widening=np.array([1, 1, 4, 16.0]))
+    misfit = np.array([0, 0.5, 0.7, 1, 2**0.5, 2, 4, 1000])
+    np.testing.assert_allclose(calibration.widening_of(misfit), [1, 1, 1, 1, 2, 4, 16, 16])
+    assert (np.diff(calibration.widening_of(np.linspace(0.1, 10, 50))) >= 0).all()
+    hypotheses = np.random.default_rng(0).normal(0, 0.1, (8, 10, 17, 3))
+    status, deviations = np.zeros((8, 17), np.int8), np.zeros((8, 17))
+    plain, wide = (calibrated_covariance(hypotheses, status, deviations, calibration, None, m) for m in (None, misfit))
+    np.testing.assert_allclose(
+        wide - MIN_VARIANCE * np.eye(3),
+        calibration.widening_of(misfit)[:, None, None, None] * (plain - MIN_VARIANCE * np.eye(3)),
+    )
 
 
-def test_quality_is_the_mean_score_of_the_seen_joints() -> None:
-    scores = np.zeros((4, 17))
-    scores[0, :4], scores[1, :9], scores[2] = 0.5, 0.9, 1
-    assert quality(scores).tolist() == [0, 1, 2, 0]
+def test_roots_are_stretched_sideways_and_in_depth_by_their_precision() -> None:
+    calibration = graded(root=np.array([[1, 1], [4, 9], [0.25, 16.0]]))
+    deviations = np.repeat([[0.01], [0.03], [0.1]], 17, 1)
+    root = Rotation.from_rotvec([0.3, -0.5, 0.2]).apply(np.repeat([[0, 0, 4.0]], 3, 0))
+    axes = look_at(root).transpose(0, 2, 1)  # the last one along the ray
+    covariance = axes @ np.diag([0.01, 0.02, 0.3]) @ axes.transpose(0, 2, 1)
+    found = axes.transpose(0, 2, 1) @ calibration.root_covariance(covariance, root, deviations) @ axes
+    expected = [np.diag([0.01, 0.02, 0.3]), np.diag([0.04, 0.08, 2.7]), np.diag([0.0025, 0.005, 4.8])]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    mixed = np.broadcast_to([[1, 0.2, 0.3], [0.2, 2, -0.4], [0.3, -0.4, 3]], (3, 3, 3))
+    stretched = calibration.root_covariance(mixed, root, deviations)
+    np.testing.assert_allclose(stretched[0], mixed[0])
+    np.testing.assert_allclose(stretched, stretched.transpose(0, 2, 1))
+    assert np.linalg.eigvalsh(stretched).min() > 0
+    np.testing.assert_allclose(Calibration.none().root_covariance(mixed, root, deviations), mixed)
 
 
 @pytest.mark.parametrize("count", [1, 2, 10])
 def test_any_number_of_hypotheses_gives_an_invertible_covariance(count: int) -> None:
     hypotheses = np.repeat(np.random.default_rng(0).normal(size=(3, 1, 17, 3)), count, 1)
-    status, scores = np.zeros((3, 17), np.int8), np.ones((3, 17))
-    covariance = calibrated_covariance(hypotheses, status, scores, Calibration.none())
+    status, deviations = np.zeros((3, 17), np.int8), np.zeros((3, 17))
+    covariance = calibrated_covariance(hypotheses, status, deviations, Calibration.none())
     assert covariance.shape == (3, 17, 3, 3)
     assert np.linalg.eigvalsh(covariance).min() > 0
     np.testing.assert_allclose(covariance, np.swapaxes(covariance, -1, -2))
@@ -135,7 +118,7 @@ def test_any_number_of_hypotheses_gives_an_invertible_covariance(count: int) -> 
 
 def test_covariance_of_one_hypothesis_is_the_prior() -> None:
     status = np.zeros((1, 17), np.int8)
-    covariance = calibrated_covariance(np.zeros((1, 1, 17, 3)), status, np.ones((1, 17)), Calibration.none())
+    covariance = calibrated_covariance(np.zeros((1, 1, 17, 3)), status, np.zeros((1, 17)), Calibration.none())
     np.testing.assert_allclose(covariance[0, 5], np.eye(3) * 0.1**2, rtol=1e-3)
 
 

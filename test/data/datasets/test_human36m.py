@@ -97,7 +97,8 @@ def test_the_rays_hit_the_joints(folder: Path, truth: dict, split: str, keypoint
     observations = load_human36m(folder, keypoints, split)
     takes = [(s, t) for s in TAKES if (s == "S1") == (split == "train") for t in TAKES[s]]
     assert len(observations) == len(takes) * 4 * FRAMES
-    assert (observations.status == Status.MEASURED).all() and (observations.scores == 1).all()
+    assert (observations.status == Status.MEASURED).all()
+    np.testing.assert_allclose(observations.deviations, 0.002)
     assert support.misses(observations).max() < 1e-4
     assert (observations.rays[..., 2] == 1).all()
     expected = [support.to_camera(truth[s][t], pose) for s, t in takes for pose in POSES[s]]
@@ -116,14 +117,15 @@ def test_image_coordinates_are_those_of_the_image(folder: Path, truth: dict) -> 
 @pytest.mark.filterwarnings("ignore:.*fewer people")
 def test_files_of_16_joints_have_no_neck(folder: Path) -> None:
     observations = load_human36m(folder, "hr", "test")
-    assert (observations.status[:, NECK] == Status.MISSING).all() and (observations.scores[:, NECK] == 0).all()
+    assert (observations.status[:, NECK] == Status.MISSING).all() and np.isnan(observations.deviations[:, NECK]).all()
     others = np.delete(observations.status, NECK, axis=1)
     assert (others == Status.MEASURED).all()
     assert support.misses(observations).max() < 1e-4
     assert np.isfinite(pairs(observations).features).all()
     as_16 = load_human36m(folder, "cpn", "test", joints=16)
     assert (as_16.status == observations.status).all()
-    np.testing.assert_allclose(as_16.rays[..., :2][as_16.scores > 0], observations.rays[..., :2][as_16.scores > 0])
+    seen = np.isfinite(as_16.deviations)
+    np.testing.assert_allclose(as_16.rays[..., :2][seen], observations.rays[..., :2][seen])
 
 
 def test_the_hourglass_order_is_recognised_by_its_pairs(folder: Path, truth: dict, tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def test_joints_that_are_not_numbers_or_have_score_0_are_missing(folder: Path, t
     missing = np.zeros((4 * FRAMES, 17), bool)
     missing[0, 3] = missing[FRAMES + 2, 5] = True
     assert ((observations.status == Status.MISSING) == missing).all()
-    np.testing.assert_allclose(observations.scores, np.where(missing, 0, 0.75))
+    np.testing.assert_allclose(observations.deviations, np.where(missing, np.nan, 0.002))
     assert all(np.isfinite(a).all() for a in (observations.rays, observations.image))
 
 

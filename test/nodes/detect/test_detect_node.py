@@ -107,9 +107,9 @@ def test_after_a_minute_without_people_diagnostics_say_so() -> None:
         assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
         assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
         recent = Counter({"images in": 10, "images out": 10})
-        assert node._health(recent)[1] == "detecting"
+        assert node._health(recent).message == "detecting"
         node._worker.seen -= 61
-        assert node._health(recent)[1].startswith("detecting; nobody seen for 6")
+        assert node._health(recent).message.startswith("detecting; nobody seen for 6")
 
 
 def test_without_vision_msgs_boxes_are_refused_and_all_else_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
