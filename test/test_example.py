@@ -170,7 +170,8 @@ def test_recorded_people_are_hardly_ever_nearer_than_it_says(lifter: Lifter) -> 
     detector, nearer = SimulatedDetector("coco17", noise=1.0, occlusion=0.4, seed=0), []
     for frame in range(0, SCENE.frames, 30):
         truth = SCENE.poses(frame)
-        lifted = lifter.lift(*detector.observe(truth, SCENE.camera, frame / 30), SCENE.camera, "coco17", seed=0)
+        seen = detector.observe(truth, SCENE.camera, frame / 30)
+        lifted = lifter.lift(*seen, SCENE.camera, "coco17", seed=0, detector="simulated")
         covariances = lifted.covariance + lifted.root_covariance[:, None]
         for robot in ((0.0, 0.0, 0.0), (2.5, 0.0, 3.0)):
             offsets = (lifted.mean - robot).reshape(-1, 3)

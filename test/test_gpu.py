@@ -16,6 +16,7 @@
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,13 +42,13 @@ def gpu() -> Iterator[Lifter]:
     made.close()
 
 
-def see(lifter: Lifter, people: int, frame: int = 30, **options: int) -> Lifted:
+def see(lifter: Lifter, people: int, frame: int = 30, **options: Any) -> Lifted:
     """Lift what a perfect detector sees of some of the scene's people."""
     pixels = SCENE.camera.project(detector_joints(SCENE.poses(frame)[:people], "coco17"))
     scores = np.isfinite(pixels).all(-1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what cannot be captured as a graph is run operation by operation, and said
-        return lifter.lift(pixels, scores, SCENE.camera, "coco17", **{"seed": 0} | options)
+        return lifter.lift(pixels, scores, SCENE.camera, "coco17", **{"seed": 0, "detector": "exact"} | options)
 
 
 @pytest.mark.parametrize(("precision", "most"), [("float32", 0.5e-3), ("bfloat16", 2e-3)], ids=["float32", "bfloat16"])

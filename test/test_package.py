@@ -112,7 +112,7 @@ def test_the_shipped_model_lifts_real_motion_seen_by_random_cameras(lifter: Lift
     poses, _ = random_views(np.concatenate(frames), np.random.default_rng(5))
     poses = poses[(poses[..., 2] > 0.3).all(1)]
     camera = Camera(np.diag([1000, 1000, 1]))
-    lifted = lifter.lift(camera.project(poses), np.ones(poses.shape[:2]), camera, "h36m17", seed=0)
+    lifted = lifter.lift(camera.project(poses), np.ones(poses.shape[:2]), camera, "h36m17", seed=0, detector="exact")
     relative, truth = lifted.mean - lifted.mean[:, :1], poses - poses[:, :1]
     assert len(poses) > 80
     assert 1000 * np.linalg.norm(relative - truth, axis=-1).mean() < 55
@@ -125,7 +125,7 @@ def test_ellipsoids_of_the_demo_hold_about_what_they_promise(lifter: Lifter) -> 
     for frame in range(0, 600, 15):
         poses = scene.poses(frame)
         pixels, scores = detector.observe(poses, scene.camera, frame / Scene.RATE)
-        lifted = lifter.lift(pixels, scores, scene.camera, seed=0)
+        lifted = lifter.lift(pixels, scores, scene.camera, seed=0, detector="simulated")
         error = (lifted.mean - lifted.mean[:, :1]) - (poses - poses[:, :1])
         level = containing_probability(mahalanobis2(error, lifted.covariance), lifted.freedom)[:, 1:]
         inside.append([level < probability for probability in (0.5, 0.9)])

@@ -217,9 +217,11 @@ class Planner(Observer):
         """Return a message that must be answered, with a stamp never used before."""
         detector = SimulatedDetector(layout, noise=0)
         pixels, scores = detector.observe(TRUTH[:people], SCENE.camera, 0.0)
-        return self.message(pixels, scores, layout)
+        return self.message(pixels, scores, layout, detector="exact")
 
-    def message(self, pixels: np.ndarray, scores: np.ndarray, layout: str = "coco17") -> Skeleton2DArray:
+    def message(
+        self, pixels: np.ndarray, scores: np.ndarray, layout: str = "coco17", detector: str = ""
+    ) -> Skeleton2DArray:
         """Return a message of keypoints (P, J, 2) and scores (P, J)."""
         people = [
             Skeleton2D(
@@ -231,7 +233,8 @@ class Planner(Observer):
             )
             for i, (xy, sc) in enumerate(zip(pixels, scores, strict=True))
         ]
-        return Skeleton2DArray(header=self.next_header(), image_width=1280, image_height=720, skeletons=people)
+        header = self.next_header()
+        return Skeleton2DArray(header=header, image_width=1280, image_height=720, skeletons=people, detector=detector)
 
 
 class Operator(Client, Planner):

@@ -103,7 +103,7 @@ def test_the_body_looks_along_x_and_stands_along_z_as_rep_155_wants() -> None:
 def test_of_lifted_people_the_body_is_midway_between_the_hips_and_the_invalid_are_left_out(lifter: Lifter) -> None:
     pixels, scores = SimulatedDetector("coco17").observe(SCENE.poses(0), SCENE.camera, 0.0)
     scores[1] = 0
-    lifted = lifter.lift(pixels, scores, SCENE.camera, seed=0)
+    lifted = lifter.lift(pixels, scores, SCENE.camera, seed=0, detector="simulated")
     frames = placed(body_frames(header(), ["a", "b", "c", "d"], lifted, range(4)))
     assert [name for name in frames if name.startswith("body")] == ["body_a", "body_c", "body_d"]
     for name in "acd":

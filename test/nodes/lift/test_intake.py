@@ -27,8 +27,9 @@ from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message
 from diffupose_ros.nodes.lift.intake import NO_VIEW, read_camera, read_people
+from diffupose_ros.profiles import Profile, load_profile
 from diffupose_ros.resources import resource_path
-from diffupose_ros.skeleton import to_h36m
+from diffupose_ros.skeleton import apparent_size, to_h36m
 
 SCENE = Scene(resource_path("resource/clips/people.npz"), 3)
 VIEW = read_camera(camera_to_info(SCENE.camera, Header(frame_id="camera")), False, NO_VIEW)
@@ -58,8 +59,9 @@ def test_people_of_several_layouts_keep_their_order() -> None:
     assert people.ids == [f"p{i}" for i in range(len(LAYOUTS))]
     assert not people.problems
     for row, person in enumerate(numbers):
-        alone = to_h36m(*person, MIN_SCORE)
+        alone = load_profile("generic").skeletons(*person, MIN_SCORE)
         np.testing.assert_allclose(people.skeletons.keypoints[row], alone.keypoints[0])
+        np.testing.assert_allclose(people.skeletons.deviations[row], alone.deviations[0])
         np.testing.assert_allclose(people.skeletons.scores[row], alone.scores[0])
         assert people.skeletons.status[row].tolist() == alone.status[0].tolist()
 
@@ -90,12 +92,49 @@ def test_nobody_is_a_batch_of_none() -> None:
 def test_an_unknown_detector_is_told_and_costs_nobody() -> None:
     message, _ = mixed()
     message.detector = "mediapipe"
-    assert not read_people(message, VIEW, MIN_SCORE).problems
+    known = read_people(message, VIEW, MIN_SCORE)
+    assert not known.problems
     message.detector = "/etc/passwd"  # no name that ships, and a message must not name files
     people = read_people(message, VIEW, MIN_SCORE)
     assert len(people.ids) == len(LAYOUTS)
     ((kind, detail),) = people.problems
     assert kind == "unknown detector" and "'/etc/passwd' is taken as generic: expected one of generic, " in detail
+    message.detector = ""
+    np.testing.assert_array_equal(
+        people.skeletons.deviations, read_people(message, VIEW, MIN_SCORE).skeletons.deviations
+    )
+    assert (known.skeletons.deviations != people.skeletons.deviations).any()
+
+
+def test_a_message_says_more_of_its_detector_than_who_reads_it() -> None:
+    message, numbers = mixed()
+    mine = Profile("mine", "", (1.0,), (0.123,))
+    said, unsaid = message, mixed()[0]
+    said.detector = "simulated"
+    deviations = {
+        name: read_people(of, VIEW, MIN_SCORE, mine).skeletons.deviations
+        for name, of in (("said", said), ("unsaid", unsaid))
+    }
+    for row, person in enumerate(numbers):
+        expected = load_profile("simulated").skeletons(*person, MIN_SCORE).deviations[0]
+        np.testing.assert_allclose(deviations["said"][row], expected)
+    np.testing.assert_allclose(deviations["unsaid"][np.isfinite(deviations["unsaid"])], 0.123)
+
+
+def test_a_variance_tells_more_than_a_score() -> None:
+    message, numbers = mixed()
+    wrist = 13
+    message.skeletons[3].keypoints[wrist].variance = 9.0  # of h36m17, so itself
+    message.skeletons[3].keypoints[wrist].score = 0.9
+    pixels, scores, layout = numbers[3]
+    scores[0, wrist] = 0.9
+    people = read_people(message, VIEW, MIN_SCORE).skeletons
+    variance = np.zeros((1, 17))
+    variance[0, wrist] = 9
+    alone = load_profile("generic").skeletons(pixels, scores, layout, MIN_SCORE, variance)
+    np.testing.assert_allclose(people.deviations[3], alone.deviations[0], rtol=1e-6)
+    size = apparent_size(pixels)[0, 0]  # all of its joints have scores
+    assert people.deviations[3, wrist] == pytest.approx(3 / size, rel=1e-6)
 
 
 @pytest.mark.parametrize("variance", [-1.0, float("nan"), float("inf")])

@@ -50,7 +50,7 @@ def lifted() -> Iterator[Lifted]:
     lifter = Lifter.load("default", "cpu")
     pixels, scores = SimulatedDetector("coco17", noise=2).observe(SCENE.poses(0), SCENE.camera, 0.0)
     scores[1], scores[0, 10] = 0, 0
-    yield lifter.lift(pixels, scores, SCENE.camera, hypotheses=4, steps=2, seed=0)
+    yield lifter.lift(pixels, scores, SCENE.camera, hypotheses=4, steps=2, seed=0, detector="simulated")
     lifter.close()
 
 
