@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from diffupose_ros.data.multiview import Multiview
-    from diffupose_ros.data.truth import Made
+    from diffupose_ros.data.markerless.multiview import Multiview
+    from diffupose_ros.data.markerless.truth import Made
 
 data = typer.Typer(help="Make data: to train on from data sets, to measure on from your cameras.", no_args_is_help=True)
 app.add_typer(data, name="data")
@@ -91,8 +91,8 @@ def recording(
     """
     from rich.console import Console
 
+    from diffupose_ros.data.markerless.truth import make_recording, steps
     from diffupose_ros.data.recordings import save_recording
-    from diffupose_ros.data.truth import make_recording, steps
     from diffupose_ros.offline.display import progress_bar
 
     console = Console()
@@ -133,8 +133,8 @@ def _from_bag(
 def _from_json(
     folder: Path, cameras: Path | None, layout: LayoutName | None, rate: float | None, progress: "Progress"
 ) -> "Multiview":
-    from diffupose_ros.data.pose_json import json_files, read_folders
-    from diffupose_ros.data.rig import read_rig
+    from diffupose_ros.data.markerless.pose_json import json_files, read_folders
+    from diffupose_ros.data.markerless.rig import read_rig
 
     lacking = [name for name, value in (("cameras", cameras), ("layout", layout), ("rate", rate)) if value is None]
     if cameras is None or layout is None or rate is None:

@@ -44,7 +44,7 @@ def calibrate(
     recordings: Annotated[list[Path], typer.Option(help="Recordings of real people to temper it by (.npz).")] = [],  # noqa: B006
 ) -> None:
     """Fit the covariances' calibration, measure the model, and write a checkpoint that the nodes load."""
-    from diffupose_ros.evaluation.calibrate import export
+    from diffupose_ros.evaluation.export import export
 
     try:
         checkpoint = export(trained, validation_clips, out, recordings=recordings)

@@ -43,7 +43,7 @@ def evaluate_recordings(
         ValueError: a wrong file, settings that do not fit, or nothing to draw.
     """
     from diffupose_ros.data.recordings import load_recording
-    from diffupose_ros.evaluation.recordings import evaluate_recording
+    from diffupose_ros.evaluation.recordings.report import evaluate_recording
     from diffupose_ros.evaluation.reliability import draw_recordings
     from diffupose_ros.lifting import Lifter
 
@@ -73,7 +73,7 @@ def _named(files: list[Path]) -> dict[str, Path]:
 
 
 def _show(reports: Reports) -> None:
-    from diffupose_ros.evaluation.tracks import FIGURES
+    from diffupose_ros.evaluation.recordings.tracks import FIGURES
 
     console = Console()
     table = Table("metric", *reports)

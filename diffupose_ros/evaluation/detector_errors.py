@@ -24,7 +24,7 @@ from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.detectors import independent_errors, real_errors
 from diffupose_ros.data.recordings import JOINTS, load_recording
 from diffupose_ros.data.views import random_views
-from diffupose_ros.evaluation.detections import Detections, detections
+from diffupose_ros.evaluation.recordings.detections import Detections, detections
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, apparent_size
 

@@ -23,8 +23,8 @@ import numpy.typing as npt
 from scipy.special import chdtri
 
 from diffupose_ros.data.recordings import Recording
-from diffupose_ros.evaluation.recordings import tracks_of
-from diffupose_ros.evaluation.tracks import Track
+from diffupose_ros.evaluation.recordings.report import tracks_of
+from diffupose_ros.evaluation.recordings.tracks import Track
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint
 from diffupose_ros.lifting.uncertainty import mahalanobis2, radius2

@@ -51,7 +51,7 @@ class Calibration:
     sample covariance; so few hypotheses, even one, give a sensible answer. The prior is what the model's
     proposal network expects of this very skeleton, or, of a model without one, the same for a whole
     class. All of it in the virtual camera's frame, whose z axis is the unseen direction. Fitted on
-    validation subjects (``diffupose_ros.evaluation.calibrate``) and stored in the checkpoint.
+    validation subjects (``diffupose_ros.evaluation.export``) and stored in the checkpoint.
 
     Attributes:
         prior: (3, 3, 17, 3, 3) m^2; of models without a proposal network.

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.data.moments import match
-from diffupose_ros.data.multiview import Multiview, Person, PlacedCamera, align, follow
-from diffupose_ros.data.rig import read_rig
+from diffupose_ros.data.markerless.moments import match
+from diffupose_ros.data.markerless.multiview import Multiview, Person, PlacedCamera, align, follow
+from diffupose_ros.data.markerless.rig import read_rig
 from diffupose_ros.nodes.common.conversions import check_skeleton, keypoints_of, stamp_ns
 from diffupose_ros.offline.bag_input import Seen, open_bag
 from diffupose_ros.offline.static_frames import read_static_frames

@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 from diffupose_ros.cli import app
 from diffupose_ros.data.postures import POSTURES
-from diffupose_ros.evaluation.calibrate import CONDITIONS
+from diffupose_ros.evaluation.export import CONDITIONS
 from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.lifting.checkpoint import load_checkpoint
 from diffupose_ros.resources import resource_path

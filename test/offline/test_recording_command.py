@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 
 from diffupose_ros.bags import BagRecorder, Storage
 from diffupose_ros.cli import app
-from diffupose_ros.data.multiview import Multiview, PlacedCamera
+from diffupose_ros.data.markerless.multiview import Multiview, PlacedCamera
 from diffupose_ros.data.recordings import load_recording
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message
 from diffupose_ros.offline.messages import record

@@ -23,7 +23,7 @@ from scipy.spatial.transform import Rotation
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.data.clips import load_clips
-from diffupose_ros.data.multiview import Multiview, PlacedCamera
+from diffupose_ros.data.markerless.multiview import Multiview, PlacedCamera
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import unit
 

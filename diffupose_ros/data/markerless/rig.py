@@ -33,7 +33,7 @@ from scipy.spatial.transform import Rotation
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.camera_files import load_yaml, read_camera_file
-from diffupose_ros.data.multiview import PlacedCamera
+from diffupose_ros.data.markerless.multiview import PlacedCamera
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diffupose_ros.evaluation.fitting import fit_calibration
+from diffupose_ros.evaluation.calibration import fit_calibration
 from diffupose_ros.evaluation.samples import Samples, join, measure
 from diffupose_ros.lifting.condition import look_at
 from diffupose_ros.lifting.uncertainty import (

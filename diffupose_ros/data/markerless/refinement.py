@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from diffupose_ros.data.multiview import PlacedCamera
-from diffupose_ros.data.triangulation import USUAL_MISS, huber, lines_of_sight, triangulate
+from diffupose_ros.data.markerless.multiview import PlacedCamera
+from diffupose_ros.data.markerless.triangulation import USUAL_MISS, huber, lines_of_sight, triangulate
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -28,9 +28,9 @@ from typer.testing import CliRunner
 from diffupose_ros.cli import app
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.recordings import JOINTS, Recording, save_recording
-from diffupose_ros.evaluation.detections import APART, detections, score_classes
-from diffupose_ros.evaluation.recordings import KINDS, evaluate_recording
-from diffupose_ros.evaluation.tracks import FIGURES
+from diffupose_ros.evaluation.recordings.detections import APART, detections, score_classes
+from diffupose_ros.evaluation.recordings.report import KINDS, evaluate_recording
+from diffupose_ros.evaluation.recordings.tracks import FIGURES
 from diffupose_ros.lifting import Lifted, Lifter
 from diffupose_ros.lifting.uncertainty import NORMAL, radius2
 from diffupose_ros.resources import resource_path

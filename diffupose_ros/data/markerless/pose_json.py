@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from diffupose_ros.data.multiview import Multiview, Person, PlacedCamera, align, follow
+from diffupose_ros.data.markerless.multiview import Multiview, Person, PlacedCamera, align, follow
 from diffupose_ros.skeleton import layout_joints
 
 Frames = dict[int, list[Person]]

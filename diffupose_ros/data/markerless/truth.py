@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.data.low_pass import low_pass
-from diffupose_ros.data.multiview import Multiview, PlacedCamera
+from diffupose_ros.data.markerless.low_pass import low_pass
+from diffupose_ros.data.markerless.multiview import Multiview, PlacedCamera
+from diffupose_ros.data.markerless.refinement import ROUNDS, Refined, check_agreement, disagreement_px, refine
+from diffupose_ros.data.markerless.triangulation import triangulate
 from diffupose_ros.data.recordings import Recording
-from diffupose_ros.data.refinement import ROUNDS, Refined, check_agreement, disagreement_px, refine
-from diffupose_ros.data.triangulation import triangulate
 from diffupose_ros.skeleton import layout_joints
 
 FloatArray = npt.NDArray[np.float64]

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from support.multiview import hall, observe, walk
 
-from diffupose_ros.data.triangulation import triangulate
+from diffupose_ros.data.markerless.triangulation import triangulate
 
 TRUTH = walk(20)
 CAMERAS = hall(4, TRUTH)

@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from diffupose_ros.data.recordings import JOINTS
 from diffupose_ros.evaluation import metrics
-from diffupose_ros.evaluation.detections import Detections, score_classes
-from diffupose_ros.evaluation.tracks import LEAST_FRAMES, Track
+from diffupose_ros.evaluation.recordings.detections import Detections, score_classes
+from diffupose_ros.evaluation.recordings.tracks import LEAST_FRAMES, Track
 
 FloatArray = npt.NDArray[np.float64]
 Table = dict[str, dict[str, float]]

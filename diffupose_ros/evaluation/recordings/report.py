@@ -23,10 +23,10 @@ from rich.progress import track
 
 from diffupose_ros.data.recordings import Recording
 from diffupose_ros.evaluation import metrics
-from diffupose_ros.evaluation.detections import detections
 from diffupose_ros.evaluation.evaluate import versions
-from diffupose_ros.evaluation.recording_tables import View, bone_lengths, mean, of_detections, per_joint, per_score
-from diffupose_ros.evaluation.tracks import FIGURES, LEAST_FRAMES, LEAST_JOINTS, Track, figures
+from diffupose_ros.evaluation.recordings.detections import detections
+from diffupose_ros.evaluation.recordings.tables import View, bone_lengths, mean, of_detections, per_joint, per_score
+from diffupose_ros.evaluation.recordings.tracks import FIGURES, LEAST_FRAMES, LEAST_JOINTS, Track, figures
 from diffupose_ros.lifting import Lifted, Lifter
 from diffupose_ros.profiles import PROFILES
 

@@ -26,7 +26,7 @@ from diffupose_ros.data.datasets import CREDITS
 from diffupose_ros.data.postures import POSTURES
 from diffupose_ros.data.recordings import load_recording
 from diffupose_ros.data.synthesis import CONDITIONS, POSTURE_PEOPLE, cmu_observations, posture_observations
-from diffupose_ros.evaluation.fitting import fit_calibration
+from diffupose_ros.evaluation.calibration import fit_calibration
 from diffupose_ros.evaluation.samples import draw_samples, join, measure
 from diffupose_ros.evaluation.tempering import temper
 from diffupose_ros.lifting import Lifter

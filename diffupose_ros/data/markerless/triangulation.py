@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.data.multiview import PlacedCamera
+from diffupose_ros.data.markerless.multiview import PlacedCamera
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

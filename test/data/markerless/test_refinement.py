@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from support.multiview import CLIP, displaced, hall, observe
 
-from diffupose_ros.data.low_pass import low_pass
-from diffupose_ros.data.refinement import ROUNDS, refine
-from diffupose_ros.data.triangulation import triangulate
+from diffupose_ros.data.markerless.low_pass import low_pass
+from diffupose_ros.data.markerless.refinement import ROUNDS, refine
+from diffupose_ros.data.markerless.triangulation import triangulate
 
 TRUTH = CLIP[::6][:25]
 CAMERAS = hall(4, TRUTH)

@@ -24,11 +24,11 @@ import pytest
 from support.multiview import LENS, RATE, hall, observe, walk, write_rig
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.data.moments import match
-from diffupose_ros.data.multiview import Person, align, follow
-from diffupose_ros.data.pose_json import read_folders
-from diffupose_ros.data.rig import read_rig
-from diffupose_ros.data.truth import as_plumb_bob, make_recording
+from diffupose_ros.data.markerless.moments import match
+from diffupose_ros.data.markerless.multiview import Person, align, follow
+from diffupose_ros.data.markerless.pose_json import read_folders
+from diffupose_ros.data.markerless.rig import read_rig
+from diffupose_ros.data.markerless.truth import as_plumb_bob, make_recording
 
 TRUTH = walk(6)
 CAMERAS = hall(3, TRUTH)
