@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from rcl_interfaces.srv import DescribeParameters
 from support.nodes import Operator, connected, node_process
 
 from diffupose_ros.nodes.lift.node import main
+from diffupose_ros.profiles import Profile
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -77,6 +79,36 @@ def test_an_activation_that_fails_leaves_nothing_behind(operator: Operator) -> N
     operator.diagnostics.clear()
     operator.see()
     assert operator.answer(operator.good()).skeletons
+
+
+def test_a_profile_reads_the_scores_of_detectors_that_do_not_say_who_they_are(
+    operator: Operator, tmp_path: Path
+) -> None:
+    def poses() -> tuple[Any, Any]:
+        """What a message that names its detector becomes, and one that does not."""
+        named, nameless = operator.good(), operator.good()
+        nameless.detector = ""
+        return tuple(operator.answer(message).skeletons[0].joints for message in (named, nameless))
+
+    Profile("mine", "", (1.0,), (0.3,)).save(tmp_path / "mine.json")
+    operator.see()
+    with changed(operator, seed=7):
+        before = poses()
+        assert operator.set("detector_profile", str(tmp_path / "mine.json")).successful
+        restart(operator)
+        after = poses()
+        assert operator.values()["detector profile"].endswith("mine.json")
+        assert operator.change(Transition.TRANSITION_DEACTIVATE)
+        assert operator.change(Transition.TRANSITION_CLEANUP)
+        assert operator.set("detector_profile", "nobodys").successful
+        assert not operator.change(Transition.TRANSITION_CONFIGURE)
+        operator.spin_until(lambda: "no detector profile 'nobodys'" in operator.status().message)
+        assert operator.set("detector_profile", "generic").successful
+        assert operator.change(Transition.TRANSITION_CONFIGURE)
+        assert operator.change(Transition.TRANSITION_ACTIVATE)
+        operator.diagnostics.clear()
+        operator.see()
+    assert after[0] == before[0] and after[1] != before[1]
 
 
 def test_parameters_are_described_checked_and_live(operator: Operator) -> None:

@@ -71,7 +71,7 @@ def test_without_noise_the_2d_is_the_projection_of_the_truth(listener: Listener)
         pairs = listener.pairs(20)
     camera = camera_from_info(listener.info[0])
     for skeletons, truth in pairs:
-        assert skeletons.header.frame_id == "camera_optical_frame"
+        assert skeletons.header.frame_id == "camera_optical_frame" and skeletons.detector == "simulated"
         assert [s.id for s in skeletons.skeletons] == [t.id for t in truth.skeletons]
         assert len(skeletons.skeletons) == 4
         for seen, true in zip(skeletons.skeletons, truth.skeletons, strict=True):
