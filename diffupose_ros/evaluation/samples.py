@@ -119,7 +119,7 @@ def measure(samples: Samples, calibration: Calibration) -> dict[str, float]:
         "root_error_relative": float((np.linalg.norm(samples.root_error, axis=-1) / samples.distance).mean()),
     }
     root_level = containing_probability(mahalanobis2(samples.root_error, of_root))
-    absolute_level = containing_probability(mahalanobis2(absolute, covariance + of_root[:, None]), freedom)
+    absolute_level = containing_probability(mahalanobis2(absolute, covariance + of_root[:, None]), freedom)[:, 1:]
     for percent in (50, 90):
         measured[f"root_coverage_{percent}"] = metrics.coverage(root_level, percent / 100)
         measured[f"absolute_coverage_{percent}"] = metrics.coverage(absolute_level, percent / 100)
