@@ -41,13 +41,12 @@ def calibrate(
     trained: Annotated[Path, typer.Argument(help="best.pt of a training run.")],
     validation_clips: Annotated[Path, typer.Argument(help=".npz of clips of people not trained on.")],
     out: Annotated[Path, typer.Argument(help="The checkpoint (.safetensors) to write.")],
-    recordings: Annotated[list[Path], typer.Option(help="Recordings of real people to temper it by (.npz).")] = [],  # noqa: B006
 ) -> None:
     """Fit the covariances' calibration, measure the model, and write a checkpoint that the nodes load."""
     from diffupose_ros.evaluation.export import export
 
     try:
-        checkpoint = export(trained, validation_clips, out, recordings=recordings)
+        checkpoint = export(trained, validation_clips, out)
     except (OSError, ValueError) as error:
         fail(error)
     for condition, metrics in checkpoint.card["metrics"].items():

@@ -14,7 +14,6 @@
 
 """From a trained denoiser to a checkpoint that ships: fits its calibration and measures it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,11 +23,9 @@ import numpy.typing as npt
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.datasets import CREDITS
 from diffupose_ros.data.postures import POSTURES
-from diffupose_ros.data.recordings import load_recording
 from diffupose_ros.data.synthesis import CONDITIONS, POSTURE_PEOPLE, cmu_observations, posture_observations
 from diffupose_ros.evaluation.calibration import fit_calibration
 from diffupose_ros.evaluation.samples import draw_samples, join, measure
-from diffupose_ros.evaluation.tempering import temper
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, save_checkpoint
 from diffupose_ros.training.networks import checkpoint_of, read_trained
@@ -39,9 +36,7 @@ _FITTED = ("bodies", "real")
 """The conditions that calibrations are fitted on: people and detectors as they are."""
 
 
-def export(
-    trained: Path, validation_file: Path, out: Path, every: int = 5, recordings: Sequence[Path] = ()
-) -> Checkpoint:
+def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> Checkpoint:
     """Calibrate the denoiser in ``trained`` (best.pt of a run), measure it, and write it to ``out``.
 
     Coverage is measured crosswise: the validation subjects are split in two, and each half is measured
@@ -52,7 +47,6 @@ def export(
         validation_file: clips of people who were not trained on.
         out: file to write.
         every: frames of the clips from one that is taken to the next.
-        recordings: of real people, by which the calibration is tempered.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -78,10 +72,6 @@ def export(
     }
     everything = join([samples for name in _FITTED for samples in drawn[name]])
     finished = replace(checkpoint, calibration=fit_calibration(everything), card=card)
-    if recordings:
-        finished, factors = temper(finished, [load_recording(path) for path in recordings])
-        names = [path.name for path in recordings]
-        finished = replace(finished, card=card | {"tempered": {"by": names, "factors": factors}})
     save_checkpoint(finished, out)
     return finished
 

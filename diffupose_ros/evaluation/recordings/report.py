@@ -104,13 +104,6 @@ def evaluate_recording(
     }
 
 
-def tracks_of(lifter: Lifter, recording: Recording) -> list[Track]:
-    """Return the lifted person of each camera that sees enough, as the node would lift them."""
-    lifted = _lift(lifter, recording, list(range(recording.cameras)), 10, 5, True, profile_name(recording), False)
-    tracks = [_track(of, recording.truth(camera, False)) for camera, of in lifted.items()]
-    return [track for track in tracks if track.frames.sum() >= LEAST_FRAMES]
-
-
 def profile_name(recording: Recording) -> str:
     """Return the name of the profile that ships for a recording's detector, whose first word names it; or generic."""
     name = recording.detector.split()[0].rstrip(",;:").lower()
