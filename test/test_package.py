@@ -24,6 +24,7 @@ import pytest
 from support import ROOT
 
 from diffupose_ros.data.detectors import SimulatedDetector
+from diffupose_ros.data.postures import POSTURES
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.data.views import random_views
 from diffupose_ros.lifting import Camera, Lifter
@@ -103,7 +104,10 @@ def test_the_shipped_model_says_what_it_measured_and_keeps_to_the_bar(lifter: Li
     assert path.stat().st_size < 25e6
     metrics = lifter.checkpoint.card["metrics"]
     assert metrics["clean"]["mpjpe_mm"] < 55
-    assert all(0.8 < metrics[condition]["coverage_90"] < 0.97 for condition in ("clean", "noisy", "occluded"))
+    for condition in ("bodies", "real"):  # what it promises: measured crosswise over subjects
+        assert 0.88 < metrics[condition]["coverage_90"] < 0.92 and 0.46 < metrics[condition]["coverage_50"] < 0.54
+        assert metrics[condition]["ece"] <= 0.05
+    assert all(metrics[posture]["coverage_90"] > 0.85 for posture in POSTURES)
 
 
 def test_the_shipped_model_lifts_real_motion_seen_by_random_cameras(lifter: Lifter) -> None:

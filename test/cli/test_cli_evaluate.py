@@ -54,7 +54,7 @@ def test_two_runs_say_the_same_and_the_report_says_what_was_run(tmp_path: Path) 
 def test_all_conditions_in_one_run_with_a_picture(tmp_path: Path) -> None:
     shown = evaluate("--keypoints", "all", "--json", str(tmp_path / "a.json"), "--plot", str(tmp_path / "a.png"))
     reports = json.loads((tmp_path / "a.json").read_text())
-    assert list(reports) == ["clean", "noisy", "occluded", "bodies", "real"]
+    assert list(reports) == ["clean", "noisy", "occluded", "bodies", "real", "children"]
     assert reports["bodies"]["mpjpe_mm"] != reports["clean"]["mpjpe_mm"]  # whose 2D is as exact
     assert reports["clean"]["mpjpe_mm"] < reports["occluded"]["mpjpe_mm"]
     assert "occluded" in shown and "5_walk" in shown
@@ -82,7 +82,7 @@ def test_ddpm_takes_its_own_steps(tmp_path: Path) -> None:
         (["--generic"], "--generic: cmu has no detector whose scores could be read otherwise"),
         (["--leave-one-out"], "--leave-one-out: cmu has no cameras that the truth is from"),
         (["--checkpoint", "best_ever"], "no weights 'best_ever'"),
-        (["--keypoints", "cpn"], "--keypoints cpn: cmu has gt, clean, noisy, occluded, bodies, real, all"),
+        (["--keypoints", "cpn"], "cmu has gt, clean, noisy, occluded, bodies, real, children, postures, all"),
         (["--dataset", "h36m", "--keypoints", "noisy"], "--keypoints noisy: h36m has gt, hr, cpn, sh"),
         (["--steps", "101"], "steps: expected 1 to 100, got 101"),
         (["--json", "no/such/folder/a.json"], "there is no folder"),

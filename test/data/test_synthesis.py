@@ -74,8 +74,9 @@ def kept(varied: np.ndarray, poses: np.ndarray, joints: list[int]) -> tuple[np.n
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Joints are where the recording has them in the body."""
-    monkeypatch.setattr(bodies, "_OFFSET", 0.0)
+    """Joints are where the recording has them in the body, limbs point where they pointed, nobody leans."""
+    for name in ("_OFFSET", "_MOVED", "_LEANING"):
+        monkeypatch.setattr(bodies, name, 0.0)
 
 
 @pytest.mark.usefixtures("plain")
@@ -84,7 +85,20 @@ def test_varied_bodies_keep_the_trunk_and_most_the_legs(poses: np.ndarray) -> No
     straight, flipped = kept(varied, poses, TRUNK)
     assert (straight | flipped).all()
     assert 0.35 < flipped.mean() < 0.65
-    assert 0.65 < np.logical_or(*kept(varied, poses, LEGS)).mean() < 0.95
+    assert 0.35 < np.logical_or(*kept(varied, poses, LEGS)).mean() < 0.7
+
+
+def test_some_people_lean_and_some_limbs_point_elsewhere(poses: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_OFFSET", 0.0)
+    monkeypatch.setattr(bodies, "_MOVED", 0.0)
+    upright = np.logical_or(*kept(vary_bodies(poses, np.random.default_rng(0)), poses, TRUNK))
+    assert 0.6 < upright.mean() < 0.8
+    monkeypatch.undo()
+    monkeypatch.setattr(bodies, "_OFFSET", 0.0)
+    monkeypatch.setattr(bodies, "_LEANING", 0.0)
+    varied = vary_bodies(poses, np.random.default_rng(0))
+    assert np.logical_or(*kept(varied, poses, TRUNK)).all()
+    assert 0.15 < np.logical_or(*kept(varied, poses, LEGS)).mean() < 0.45
 
 
 @pytest.mark.usefixtures("plain")
@@ -100,7 +114,7 @@ def test_varied_bodies_have_other_but_human_bones_alike_on_both_sides(poses: np.
     symmetric = ratio / (lengths(varied)[:, MIRROR[LEGS]] / lengths(poses)[:, MIRROR[LEGS]])
     exchanged = np.isclose(symmetric, asymmetry**-2, rtol=1e-4).all(1)
     assert (np.isclose(symmetric, 1, rtol=1e-4).all(1) | exchanged | drawn).all()
-    assert 0.03 < np.log(ratio[~drawn]).std() < 0.15 < np.log(ratio[drawn]).std() < 0.3
+    assert 0.03 < np.log(ratio[~drawn]).std() < 0.12 < np.log(ratio[drawn]).std() < 0.3
     whole = lengths(varied)[:, 1:] / lengths(poses)[:, 1:].mean(0)
     assert whole.min() > 0.3 and whole.max() < 3
 
@@ -169,7 +183,7 @@ def test_some_arms_are_taken_from_other_people_whole(poses: np.ndarray) -> None:
     before = np.stack([bend(poses, "left"), bend(poses, "right")])
     after = np.stack([bend(varied, "left"), bend(varied, "right")])
     kept = np.isclose(after, before, atol=1e-6) | np.isclose(after, before[::-1], atol=1e-6)
-    assert 0.5 < kept.mean() < 0.9
+    assert 0.45 < kept.mean() < 0.75
     for angle in after.ravel():
         assert np.abs(before - angle).min() < 1e-6  # everyone's elbow is somebody's
 
