@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito: for colour-blind readers too
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe and Ito: for colour-blind readers too
 _STYLES = ("-", "--", ":")
 _GREY = "#888888"
 _OF_RECORDINGS = {
@@ -91,7 +91,7 @@ def _diagram(axes: Axes, title: str) -> None:
 
 def _reliability(axes: Axes, reports: dict[str, dict[str, Any]]) -> None:
     _diagram(axes, "Reliability")
-    for (name, report), colour in zip(reports.items(), _COLOURS, strict=False):
+    for (name, report), colour in zip(reports.items(), cycle(_COLOURS), strict=False):
         curve = report["reliability"]
         label = f"{name}: ECE {report['ece']:.3f}"
         axes.plot(curve["nominal"], curve["empirical"], "o-", color=colour, markersize=3, linewidth=1.4, label=label)
@@ -104,7 +104,7 @@ def _sharpness(axes: Axes, reports: dict[str, dict[str, Any]]) -> None:
     protocol = next(iter(reports.values()))["settings"]["protocol"]
     kinds = ("50 %\nellipsoid", "90 %\nellipsoid", f"MPJPE\n({protocol})")
     width = 0.8 / len(reports)
-    for row, ((name, report), colour) in enumerate(zip(reports.items(), _COLOURS, strict=False)):
+    for row, ((name, report), colour) in enumerate(zip(reports.items(), cycle(_COLOURS), strict=False)):
         heights = [report["sharpness_50_mm"], report["sharpness_90_mm"], report["mpjpe_mm"]]
         place = np.arange(len(kinds)) + (row - (len(reports) - 1) / 2) * width
         bars = axes.bar(place, heights, 0.92 * width, color=colour, label=name)
