@@ -25,8 +25,8 @@ from diffupose_ros.lifting.uncertainty import (
     ANCHOR,
     ANCHOR_RADIUS2,
     MIN_VARIANCE,
-    MISFITS,
     NORMAL,
+    NOVELTIES,
     Calibration,
     calibrated_covariance,
     containing_probability,
@@ -52,11 +52,11 @@ def fit_calibration(samples: Samples) -> Calibration:
 
     For each class the degrees of freedom are those with which ellipsoids of all sizes hold nearest to what
     they say. For each class and joint the prior is the errors' own covariance, the scale is the one for which
-    the 50 to 95 % ellipsoids do, and the strength the likeliest. People are widened by their misfit first.
+    the 50 to 95 % ellipsoids do, and the strength the likeliest. People are widened by their novelty first.
     """
-    narrow = _fit_joints(samples, np.ones(len(samples.misfit)))
+    narrow = _fit_joints(samples, np.ones(len(samples.novelty)))
     widening = _fit_widening(samples, narrow)
-    factors = replace(narrow, widening=widening).widening_of(samples.misfit)
+    factors = replace(narrow, widening=widening).widening_of(samples.novelty)
     return replace(_fit_joints(samples, factors), widening=widening, root=_fit_root(samples))
 
 
@@ -87,14 +87,14 @@ def _fit_joints(samples: Samples, widening: FloatArray) -> Calibration:
 
 
 def _fit_widening(samples: Samples, narrow: Calibration) -> FloatArray:
-    """Factors on the variance at ``MISFITS``, from the people about each; never falling, 1 for the usual."""
+    """Factors on the variance at ``NOVELTIES``, from the people about each; never falling, 1 for the usual."""
     covariance = calibrated_covariance(samples.hypotheses, samples.status, samples.deviations, narrow, samples.expected)
     freedom = narrow.freedom_of(samples.status, samples.deviations)[:, 1:]
     distance = mahalanobis2(samples.error, covariance)[:, 1:] / radius2(ANCHOR, freedom)
-    nearest = np.abs(np.log(np.maximum(samples.misfit, 1e-3))[:, None] - np.log(MISFITS)).argmin(1)
-    held = [distance[nearest == k] for k in range(len(MISFITS))]
+    nearest = np.abs(np.log(np.maximum(samples.novelty, 1e-3))[:, None] - np.log(NOVELTIES)).argmin(1)
+    held = [distance[nearest == k] for k in range(len(NOVELTIES))]
     factors = np.array([np.quantile(here, ANCHOR) if here.size >= _FEWEST else np.nan for here in held])
-    usual = MISFITS.index(1.0)
+    usual = NOVELTIES.index(1.0)
     factors /= factors[usual]
     factors[: usual + 1] = *np.fmin(factors[:usual], 1), 1  # NaN, of too few people: as the usual
     return np.asarray(np.fmax.accumulate(factors))

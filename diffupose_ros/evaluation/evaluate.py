@@ -183,7 +183,7 @@ def _measure(
     truth = people.truth(condition)
     deviations = np.where(condition.status == Status.MISSING, np.nan, people.deviations)
     placed = place(poses, condition, people.rays, deviations)
-    covariance = calibrated_covariance(poses, condition.status, deviations, calibration, expected, placed.misfit)
+    covariance = calibrated_covariance(poses, condition.status, deviations, calibration, expected, placed.novelty)
     mean = poses.mean(1)  # what the lifter publishes
     own = mean - truth
     limbs = counted[1:]  # without the root

@@ -46,7 +46,7 @@ class Samples:
         status: (P, 17) values of ``Status``.
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         expected: (P, 17, 3, 3) m^2, the covariances that the model's proposal network expects; None without one.
-        misfit: (P,) see ``placing.Placed``.
+        novelty: (P,) see ``placing.Placed``.
         root: (P, 3) where the people were put.
         root_error: (P, 3) that, minus where they were.
         root_covariance: (P, 3, 3) m^2, before calibration.
@@ -58,7 +58,7 @@ class Samples:
     status: npt.NDArray[np.int8]
     deviations: FloatArray
     expected: FloatArray | None
-    misfit: FloatArray
+    novelty: FloatArray
     root: FloatArray
     root_error: FloatArray
     root_covariance: FloatArray
@@ -84,7 +84,7 @@ def draw_samples(lifter: Lifter, observations: Observations, hypotheses: int = 1
         status=condition.status,
         deviations=deviations,
         expected=lifter.sampler.expected_covariance(condition.features),
-        misfit=placed.misfit,
+        novelty=placed.novelty,
         root=placed.root,
         root_error=placed.root - root,
         root_covariance=placed.covariance,
@@ -105,7 +105,7 @@ def join(samples: list[Samples]) -> Samples:
 def measure(samples: Samples, calibration: Calibration) -> dict[str, float]:
     """Return errors and coverages: of joints relative to the root, of the root, and of absolute joints."""
     covariance = calibrated_covariance(
-        samples.hypotheses, samples.status, samples.deviations, calibration, samples.expected, samples.misfit
+        samples.hypotheses, samples.status, samples.deviations, calibration, samples.expected, samples.novelty
     )
     of_root = calibration.root_covariance(samples.root_covariance, samples.root, samples.deviations)
     freedom = calibration.freedom_of(samples.status, samples.deviations)

@@ -51,7 +51,7 @@ class Lifted:
         orientation: (P, 3, 3) columns are the pelvis' x forward, y left, z up.
         orientation_covariance: (P, 3, 3) rad^2, about the camera frame's axes.
         reprojection_error: (P,) px, RMS over the measured joints; NaN without any.
-        misfit: (P,) how far the pose is from its 2D joints, over what the detector's precision explains: about 1.
+        novelty: (P,) how far the pose is from its 2D joints, over what the detector's precision explains: about 1.
             From 2 on it is nobody whom the model knows, or left and right are exchanged; covariances are widened.
         scores: (P, 17) of the 2D joints; 0 where missing.
         status: (P, 17) ``Status`` of the 2D joints; a MISSING joint's position is inferred.
@@ -67,7 +67,7 @@ class Lifted:
     orientation: FloatArray
     orientation_covariance: FloatArray
     reprojection_error: FloatArray
-    misfit: FloatArray
+    novelty: FloatArray
     scores: FloatArray
     status: npt.NDArray[np.int8]
     valid: npt.NDArray[np.bool_]
@@ -195,7 +195,7 @@ class Lifter:
         calibration, deviations = self.checkpoint.calibration, skeletons.deviations
         placed = place(poses, condition, rays, deviations)
         covariance = calibrated_covariance(
-            poses, skeletons.status, deviations, calibration, expected, placed.misfit
+            poses, skeletons.status, deviations, calibration, expected, placed.novelty
         )
         root_covariance = calibration.root_covariance(placed.covariance, placed.root, deviations)
 
@@ -213,7 +213,7 @@ class Lifter:
             orientation=axes,
             orientation_covariance=orientation_covariance(mean, axes, covariance),
             reprojection_error=_reprojection_error(mean, skeletons, camera),
-            misfit=placed.misfit,
+            novelty=placed.novelty,
             scores=skeletons.scores,
             status=skeletons.status,
             valid=condition.valid,

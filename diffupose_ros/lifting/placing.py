@@ -39,14 +39,14 @@ class Placed:
         roots: (P, N, 3) of each hypothesis.
         root: (P, 3) of their mean.
         covariance: (P, 3, 3) m^2 of the root, before calibration.
-        misfit: (P,) how far the mean pose is from its 2D joints, over how far a detector of this precision would
+        novelty: (P,) how far the mean pose is from its 2D joints, over how far a detector of this precision would
             be: about 1; more for what the model does not know.
     """
 
     roots: FloatArray
     root: FloatArray
     covariance: FloatArray
-    misfit: FloatArray
+    novelty: FloatArray
 
 
 def place(poses: FloatArray, condition: Condition, rays: FloatArray, deviations: FloatArray) -> Placed:

@@ -33,7 +33,7 @@ MIN_VARIANCE = 0.001**2
 DEVIATION_BOUNDS = (0.02, 0.06)
 """A person's mean deviation of the seen joints falls below, between or above these: in units of the apparent size."""
 
-MISFITS = (0.5, 1.0, 2.0, 4.0)
+NOVELTIES = (0.5, 1.0, 2.0, 4.0)
 """How far poses are from their 2D joints, in units of what the detector's precision explains."""
 
 ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
@@ -60,7 +60,7 @@ class Calibration:
         freedom: (3, 3) degrees of freedom of the errors' Student t distribution: errors have heavier tails
             than a normal distribution, since a hidden arm may be anywhere; see ``radius2``.
         root: (3, 2) factors on the root's variance, sideways and in depth.
-        widening: (4,) factors on the joints' variance at ``MISFITS``: of people whom the model cannot explain.
+        widening: (4,) factors on the joints' variance at ``NOVELTIES``: of people whom the model cannot explain.
     """
 
     prior: FloatArray
@@ -77,16 +77,16 @@ class Calibration:
         prior = np.broadcast_to(np.eye(3) * 0.1**2, (*classes, 3, 3))
         ones = np.ones(classes)
         freedom = np.full(classes[:2], NORMAL)
-        return cls(prior, ones, ones, freedom, np.ones((classes[1], 2)), np.ones(len(MISFITS)))
+        return cls(prior, ones, ones, freedom, np.ones((classes[1], 2)), np.ones(len(NOVELTIES)))
 
     def freedom_of(self, status: npt.NDArray[np.integer], deviations: FloatArray) -> FloatArray:
         """Return the degrees of freedom (P, 17) of joints with ``status`` and ``deviations`` (P, 17)."""
         return np.asarray(self.freedom[status, precision_class(deviations)[:, None]])
 
-    def widening_of(self, misfit: FloatArray) -> FloatArray:
-        """Return the factors (P,) on the joints' variances of people with ``misfit`` (P,)."""
-        log = np.log(np.clip(misfit, MISFITS[0], MISFITS[-1]))
-        return np.asarray(np.exp(np.interp(log, np.log(MISFITS), np.log(self.widening))))
+    def widening_of(self, novelty: FloatArray) -> FloatArray:
+        """Return the factors (P,) on the joints' variances of people with ``novelty`` (P,)."""
+        log = np.log(np.clip(novelty, NOVELTIES[0], NOVELTIES[-1]))
+        return np.asarray(np.exp(np.interp(log, np.log(NOVELTIES), np.log(self.widening))))
 
     def root_covariance(self, covariance: FloatArray, root: FloatArray, deviations: FloatArray) -> FloatArray:
         """Return the calibrated covariances (P, 3, 3) in m^2 of roots.
@@ -122,7 +122,7 @@ def calibrated_covariance(
     deviations: FloatArray,
     calibration: Calibration,
     expected: FloatArray | None = None,
-    misfit: FloatArray | None = None,
+    novelty: FloatArray | None = None,
 ) -> FloatArray:
     """Return the covariances (P, 17, 3, 3) in m^2 of root-relative hypotheses.
 
@@ -132,7 +132,7 @@ def calibrated_covariance(
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         calibration: of the model that drew the hypotheses.
         expected: (P, 17, 3, 3) m^2, what its proposal network expects; None for a model without.
-        misfit: (P,) see ``placing.Placed``; None: as of people whom the model explains.
+        novelty: (P,) see ``placing.Placed``; None: as of people whom the model explains.
     """
     freedom = hypotheses.shape[1] - 1
     classes = status, precision_class(deviations)[:, None], np.arange(status.shape[1])
@@ -140,8 +140,8 @@ def calibrated_covariance(
     strength = calibration.strength[classes]
     scale = (calibration.scale[classes] / (strength + freedom))[..., None, None]
     mixture = strength[..., None, None] * prior + freedom * sample_covariance(hypotheses)
-    if misfit is not None:
-        mixture = mixture * calibration.widening_of(misfit)[:, None, None, None]
+    if novelty is not None:
+        mixture = mixture * calibration.widening_of(novelty)[:, None, None, None]
     return np.asarray(scale * mixture + MIN_VARIANCE * np.eye(3))
 
 

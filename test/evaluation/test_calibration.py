@@ -23,7 +23,7 @@ from diffupose_ros.evaluation.calibration import fit_calibration
 from diffupose_ros.evaluation.samples import Samples, join, measure
 from diffupose_ros.lifting.condition import look_at
 from diffupose_ros.lifting.uncertainty import (
-    MISFITS,
+    NOVELTIES,
     Calibration,
     calibrated_covariance,
     containing_probability,
@@ -58,7 +58,7 @@ def synthetic(people: int, seed: int, overconfidence: float = 1.0) -> Samples:
         status=status,
         deviations=deviations,
         expected=None,
-        misfit=np.exp(rng.normal(0, 0.2, people)),
+        novelty=np.exp(rng.normal(0, 0.2, people)),
         root=root,
         root_error=np.einsum("pij,pj->pi", turn, rng.normal(size=(people, 3)) * ROOT * overconfidence),
         root_covariance=turn @ np.diag(ROOT**2) @ turn.transpose(0, 2, 1),
@@ -69,7 +69,7 @@ def synthetic(people: int, seed: int, overconfidence: float = 1.0) -> Samples:
 def levels(samples: Samples, calibration: Calibration) -> np.ndarray:
     """Probability of the ellipsoid that each joint but the root just lies in, (P, 16)."""
     covariance = calibrated_covariance(
-        samples.hypotheses, samples.status, samples.deviations, calibration, samples.expected, samples.misfit
+        samples.hypotheses, samples.status, samples.deviations, calibration, samples.expected, samples.novelty
     )
     freedom = calibration.freedom_of(samples.status, samples.deviations)
     return containing_probability(mahalanobis2(samples.error, covariance), freedom)[:, 1:]
@@ -92,7 +92,7 @@ def test_a_fitted_calibration_holds_what_it_says_on_other_people(overconfidence:
             assert (of_kind < probability).mean() == pytest.approx(probability, abs=0.05)
     # Who takes the covariances for those of normal distributions is right at 90 %.
     covariance = calibrated_covariance(
-        samples.hypotheses, samples.status, samples.deviations, calibration, None, samples.misfit
+        samples.hypotheses, samples.status, samples.deviations, calibration, None, samples.novelty
     )
     normal = containing_probability(mahalanobis2(samples.error, covariance))[:, 1:]
     assert (normal < 0.9).mean() == pytest.approx(0.9, abs=0.03)
@@ -117,7 +117,7 @@ def test_a_root_is_calibrated_sideways_and_in_depth_for_each_precision() -> None
 def test_people_of_a_large_misfit_are_widened_by_what_they_err_more() -> None:
     samples = synthetic(4000, 0)
     strange = np.arange(4000) % 4 == 0
-    samples = replace(samples, misfit=np.where(strange, 4.0, 1.0))
+    samples = replace(samples, novelty=np.where(strange, 4.0, 1.0))
     samples = with_error(samples, samples.error * np.where(strange, 3, 1)[:, None, None])
     calibration = fit_calibration(samples)
     factors = calibration.widening_of(np.array([1.0, 4.0]))
@@ -128,10 +128,10 @@ def test_people_of_a_large_misfit_are_widened_by_what_they_err_more() -> None:
         assert (level[people] < 0.9).mean() == pytest.approx(0.9, abs=0.03)
 
 
-def test_misfits_that_nobody_has_are_widened_as_the_next_smaller() -> None:
-    samples = replace(synthetic(1000, 0), misfit=np.ones(1000))
+def test_novelties_that_nobody_has_are_widened_as_the_next_smaller() -> None:
+    samples = replace(synthetic(1000, 0), novelty=np.ones(1000))
     widening = fit_calibration(samples).widening
-    np.testing.assert_allclose(widening, np.ones(len(MISFITS)))
+    np.testing.assert_allclose(widening, np.ones(len(NOVELTIES)))
 
 
 def test_what_a_proposal_expects_takes_the_place_of_a_prior() -> None:
@@ -179,7 +179,7 @@ def test_better_seen_people_have_their_own_calibration() -> None:
     error = samples.error * np.where(np.arange(3000) % 2, 1, 3)[:, None, None]
     centred = samples.hypotheses - samples.hypotheses.mean(1, keepdims=True)
     # The spread tells nothing.
-    samples = replace(samples, hypotheses=(samples.truth + error)[:, None] + 0.001 * centred, misfit=np.ones(3000))
+    samples = replace(samples, hypotheses=(samples.truth + error)[:, None] + 0.001 * centred, novelty=np.ones(3000))
     calibration = fit_calibration(samples)
     covariance = calibrated_covariance(samples.hypotheses, samples.status, samples.deviations, calibration)
     size = np.sqrt(np.trace(covariance, axis1=-1, axis2=-2))[:, 1:].mean(1)
@@ -190,6 +190,6 @@ def test_samples_are_joined_in_order() -> None:
     first, second = synthetic(3, 0), synthetic(2, 1)
     both = join([first, second])
     assert both.expected is None
-    for name in ("hypotheses", "misfit", "root_covariance", "error"):
+    for name in ("hypotheses", "novelty", "root_covariance", "error"):
         np.testing.assert_array_equal(getattr(both, name)[:3], getattr(first, name))
         np.testing.assert_array_equal(getattr(both, name)[3:], getattr(second, name))

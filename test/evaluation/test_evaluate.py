@@ -126,7 +126,7 @@ def test_the_root_is_where_the_lifter_puts_it(lifter: Lifter) -> None:
     samples = draw_samples(lifter, seen, hypotheses=2, steps=1)
     back = np.swapaxes(seen.condition("robust").rotation, 1, 2)
     np.testing.assert_allclose(np.einsum("pij,pj->pi", back, samples.root), lifted.root, atol=1e-4)
-    np.testing.assert_allclose(samples.misfit, lifted.misfit, rtol=1e-3)
+    np.testing.assert_allclose(samples.novelty, lifted.novelty, rtol=1e-3)
     calibration = lifter.checkpoint.calibration
     covariance = calibration.root_covariance(samples.root_covariance, samples.root, samples.deviations)
     turned = back @ covariance @ np.swapaxes(back, 1, 2)

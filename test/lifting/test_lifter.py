@@ -85,7 +85,7 @@ def test_result_fields(lifter: Lifter, scene: Scene, people: np.ndarray, count: 
         "orientation": (count, 3, 3),
         "orientation_covariance": (count, 3, 3),
         "reprojection_error": (count,),
-        "misfit": (count,),
+        "novelty": (count,),
         "scores": (count, 17),
         "status": (count, 17),
         "valid": (count,),

@@ -76,23 +76,23 @@ def test_true_poses_stand_where_the_people_stood(seen: Seen) -> None:
     )
     assert placed.roots.shape == (len(seen.joints), 4, 3) and placed.covariance.shape == (len(seen.joints), 3, 3)
     np.testing.assert_allclose(placed.roots, placed.root[:, None] + np.zeros_like(placed.roots), atol=1e-6)
-    assert (placed.misfit < 0.3).all()
+    assert (placed.novelty < 0.3).all()
 
 
 @pytest.mark.parametrize("deviation", [0.03, 0.06, 0.12, 0.3])
 def test_the_misfit_of_errors_that_the_detector_tells_of_is_about_one(seen: Seen, deviation: float) -> None:
-    misfit = seen.place(seen.noisy(deviation), deviation=deviation).misfit
-    assert np.median(misfit) == pytest.approx(1, abs=0.25) and (misfit < 2).mean() > 0.95
+    novelty = seen.place(seen.noisy(deviation), deviation=deviation).novelty
+    assert np.median(novelty) == pytest.approx(1, abs=0.25) and (novelty < 2).mean() > 0.95
 
 
 def test_the_misfit_of_exchanged_sides_and_of_wild_joints_is_large(seen: Seen) -> None:
     # Of people who show their front or back: in profile left and right are hardly apart.
     wide = np.abs(seen.xy[:, 11, 0] - seen.xy[:, 14, 0]) / apparent_size(seen.xy)[:, 0] > 0.6
     assert wide.sum() > 20
-    exchanged = seen.place(seen.noisy(0.03)[:, MIRROR], deviation=0.03).misfit
+    exchanged = seen.place(seen.noisy(0.03)[:, MIRROR], deviation=0.03).novelty
     assert (exchanged[wide] > 2).all()
     wild = seen.xy.mean(1, keepdims=True) + np.random.default_rng(0).normal(0, 0.2, seen.xy.shape)
-    assert (seen.place(wild).misfit > 2).all()
+    assert (seen.place(wild).novelty > 2).all()
 
 
 def test_one_wrong_joint_moves_nobody_far(seen: Seen) -> None:
@@ -100,7 +100,7 @@ def test_one_wrong_joint_moves_nobody_far(seen: Seen) -> None:
     wrong[:, 13] += 2 * apparent_size(seen.xy)
     moved = np.linalg.norm(seen.place(wrong).root, axis=-1) / np.linalg.norm(seen.joints[:, 0], axis=-1)
     np.testing.assert_allclose(moved, 1, atol=0.15)
-    assert (seen.place(wrong).misfit > seen.place(seen.xy).misfit + 1).all()
+    assert (seen.place(wrong).novelty > seen.place(seen.xy).novelty + 1).all()
 
 
 def test_how_sure_a_place_is_sideways_does_not_grow_with_the_number_of_joints(seen: Seen) -> None:
@@ -146,4 +146,4 @@ def test_who_has_too_few_joints_costs_no_other(seen: Seen) -> None:
     nobody = place(
         np.zeros((0, 2, 17, 3)), person_centred(rays[:0], deviations[:0], status[:0]), rays[:0], deviations[:0]
     )
-    assert nobody.roots.shape == (0, 2, 3) and nobody.misfit.shape == (0,)
+    assert nobody.roots.shape == (0, 2, 3) and nobody.novelty.shape == (0,)

@@ -77,15 +77,15 @@ def test_precision_and_status_choose_the_class() -> None:
 
 def test_covariances_are_widened_by_the_misfit() -> None:
     calibration = graded(widening=np.array([1, 1, 4, 16.0]))
-    misfit = np.array([0, 0.5, 0.7, 1, 2**0.5, 2, 4, 1000])
-    np.testing.assert_allclose(calibration.widening_of(misfit), [1, 1, 1, 1, 2, 4, 16, 16])
+    novelty = np.array([0, 0.5, 0.7, 1, 2**0.5, 2, 4, 1000])
+    np.testing.assert_allclose(calibration.widening_of(novelty), [1, 1, 1, 1, 2, 4, 16, 16])
     assert (np.diff(calibration.widening_of(np.linspace(0.1, 10, 50))) >= 0).all()
     hypotheses = np.random.default_rng(0).normal(0, 0.1, (8, 10, 17, 3))
     status, deviations = np.zeros((8, 17), np.int8), np.zeros((8, 17))
-    plain, wide = (calibrated_covariance(hypotheses, status, deviations, calibration, None, m) for m in (None, misfit))
+    plain, wide = (calibrated_covariance(hypotheses, status, deviations, calibration, None, m) for m in (None, novelty))
     np.testing.assert_allclose(
         wide - MIN_VARIANCE * np.eye(3),
-        calibration.widening_of(misfit)[:, None, None, None] * (plain - MIN_VARIANCE * np.eye(3)),
+        calibration.widening_of(novelty)[:, None, None, None] * (plain - MIN_VARIANCE * np.eye(3)),
     )
 
 

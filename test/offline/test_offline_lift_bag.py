@@ -207,7 +207,7 @@ def test_a_profile_says_what_scores_mean_of_whom_nobody_said_what_made_them(tmp_
         options = {"hypotheses": SETTINGS.hypotheses, "steps": SETTINGS.steps, "seed": SETTINGS.seed}
         alone = lifter.lift(pixels, scores, SCENE.camera, **options, detector=profile)
         np.testing.assert_allclose(estimates(result)["person_0"].mean, alone.mean[0], atol=1e-4)
-        assert result.skeletons[0].novelty == pytest.approx(alone.misfit[0], rel=1e-3)
+        assert result.skeletons[0].novelty == pytest.approx(alone.novelty[0], rel=1e-3)
     with pytest.raises(ValueError, match="no detector profile 'mine'"):
         lift_bag(source, tmp_path / "other", lifter, replace(SETTINGS, detector_profile="mine"), QUIET)
     assert not (tmp_path / "other").exists()

@@ -181,7 +181,7 @@ def skeletons_3d_message(header: Header, ids: list[str], lifted: "Lifted", peopl
         lifted.status[rows].tolist(),
         _roots(lifted, rows),
         lifted.reprojection_error[rows].tolist(),
-        lifted.misfit[rows].tolist(),
+        lifted.novelty[rows].tolist(),
     )
     return Skeleton3DArray(
         header=header,
@@ -201,7 +201,7 @@ def valid_people(ids: list[str], lifted: "Lifted", people: range) -> tuple[list[
 
 def novel_people(ids: list[str], lifted: "Lifted", people: range) -> list[str]:
     """Return the ids of those of ``people`` (indices into ``lifted``) whom the model does not know."""
-    return [name for name, i in zip(ids, people, strict=True) if lifted.misfit[i] >= Skeleton3D.NOVEL]
+    return [name for name, i in zip(ids, people, strict=True) if lifted.novelty[i] >= Skeleton3D.NOVEL]
 
 
 def _joints(positions: Any, covariances: Any, scores: Any, status: Any) -> list[Joint3D]:

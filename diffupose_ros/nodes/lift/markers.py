@@ -188,7 +188,7 @@ def _frame(lifted: Lifted, rows: list[int], probability: float, hypotheses: int)
     diameters = np.maximum(2 * radii * widening[..., None], 1e-3)
     sizes = [Vector3(x=x, y=y, z=z) for x, y, z in diameters.reshape(-1, 3).tolist()]
     samples = lifted.hypotheses[rows, :hypotheses]
-    of_person = np.where(lifted.misfit[rows] >= Skeleton3D.NOVEL, _NOVEL, _OWN)
+    of_person = np.where(lifted.novelty[rows] >= Skeleton3D.NOVEL, _NOVEL, _OWN)
     colors = np.where(lifted.status[rows] == Status.MISSING, _UNSEEN, of_person[:, None])
     return _Frame(
         places=_grouped(points(lifted.mean[rows].reshape(-1, 3)), len(rows)),

@@ -74,7 +74,7 @@ class Known:
             orientation=eye[:, 0],
             orientation_covariance=eye[:, 0],
             reprojection_error=np.zeros(count),
-            misfit=np.ones(count),
+            novelty=np.ones(count),
             scores=skeletons.scores,
             status=skeletons.status,
             valid=(skeletons.status != Status.MISSING).sum(1) >= 3,

@@ -88,8 +88,8 @@ def test_markers_have_the_values_of_their_person(lifted: Lifted) -> None:
 
 
 def test_ellipsoids_of_novel_people_are_grey_but_for_unseen_joints(lifted: Lifted) -> None:
-    novel = replace(lifted, misfit=np.array([2.5, 2.5, 1.0]))
-    assert novel_people(IDS, replace(novel, misfit=np.array([2.5, np.nan, 1.0])), range(3)) == ["a"]
+    novel = replace(lifted, novelty=np.array([2.5, 2.5, 1.0]))
+    assert novel_people(IDS, replace(novel, novelty=np.array([2.5, np.nan, 1.0])), range(3)) == ["a"]
     before, after = (
         named(MarkerBuilder("topic").build(HEADER, IDS, of, range(3), PROBABILITY, 2, 0.0).markers, "covariance")
         for of in (lifted, novel)
@@ -136,7 +136,7 @@ def test_messages_have_the_values_of_their_person(lifted: Lifted) -> None:
         turn = skeleton.root.pose.orientation
         body = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
         np.testing.assert_allclose(body, lifted.orientation[row], atol=1e-9)
-        assert skeleton.novelty == pytest.approx(lifted.misfit[row]) and skeleton.novelty < skeleton.NOVEL
+        assert skeleton.novelty == pytest.approx(lifted.novelty[row]) and skeleton.novelty < skeleton.NOVEL
         assert skeleton.reprojection_error == pytest.approx(lifted.reprojection_error[row])
         np.testing.assert_allclose(np.reshape(sample.positions, (4, 17, 3)), lifted.hypotheses[row], rtol=1e-6)
 
