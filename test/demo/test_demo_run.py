@@ -93,6 +93,15 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert f"name: /{topic}\n" in metadata
 
 
+def test_the_command_tries_its_pace_and_ends_with_0(tmp_path: Path) -> None:
+    process = start("--output", tmp_path / "out", "--seconds", 2, "--people", 1)
+    out, err = process.communicate(timeout=170)
+    assert process.returncode == 0, out + err
+    told = json.loads((tmp_path / "out" / "statistics.json").read_text())
+    assert told["run"]["rate"] in (30, 15, 7.5, 3.75) and told["run"]["wanted"] == 30
+    assert told["figures"]["people"] == 1 and told["figures"]["results"] > 0
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_stop_the_nodes(tmp_path: Path, number: int, code: int) -> None:
