@@ -22,6 +22,7 @@ A score is not a precision: 0.99 of one detector is 0.7 of another. A ``Profile`
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -163,21 +164,29 @@ def load_profile(name: str | Path, layout: str = "") -> Profile:
     Raises:
         ValueError: no such profile or file, a broken one, or one of another layout. Says what was expected.
     """
-    shipped = str(name) in PROFILES
-    path = resource_path(f"resource/profiles/{name}.json") if shipped else Path(name)
-    if not shipped and not path.is_file():
-        raise ValueError(f"no detector profile {str(name)!r}: expected one of {', '.join(PROFILES)}, or a JSON file")
+    profile = _shipped(str(name)) if str(name) in PROFILES else _read(Path(name))
+    if layout and profile.layout not in ("", layout):
+        raise ValueError(f"{name}: the profile is of layout {profile.layout}, the skeletons are of {layout}")
+    return profile
+
+
+@cache
+def _shipped(name: str) -> Profile:
+    """Those that ship never change: asked for with every image, they are read once."""
+    return _read(resource_path(f"resource/profiles/{name}.json"))
+
+
+def _read(path: Path) -> Profile:
+    if not path.is_file():
+        raise ValueError(f"no detector profile {str(path)!r}: expected one of {', '.join(PROFILES)}, or a JSON file")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # of JSON and of UTF-8 too
         raise ValueError(f"{path}: expected a detector profile in JSON: {error}") from None
     try:
-        profile = _profile(content)
+        return _profile(content)
     except ValueError as error:
         raise ValueError(f"{path}: not a detector profile: {error}") from None
-    if layout and profile.layout not in ("", layout):
-        raise ValueError(f"{path}: the profile is of layout {profile.layout}, the skeletons are of {layout}")
-    return profile
 
 
 def _profile(content: Any) -> Profile:

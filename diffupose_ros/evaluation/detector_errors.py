@@ -54,9 +54,7 @@ def recording_errors(path: Path) -> dict[str, float]:
         ValueError: not a recording, or no joint in it whose truth is known.
     """
     recording = load_recording(path)
-    names = [str(name) for name in recording.gt_names]
-    columns = [names.index(name) for name in JOINTS]
-    found = [detections(recording, camera, truth[:, columns]) for camera, truth in enumerate(recording.gt_camera)]
+    found = [detections(recording, camera, recording.truth(camera)) for camera in range(recording.cameras)]
     of_cameras = [figures(of_camera) for of_camera in found if of_camera.known.any()]
     if not of_cameras:
         raise ValueError(f"{path}: no joint that was detected and whose truth is known")

@@ -120,7 +120,7 @@ class DetectWorker(Worker):
         self._diagnostics.count("people left out (min_score)", len(people.ids) - len(ids))
         if self._wanted(Skeleton2DArray):
             size = CameraInfo(width=image.shape[1], height=image.shape[0])
-            variance = None if found.covariance is None else found.covariance.trace(axis1=-2, axis2=-1)[sure] / 2
+            variance = None if found.variance is None else found.variance[sure]
             self._outputs[Skeleton2DArray].publish(
                 skeletons_2d_message(
                     header, size, ids, found.layout, found.keypoints[sure], found.scores[sure], found.profile, variance

@@ -16,7 +16,6 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -120,20 +119,15 @@ def read_people(message: Skeleton2DArray, view: View, min_score: float, unsaid: 
     return People(message, ids, _joints(usable, min_score, profile, problems), problems)
 
 
-@cache
-def _shipped(name: str) -> Profile:
-    return load_profile(name)
-
-
 def _profile(detector: str, unsaid: Profile | None, problems: list[tuple[str, str]]) -> Profile:
     """Return the profile of a message's detector: one that ships, as a message must not name files."""
     if not detector:
-        return unsaid or _shipped("generic")
+        return unsaid or load_profile("generic")
     if detector in PROFILES:
-        return _shipped(detector)
+        return load_profile(detector)
     known = ", ".join(PROFILES)
     problems.append(("unknown detector", f"{detector!r} is taken as generic: expected one of {known}, or nothing"))
-    return _shipped("generic")
+    return load_profile("generic")
 
 
 def _joints(
