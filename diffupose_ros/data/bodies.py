@@ -27,8 +27,10 @@ from diffupose_ros.skeleton import H36M17, LEFT_SHOULDER, MIRROR, PARENTS, PELVI
 FloatArray = npt.NDArray[np.float64]
 _ARMS = ([11, 12, 13], [14, 15, 16])
 _LEGS = ([4, 5, 6], [1, 2, 3])
+_UNCHANGED = 0.15
+"""Share of people who stay as they were recorded."""
 _RECORDED = 0.35
-"""Share of people who keep about the proportions of the person who was recorded."""
+"""Share of the others who keep about the proportions of the person who was recorded."""
 _CHILDREN = 0.12
 _CHILDS_STATURE = (1.0, 1.5)  # m
 _CHILDS_LIMBS = 1.35
@@ -79,8 +81,8 @@ _OFFSET = 0.012  # m, of a joint as a detector defines it, in the trunk's frame
 def vary_bodies(poses: FloatArray, rng: np.random.Generator, children: bool = False) -> FloatArray:
     """Return the poses (B, 17, 3) on other bodies: stature, bone lengths, joint definitions, mirrored.
 
-    A third keep about the proportions that were recorded; the others have those of people of 1.0 to 2.05 m, children
-    among them. Some have the arms or legs of another pose of the batch, limbs that point a little elsewhere, or lean as
+    One in seven stays as recorded. Of the others a third keep about the proportions that were recorded, the rest have
+    those of people of 1.0 to 2.05 m, children among them. Some have the arms or legs of another pose of the batch, limbs that point a little elsewhere, or lean as
     a whole: motion capture knows few of the poses that there are. Whatever is lowest stays on the ground.
 
     Args:
@@ -88,7 +90,7 @@ def vary_bodies(poses: FloatArray, rng: np.random.Generator, children: bool = Fa
         rng: source of the bodies.
         children: all are children of 1.0 to 1.5 m.
     """
-    batch, ground = len(poses), poses[..., 2].min(1)
+    batch, ground, recorded_poses = len(poses), poses[..., 2].min(1), poses
     poses = _recombine(poses, rng, _ARMS, share=0.45)
     poses = _lean(_recombine(poses, rng, _LEGS, share=0.3), rng)
     swing = rng.normal(0, _BY, poses.shape) * (rng.random((batch, 1, 1)) < _MOVED) * _SWINGING[:, None]
@@ -102,6 +104,9 @@ def vary_bodies(poses: FloatArray, rng: np.random.Generator, children: bool = Fa
             varied[:, child] = varied[:, parent] + direction * length[:, child, None]
     varied = _redefine(varied, rng)
     varied[..., 2] += (ground - varied[..., 2].min(1))[:, None]
+    if not children:
+        unchanged = rng.random(batch) < _UNCHANGED
+        varied[unchanged] = recorded_poses[unchanged]
     mirror = rng.random(batch) < 0.5
     varied[mirror] = varied[mirror][:, MIRROR] * (-1, 1, 1)
     return varied
