@@ -79,7 +79,8 @@ def test_ros_packages_that_the_code_imports_are_dependencies() -> None:
     code = [*(ROOT / "diffupose_ros" / "nodes").rglob("*.py"), *(ROOT / "launch").glob("*.py")]
     imports = [n for path in code for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
     ros = re.compile(r"\w+_(msgs|interfaces|ros)|rclpy|launch")
-    used = {n.module.split(".")[0] for n in imports if n.module} - {"diffupose_ros"}
+    modules = {n.module.split(".")[0] for n in imports if n.module} - {"diffupose_ros"}
+    used = {{"tf2_ros": "tf2_ros_py"}.get(name, name) for name in modules}  # tf2_ros is the package of the C++ library
     assert {name for name in used if ros.fullmatch(name)} - depends == {"hri_msgs", "vision_msgs"}  # optional
 
 

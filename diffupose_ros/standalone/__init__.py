@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ROS 2 nodes without a ROS 2 install: the subset of rclpy that our nodes use, over Cyclone DDS."""
+"""ROS 2 nodes without a ROS 2 install: the subset of rclpy and tf2_ros that our nodes use, over Cyclone DDS."""
 
 import importlib.util
 import sys
@@ -21,7 +21,7 @@ from diffupose_ros.standalone.finder import StandaloneFinder
 
 
 def activate() -> bool:
-    """Make ``rclpy`` and the message packages importable where no ROS 2 is sourced.
+    """Make ``rclpy``, ``tf2_ros`` and the message packages importable where no ROS 2 is sourced.
 
     Returns True where this runtime serves them, False where a real rclpy is importable and nothing
     was done. Calling it again changes nothing.

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Serves ``rclpy`` from this folder and ``<pkg>.msg``, ``<pkg>.srv`` from the message definitions."""
+"""Serves ``rclpy`` and ``tf2_ros`` from this folder and ``<pkg>.msg``, ``<pkg>.srv`` from the message definitions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-RCLPY = Path(__file__).parent / "rclpy"
+HERE = Path(__file__).parent
+PACKAGES = ("rclpy", "tf2_ros")
 
 
 class StandaloneFinder(MetaPathFinder):
@@ -32,9 +33,10 @@ class StandaloneFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname == "rclpy":
+        if fullname in PACKAGES:
+            folder = HERE / fullname
             return importlib.util.spec_from_file_location(
-                fullname, RCLPY / "__init__.py", submodule_search_locations=[str(RCLPY)]
+                fullname, folder / "__init__.py", submodule_search_locations=[str(folder)]
             )
         package, _, kind = fullname.partition(".")
         if kind not in ("", "msg", "srv") or not package.endswith(("_msgs", "_interfaces", "diffupose_ros")):

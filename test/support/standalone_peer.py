@@ -24,12 +24,14 @@ from diffupose_ros.standalone import activate
 activate()
 
 import rclpy
+from geometry_msgs.msg import TransformStamped, Vector3
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from std_msgs.msg import String
+from std_msgs.msg import Header, String
+from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 
 class Echo(Node):
@@ -90,9 +92,35 @@ class Latched(Node):
         self.create_publisher(String, "out", qos).publish(String(data="kept"))
 
 
+class Frames(Node):
+    """A robot: its base moves along x by 1 m/s of the stamps, its camera is fixed to it; and one frame is rubbish."""
+
+    def __init__(self) -> None:
+        super().__init__("frames")
+        StaticTransformBroadcaster(self).sendTransform(self.frame("base", "camera", z=1.5))
+        self.moving = TransformBroadcaster(self)
+        self.create_timer(0.02, self.move)
+
+    def move(self) -> None:
+        stamp = self.get_clock().now()
+        x = stamp.nanoseconds % 10**12 / 1e9
+        base = self.frame("map", "base", x=x)
+        base.header.stamp = stamp.to_msg()
+        self.moving.sendTransform([base, self.frame("map", "rubbish", x=float("nan"))])
+
+    @staticmethod
+    def frame(parent: str, child: str, **translation: float) -> TransformStamped:
+        placed = TransformStamped(header=Header(frame_id=parent), child_frame_id=child)
+        placed.transform.translation = Vector3(**translation)
+        return placed
+
+
+ROLES = {"echo": Echo, "slow": Slow, "latched": Latched, "managed": lambda: Managed("managed"), "frames": Frames}
+
+
 def main() -> None:
     rclpy.init()
-    node = {"echo": Echo, "slow": Slow, "latched": Latched, "managed": lambda: Managed("managed")}[sys.argv[1]]()
+    node = ROLES[sys.argv[1]]()
     try:
         print("ready", flush=True)
         rclpy.spin(node)

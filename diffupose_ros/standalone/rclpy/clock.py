@@ -17,11 +17,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 from .clock_type import ClockType
+from .duration import Duration
 from .time import Time
+from .time_jump import ClockChange, JumpHandle, JumpThreshold, TimeJump
 
-__all__ = ["Clock", "ClockType", "ROSClock"]
+__all__ = ["Clock", "ClockChange", "ClockType", "JumpHandle", "JumpThreshold", "ROSClock", "TimeJump"]
 
 
 class Clock:
@@ -40,8 +44,19 @@ class ROSClock(Clock):
 
     def __init__(self) -> None:
         super().__init__(clock_type=ClockType.ROS_TIME)
-        self.ros_time_is_active = False
+        self._active = False
         self._simulated = 0
+        self._jump_handles: list[JumpHandle] = []
+
+    @property
+    def ros_time_is_active(self) -> bool:
+        return self._active
+
+    @ros_time_is_active.setter
+    def ros_time_is_active(self, active: bool) -> None:
+        if active != self._active:
+            change = ClockChange.ROS_TIME_ACTIVATED if active else ClockChange.ROS_TIME_DEACTIVATED
+            self._jump(TimeJump(change, Duration()), lambda: setattr(self, "_active", active))
 
     def now(self) -> Time:
         if self.ros_time_is_active:
@@ -50,4 +65,32 @@ class ROSClock(Clock):
 
     def set_ros_time_override(self, when: Time) -> None:
         """Set the simulated time."""
-        self._simulated = when.nanoseconds
+        passed = Duration(nanoseconds=when.nanoseconds - self._simulated)
+        change = TimeJump(ClockChange.ROS_TIME_NO_CHANGE, passed)
+        self._jump(change, lambda: setattr(self, "_simulated", when.nanoseconds))
+
+    def create_jump_callback(
+        self,
+        threshold: JumpThreshold,
+        *,
+        pre_callback: Callable[[], Any] | None = None,
+        post_callback: Callable[[TimeJump], Any] | None = None,
+    ) -> JumpHandle:
+        """Call back before and after simulated time jumps, or the source of time changes.
+
+        Raises:
+            ValueError: no callback was given.
+        """
+        handle = JumpHandle(self._jump_handles, threshold, pre_callback, post_callback)
+        self._jump_handles.append(handle)
+        return handle
+
+    def _jump(self, jump: TimeJump, change: Callable[[], None]) -> None:
+        """Make the change, between the callbacks that such a jump has; time that nobody reads does not jump."""
+        seen = self._active or jump.clock_change != ClockChange.ROS_TIME_NO_CHANGE
+        called = [handle for handle in self._jump_handles if seen and handle.threshold.exceeded_by(jump)]
+        for handle in called:
+            handle.before()
+        change()
+        for handle in called:
+            handle.after(jump)
