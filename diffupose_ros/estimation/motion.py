@@ -1,0 +1,96 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How people move: where a joint will be, how fast, and how sure that is, as learned from motion capture.
+
+The pelvis moves in the world, the other joints relative to it. A joint goes on with its velocity for about as long as
+people do (limbs swing back), and what it does of its own accord grows with its speed: who stands still
+mostly stays, and who walks may turn. Both are learned for each joint and horizon, so that a
+prediction is one step however long it is.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.resources import resource_path
+
+FloatArray = npt.NDArray[np.float64]
+
+STARTING = 0.6
+"""m/s: noise variances go with speed x (speed + this); it makes them right for slow people as for fast ones."""
+SLOWEST = 0.02
+"""m/s, a speed below which nobody is stiller."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Transitions of 17 joints, row 0 the pelvis, over H horizons; between them interpolated.
+
+    Attributes:
+        horizons: (H,) seconds, increasing.
+        carried: (H, 17) displacement over horizon x velocity: 1 for uniform motion.
+        kept: (H, 17) velocity then over velocity now.
+        position_noise: (H, 17) variance of a coordinate over horizon^3 and speed x (speed + STARTING); 1/s.
+        cross_noise: (H, 17) covariance of a coordinate and its velocity over horizon^2 and the same; 1/s.
+        velocity_noise: (H, 17) variance of a velocity's coordinate over horizon and the same; 1/s.
+    """
+
+    horizons: FloatArray
+    carried: FloatArray
+    kept: FloatArray
+    position_noise: FloatArray
+    cross_noise: FloatArray
+    velocity_noise: FloatArray
+
+    def transition(self, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what displaces and what keeps the velocities of P people: two (P, 17), seconds and a ratio.
+
+        Args:
+            seconds: (P,) ahead, 0 or more.
+        """
+        return self._at(self.carried, seconds) * seconds[:, None], self._at(self.kept, seconds, at_zero=1.0)
+
+    def noise(self, seconds: FloatArray, speed: FloatArray) -> FloatArray:
+        """Return the covariances (P, 17, 2, 2) of a coordinate and its velocity, m^2, m^2/s and m^2/s^2.
+
+        Args:
+            seconds: (P,) ahead, 0 or more.
+            speed: (P, 17) m/s now.
+        """
+        speed = np.maximum(speed, SLOWEST)
+        growth, h = speed * (speed + STARTING), seconds[:, None]
+        position = growth * h**3 * self._at(self.position_noise, seconds)
+        cross = growth * h**2 * self._at(self.cross_noise, seconds)
+        velocity = growth * h * self._at(self.velocity_noise, seconds)
+        return np.stack([position, cross, cross, velocity], -1).reshape(*position.shape, 2, 2)
+
+    def _at(self, table: FloatArray, seconds: FloatArray, at_zero: float | None = None) -> FloatArray:
+        """Values (P, 17) of a table (H, 17), linear between horizons and constant beyond them."""
+        horizons = self.horizons
+        if at_zero is not None:
+            horizons, table = np.r_[0, horizons], np.vstack([np.full(table.shape[1], at_zero), table])
+        after = np.clip(np.searchsorted(horizons, seconds), 1, len(horizons) - 1)
+        share = np.clip((seconds - horizons[after - 1]) / (horizons[after] - horizons[after - 1]), 0, 1)[:, None]
+        return np.asarray((1 - share) * table[after - 1] + share * table[after])
+
+
+@cache
+def load_motion() -> Motion:
+    """Return the motion that ships, learned by ``diffupose learn-motion``."""
+    numbers = json.loads(resource_path("resource/estimation/motion.json").read_text())
+    return Motion(**{name: np.array(values) for name, values in numbers.items() if name != "description"})
