@@ -13,7 +13,6 @@
 # limitations under the License.
 
 
-
 """Other people than those who were recorded: statures, proportions, limbs of one on the body of another."""
 
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from diffupose_ros.skeleton import H36M17, LEFT_SHOULDER, MIRROR, PARENTS, PELVI
 FloatArray = npt.NDArray[np.float64]
 _ARMS = ([11, 12, 13], [14, 15, 16])
 _LEGS = ([4, 5, 6], [1, 2, 3])
+_LEG_BONES = [2, 3, 5, 6]
 _UNCHANGED = 0.15
 """Share of people who stay as they were recorded."""
 _RECORDED = 0.35
@@ -82,34 +82,50 @@ def vary_bodies(poses: FloatArray, rng: np.random.Generator, children: bool = Fa
     """Return the poses (B, 17, 3) on other bodies: stature, bone lengths, joint definitions, mirrored.
 
     One in seven stays as recorded. Of the others a third keep about the proportions that were recorded, the rest have
-    those of people of 1.0 to 2.05 m, children among them. Some have the arms or legs of another pose of the batch, limbs that point a little elsewhere, or lean as
-    a whole: motion capture knows few of the poses that there are. Whatever is lowest stays on the ground.
+    those of people of 1.0 to 2.05 m, children among them. Some have the arms or legs of another pose of the batch,
+    limbs that point a little elsewhere, or lean as a whole: motion capture knows few of the poses that there are.
+    Whatever is lowest stays on the ground.
 
     Args:
         poses: (B, 17, 3) metres, world frame, z up.
         rng: source of the bodies.
         children: all are children of 1.0 to 1.5 m.
     """
-    batch, ground, recorded_poses = len(poses), poses[..., 2].min(1), poses
+    batch, ground, recorded = len(poses), poses[..., 2].min(1), poses
     poses = _recombine(poses, rng, _ARMS, share=0.45)
     poses = _lean(_recombine(poses, rng, _LEGS, share=0.3), rng)
     swing = rng.normal(0, _BY, poses.shape) * (rng.random((batch, 1, 1)) < _MOVED) * _SWINGING[:, None]
-    recorded = rng.random(batch) < (0 if children else _RECORDED)
-    drawn = draw_bones(batch, rng, rng.uniform(*_CHILDS_STATURE, batch) if children else None)
-    length = np.where(recorded[:, None], _recorded(poses, rng), drawn)
-    varied = poses.copy()
-    for child, parent in enumerate(PARENTS):
-        if parent >= 0:
-            direction = unit(unit(poses[:, child] - poses[:, parent]) + swing[:, child])
-            varied[:, child] = varied[:, parent] + direction * length[:, child, None]
-    varied = _redefine(varied, rng)
+    varied = _rebuild(poses, _draw_lengths(poses, rng, children), swing)
+    varied = _redefine(varied, _draw_offsets(batch, rng))
     varied[..., 2] += (ground - varied[..., 2].min(1))[:, None]
     if not children:
         unchanged = rng.random(batch) < _UNCHANGED
-        varied[unchanged] = recorded_poses[unchanged]
+        varied[unchanged] = recorded[unchanged]
     mirror = rng.random(batch) < 0.5
-    varied[mirror] = varied[mirror][:, MIRROR] * (-1, 1, 1)
+    varied[mirror] = _mirrored(varied[mirror])
     return varied
+
+
+def vary_body(clip: FloatArray, rng: np.random.Generator, children: bool = False) -> FloatArray:
+    """Return a clip (T, 17, 3) on one other body, drawn as those of ``vary_bodies`` but with the limbs as recorded.
+
+    Its bones keep their lengths throughout. The path grows with the legs, so that feet that stood still about do, and
+    what is lowest in the clip stays as low.
+
+    Args:
+        clip: (T, 17, 3) metres, world frame, z up.
+        rng: source of the body.
+        children: it is a child of 1.0 to 1.5 m.
+    """
+    varied = clip
+    if children or rng.random() >= _UNCHANGED:
+        varied = _redefine(_rebuild(clip, _draw_lengths(clip[:1], rng, children)), _draw_offsets(1, rng))
+        varied = _rebuild(varied, np.median(_lengths(varied), 0)[None])  # the trunk's frame is not that of the limbs
+        growth = _lengths(varied[:1])[0, _LEG_BONES].sum() / _lengths(clip[:1])[0, _LEG_BONES].sum()
+        start = clip[0, PELVIS]
+        varied = varied - varied[:, [PELVIS]] + start + growth * (clip[:, [PELVIS]] - start)
+        varied[..., 2] += clip[..., 2].min() - varied[..., 2].min()
+    return _mirrored(varied) if rng.random() < 0.5 else varied.copy()
 
 
 def draw_stature(batch: int, rng: np.random.Generator) -> FloatArray:
@@ -140,12 +156,40 @@ def draw_bones(batch: int, rng: np.random.Generator, stature: FloatArray | None 
     return np.stack([np.zeros(batch) if name == "pelvis" else drawn[name] for name in names], 1)
 
 
+def _draw_lengths(poses: FloatArray, rng: np.random.Generator, children: bool) -> FloatArray:
+    """Bone lengths (B, 17): near the recorded ones, or those of other people."""
+    batch = len(poses)
+    recorded = rng.random(batch) < (0 if children else _RECORDED)
+    drawn = draw_bones(batch, rng, rng.uniform(*_CHILDS_STATURE, batch) if children else None)
+    return np.where(recorded[:, None], _recorded(poses, rng), drawn)
+
+
 def _recorded(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Bone lengths (B, 17) near the recorded ones."""
-    length = np.linalg.norm(poses - poses[:, np.maximum(PARENTS, 0)], axis=-1)
     factor = np.exp(rng.normal(0, 0.05, (len(poses), 17)) * (rng.random((len(poses), 1)) < 0.7))
     factor = (factor + factor[:, MIRROR]) / 2
-    return np.asarray(length * factor * np.exp(rng.normal(0, 0.05, (len(poses), 1))))
+    return np.asarray(_lengths(poses) * factor * np.exp(rng.normal(0, 0.05, (len(poses), 1))))
+
+
+def _lengths(poses: FloatArray) -> FloatArray:
+    """Lengths (B, 17) of the bones that end in each joint; 0 for the pelvis."""
+    return np.asarray(np.linalg.norm(poses - poses[:, np.maximum(PARENTS, 0)], axis=-1))
+
+
+def _rebuild(poses: FloatArray, lengths: FloatArray, swing: FloatArray | None = None) -> FloatArray:
+    """The poses from the pelvis on, with bones of the lengths (B or 1, 17), turned by ``swing`` (B, 17, 3) rad."""
+    built = poses.copy()
+    for child, parent in enumerate(PARENTS):
+        if parent >= 0:
+            direction = unit(poses[:, child] - poses[:, parent])
+            if swing is not None:
+                direction = unit(direction + swing[:, child])
+            built[:, child] = built[:, parent] + direction * lengths[:, child, None]
+    return built
+
+
+def _mirrored(poses: FloatArray) -> FloatArray:
+    return np.asarray(poses[:, MIRROR] * (-1, 1, 1))
 
 
 def _lean(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -157,13 +201,18 @@ def _lean(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.asarray(np.einsum("bij,bkj->bki", turn, poses - poses[:, :1]) + poses[:, :1])
 
 
-def _redefine(poses: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """The poses with joints a little elsewhere in the body, left and right alike: what is a hip, and where?"""
-    offset = rng.normal(0, _OFFSET, (len(poses), 17, 3)) * rng.exponential(1, (len(poses), 1, 1))
+def _draw_offsets(batch: int, rng: np.random.Generator) -> FloatArray:
+    """Where joints are (B, 17, 3) in the trunk's frame against the recorded ones, left and right alike."""
+    offset = rng.normal(0, _OFFSET, (batch, 17, 3)) * rng.exponential(1, (batch, 1, 1))
     offset[:, :, 0] = (offset[:, :, 0] - offset[:, MIRROR, 0]) / 2  # outwards; nothing on the midline
     offset[:, :, 1:] = (offset[:, :, 1:] + offset[:, MIRROR, 1:]) / 2
     offset[:, PELVIS] = 0
-    moved = poses + np.einsum("bij,bkj->bki", _torso_frames(poses), offset)
+    return np.asarray(offset)
+
+
+def _redefine(poses: FloatArray, offset: FloatArray) -> FloatArray:
+    """The poses with joints a little elsewhere in the body, by (B or 1, 17, 3): what is a hip, and where?"""
+    moved = poses + offset @ np.swapaxes(_torso_frames(poses), 1, 2)
     moved[:, PELVIS] = (moved[:, 1] + moved[:, 4]) / 2  # as everywhere
     return np.asarray(moved)
 

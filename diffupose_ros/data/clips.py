@@ -22,6 +22,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
+RATE = 30.0
+"""Hz, of every clip: what ``diffupose data cmu`` makes of the 120 Hz of CMU's recordings. The files do not say it."""
+
 
 def load_clips(path: str | Path) -> dict[str, FloatArray]:
     """Load the clips of an .npz file whose arrays are int16 millimetres, by name.

@@ -13,7 +13,6 @@
 # limitations under the License.
 
 
-
 """What a 2D detector makes of people: its joints, its errors, its scores, and what it does not see."""
 
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
+from diffupose_ros.data.draws import Draws, OfPeople
 from diffupose_ros.skeleton import (
     H36M17,
     HEAD,
@@ -36,7 +36,14 @@ from diffupose_ros.skeleton import (
 
 FloatArray = npt.NDArray[np.float64]
 
-_LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
+LIMBS = ([13], [12, 13], [16], [15, 16], [3], [2, 3], [6], [5, 6], [3, 6], [2, 3, 5, 6], [1, 2, 3, 4, 5, 6], [9, 10])
+"""H36M joints that hide together."""
+GUESSED = 0.6
+"""Share of people whose hidden joints a real detector guesses; the others' are left out."""
+FACES = 0.02
+"""m, by which faces differ."""
+HEAD_YAW = 0.4
+"""rad, by which heads are turned against the shoulders."""
 _HARD = {"wrist": 1.5, "ankle": 1.5, "elbow": 1.2, "knee": 1.2, "hip": 1.3}
 """Factor on the error of joints that detectors find harder."""
 _WORST = 0.8  # deviation that a score can tell of
@@ -101,15 +108,18 @@ class Detected:
     xy: FloatArray
     deviations: FloatArray
 
+    @property
+    def scores(self) -> FloatArray:
+        """Scores (B, J) from which the profile ``simulated`` reads the deviations."""
+        return np.asarray(np.exp(-5 * self.deviations))
+
     def where(self, condition: npt.NDArray[np.bool_], other: "Detected") -> "Detected":
         """Return these people where ``condition`` (B,) holds, elsewhere the others."""
         xy = np.where(condition[:, None, None], self.xy, other.xy)
         return Detected(xy, np.where(condition[:, None], self.deviations, other.deviations))
 
 
-def independent_errors(
-    xy: FloatArray, names: tuple[str, ...], level: FloatArray, rng: np.random.Generator
-) -> Detected:
+def independent_errors(xy: FloatArray, names: tuple[str, ...], level: FloatArray, rng: np.random.Generator) -> Detected:
     """Return what a detector sees whose joints err each on its own, and which knows it.
 
     A joint's error is normal with a deviation around ``level``, larger for wrists, ankles and hips. One joint in a
@@ -134,15 +144,78 @@ def independent_errors(
     return Detected(noisy, told)
 
 
-def real_errors(
-    xy: FloatArray, names: tuple[str, ...], hidden: npt.NDArray[np.bool_], rng: np.random.Generator
-) -> Detected:
-    """Return what detectors see as real ones do, each person by a detector of its own.
+@dataclass(frozen=True)
+class RealDetectors:
+    """Detectors that err as real ones do: one for each of B people, or a single one (B = 1).
 
     Part of the error is shared by the body (shift, size, turn) and by each limb, the rest has heavy tails; hidden
     joints are guessed; whole bodies and limbs are exchanged left and right, and no score tells. What a score says of a
     joint's deviation lies between nothing and all, and its level is right but for a factor. Measured
     figures of real detectors: docs/reality.md.
+
+    Attributes:
+        level: (B, 1) typical deviation in units of the apparent size.
+        by_body: (B, 1) part of the variance that a whole body shares.
+        by_limb: (B, 1) part of it that each limb shares.
+        informed: (B, 1) from 0, scores say nothing of a joint, to 1, all.
+        factor: (B, 1) logarithm of what they say over what is right.
+    """
+
+    level: FloatArray
+    by_body: FloatArray
+    by_limb: FloatArray
+    informed: FloatArray
+    factor: FloatArray
+
+    @classmethod
+    def draw(cls, count: int, rng: np.random.Generator) -> "RealDetectors":
+        """Return ``count`` detectors."""
+        return cls(
+            level=0.032 * np.exp(rng.normal(0, 0.5, (count, 1))),
+            by_body=rng.uniform(0.05, 0.4, (count, 1)),
+            by_limb=rng.uniform(0.05, 0.35, (count, 1)),
+            informed=np.where(rng.random((count, 1)) < 0.25, 0, rng.random((count, 1))),
+            factor=rng.normal(0.1, 0.3, (count, 1)),
+        )
+
+    def see(self, xy: FloatArray, names: tuple[str, ...], hidden: npt.NDArray[np.bool_], draws: Draws) -> Detected:
+        """Return what they make of N people, or one of them of one person in N frames.
+
+        Args:
+            xy: (N, J, 2) in any unit.
+            names: of the J joints.
+            hidden: (N, J) joints that are guessed.
+            draws: of N people or frames.
+        """
+        joints = len(names)
+        sigma = self.level * np.exp(0.35 * draws.slow(joints)) * _hardness(names)
+        guessed = 0.11 * np.exp(0.4 * draws.slow(joints))
+        sigma = np.where(hidden | draws.events(0.02, joints), np.hypot(sigma, guessed), sigma)
+        noisy = xy + self._errors(names, draws) * (sigma * apparent_size(xy))[..., None]
+        growth, turn = (0.5 * self.level[..., None] * draws.normal(1, 1) for _ in range(2))
+        centred = np.nan_to_num(xy - np.nanmean(xy, 1, keepdims=True))
+        noisy = noisy + growth * centred + turn * centred[..., ::-1] * (-1, 1)
+        middle = np.log(np.sqrt((sigma**2).mean(1, keepdims=True)))
+        told = (1 - self.informed) * middle + self.informed * np.log(sigma) + self.factor + 0.1 * draws.slow(joints)
+        exchanged = draws.events(0.025, 1) | np.zeros(hidden.shape, bool)
+        for pair in _limb_pairs(names):
+            exchanged = exchanged | (draws.events(0.015, 1) & pair)
+        noisy = np.where(exchanged[..., None], noisy[:, counterparts(names)], noisy)
+        return Detected(noisy, np.exp(told).clip(0, _WORST))
+
+    def _errors(self, names: tuple[str, ...], draws: Draws) -> FloatArray:
+        """Errors (N, J, 2) of variance 1, shared and own ones."""
+        by_body, by_limb = self.by_body[..., None], self.by_limb[..., None]
+        body, limb = draws.normal(1, 2), draws.normal(len(_LIMB_NAMES) + 1, 2)[:, _limb_of(names)]
+        heavy = np.sqrt(3 / draws.chisquare(5, len(names), 1))  # Student t of unit variance
+        own = draws.normal(len(names), 2) * heavy
+        return np.asarray(np.sqrt(by_body) * body + np.sqrt(by_limb) * limb + np.sqrt(1 - by_body - by_limb) * own)
+
+
+def real_errors(
+    xy: FloatArray, names: tuple[str, ...], hidden: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> Detected:
+    """Return what detectors see as real ones do, each person by a detector of its own (``RealDetectors``).
 
     Args:
         xy: (B, J, 2) in any unit.
@@ -150,31 +223,7 @@ def real_errors(
         hidden: (B, J) joints that are guessed.
         rng: source of the detectors and their errors.
     """
-    batch, joints = xy.shape[:2]
-    size = apparent_size(xy)
-    level = 0.032 * np.exp(rng.normal(0, 0.5, (batch, 1)))
-    sigma = level * np.exp(rng.normal(0, 0.35, (batch, joints))) * _hardness(names)
-    bad = hidden | (rng.random((batch, joints)) < 0.02)
-    sigma = np.where(bad, np.hypot(sigma, np.exp(rng.normal(np.log(0.11), 0.4, (batch, joints)))), sigma)
-    by_body, by_limb = rng.uniform(0.05, 0.4, (batch, 1, 1)), rng.uniform(0.05, 0.35, (batch, 1, 1))
-    heavy = np.sqrt(3 / rng.chisquare(5, (batch, joints, 1)))  # Student t of unit variance
-    own = rng.normal(0, 1, xy.shape) * heavy
-    limb = rng.normal(0, 1, (batch, len(_LIMB_NAMES) + 1, 2))[:, _limb_of(names)]
-    body = rng.normal(0, 1, (batch, 1, 2))
-    error = np.sqrt(by_body) * body + np.sqrt(by_limb) * limb + np.sqrt(1 - by_body - by_limb) * own
-    centred = np.nan_to_num(xy - np.nanmean(xy, 1, keepdims=True))
-    growth, turn = rng.normal(0, 0.5, (2, batch, 1, 1)) * level[..., None]
-    noisy = xy + error * (sigma * size)[..., None] + growth * centred + turn * centred[..., ::-1] * (-1, 1)
-    informed = np.where(rng.random((batch, 1)) < 0.25, 0, rng.random((batch, 1)))
-    log = np.log(sigma)
-    middle = np.log(np.sqrt((sigma**2).mean(1, keepdims=True)))
-    wrong = rng.normal(0.1, 0.3, (batch, 1)) + rng.normal(0, 0.1, (batch, joints))
-    told = np.exp((1 - informed) * middle + informed * log + wrong).clip(0, _WORST)
-    exchanged = (rng.random((batch, 1)) < 0.025) | np.zeros((batch, joints), bool)
-    for pair in _limb_pairs(names):
-        exchanged = exchanged | ((rng.random((batch, 1)) < 0.015) & pair)
-    noisy = np.where(exchanged[..., None], noisy[:, counterparts(names)], noisy)
-    return Detected(noisy, told)
+    return RealDetectors.draw(len(xy), rng).see(xy, names, hidden, OfPeople(len(xy), rng))
 
 
 def _hardness(names: tuple[str, ...]) -> FloatArray:
@@ -202,11 +251,17 @@ def counterparts(names: tuple[str, ...]) -> list[int]:
     return [names.index(other(name)) for name in names]
 
 
+def of_layout(hidden: npt.NDArray[np.bool_], names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Return hidden H36M joints (B, 17) as hidden joints of a layout (B, J); the face hides with the head."""
+    source = [H36M17.index(n) if n in H36M17 else HEAD for n in names]
+    return hidden[:, source]
+
+
 def occlude(batch: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
     """Return which H36M joints (B, 17) are hidden: single ones, or whole limbs."""
     hidden = rng.random((batch, 17)) < rng.choice([0.05, 0.15, 0.3], (batch, 1))
-    limbs = np.zeros((len(_LIMBS) + 1, 17), bool)
-    for row, limb in enumerate(_LIMBS):
+    limbs = np.zeros((len(LIMBS) + 1, 17), bool)
+    for row, limb in enumerate(LIMBS):
         limbs[row, limb] = True
     for _ in range(2):
         hidden |= limbs[rng.integers(0, len(limbs), batch)] & (rng.random((batch, 1)) < 0.5)
@@ -247,7 +302,7 @@ class SimulatedDetector:
         if self.noise > 0:
             level = np.full((len(poses), 1), TYPICAL_NOISE * self.noise)
             found = independent_errors(pixels, self.names, level, self._rng)
-            pixels, scores = found.xy, np.exp(-5 * found.deviations)
+            pixels, scores = found.xy, found.scores
         inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(-1)  # False for NaN
         visible = inside & ~self._hidden(len(poses), time)
         return np.where(visible[..., None], pixels, 0), np.where(visible, scores, 0)

@@ -13,7 +13,6 @@
 # limitations under the License.
 
 
-
 """A simulated world: recorded people who move in front of a camera."""
 
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.data.clips import load_clips
+from diffupose_ros.data.clips import RATE, load_clips
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -43,7 +42,7 @@ class Scene:
         ValueError: not a clip.
     """
 
-    RATE = 30.0
+    RATE = RATE
     HEIGHT = 1.3  # m, of the camera above the ground
     TO_OPTICAL = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
 

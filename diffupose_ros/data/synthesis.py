@@ -25,7 +25,17 @@ import numpy.typing as npt
 
 from diffupose_ros.data.activities import activity_of
 from diffupose_ros.data.bodies import vary_bodies
-from diffupose_ros.data.detectors import Detected, detector_joints, independent_errors, occlude, real_errors
+from diffupose_ros.data.detectors import (
+    FACES,
+    GUESSED,
+    HEAD_YAW,
+    Detected,
+    detector_joints,
+    independent_errors,
+    occlude,
+    of_layout,
+    real_errors,
+)
 from diffupose_ros.data.observations import Observations, Pairs, pairs
 from diffupose_ros.data.postures import draw_postures
 from diffupose_ros.data.views import random_views
@@ -91,9 +101,6 @@ CONDITIONS = {
 """What models are measured on, by name."""
 POSTURE_PEOPLE = 300
 """People of each kind of posture that models are measured on."""
-_GUESSED = 0.6
-"""Share of people whose hidden joints a real detector guesses; the others' are left out."""
-_FACES = 0.02  # m, by which faces differ
 
 
 def cmu_observations(clips: dict[str, FloatArray], conditions: Conditions, every: int = 1) -> Observations:
@@ -157,17 +164,17 @@ def _detect(
 ) -> Skeletons2D:
     """What a detector of ``layout`` sees of joints (B, 17, 3), in the plane z = 1."""
     batch, names = len(joints), layout_joints(layout)
-    seen = detector_joints(joints, layout, head_yaw=rng.normal(0, 0.4, batch))
+    seen = detector_joints(joints, layout, head_yaw=rng.normal(0, HEAD_YAW, batch))
     if conditions.real:
         face = [name not in H36M17 for name in names]
-        seen[:, face] += rng.normal(0, _FACES, (batch, 1, 3))
+        seen[:, face] += rng.normal(0, FACES, (batch, 1, 3))
     xy = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
-    hidden = _of_layout(occlude(batch, rng) & (rng.random((batch, 1)) < conditions.occlusion), names)
+    hidden = of_layout(occlude(batch, rng) & (rng.random((batch, 1)) < conditions.occlusion), names)
     level = np.exp(rng.uniform(np.log(0.005), np.log(0.12), (batch, 1)))
     found = independent_errors(xy, names, level, rng)
     if conditions.real:
         real = rng.random(batch) < conditions.real
-        guessed = hidden & real[:, None] & (rng.random((batch, 1)) < _GUESSED)
+        guessed = hidden & real[:, None] & (rng.random((batch, 1)) < GUESSED)
         found = real_errors(xy, names, guessed, rng).where(real, found)
         hidden = hidden & ~guessed
     found = found.where(rng.random(batch) < conditions.noise, Detected(xy, np.zeros(xy.shape[:2])))
@@ -175,9 +182,3 @@ def _detect(
     outside = (np.abs(xy) > half[:, None]).any(-1)
     scores = np.where(outside & (rng.random((batch, 1)) < conditions.truncation), 0, scores)
     return to_h36m(xy, scores, layout, deviations=found.deviations)
-
-
-def _of_layout(hidden: npt.NDArray[np.bool_], names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Hidden H36M joints (B, 17) as hidden joints of a layout (B, J); the face hides with the head."""
-    source = [H36M17.index(n) if n in H36M17 else H36M17.index("head") for n in names]
-    return hidden[:, source]
