@@ -12,4 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""One state per person over time."""
+"""One state per person over time, from one or several cameras and whatever else is known of distances.
+
+>>> from diffupose_ros.estimation import Estimator, Floor
+>>> people = Estimator().update(time, ids, lifted, camera_pose, evidence=[Floor()])
+
+``Estimator`` keeps who is who (``association``, ``sides``); ``state`` holds the mathematics: motion (``motion``),
+frames (``observation``), errors that last (``bias``) and other evidence (``evidence``).
+"""
+
+from diffupose_ros.estimation.estimator import Estimator
+from diffupose_ros.estimation.evidence import Depth, Evidence, Floor, Stature
+from diffupose_ros.estimation.people import People
+
+__all__ = ["Depth", "Estimator", "Evidence", "Floor", "People", "Stature"]

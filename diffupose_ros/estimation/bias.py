@@ -14,10 +14,10 @@
 
 """Errors that last: how much of the error of each side from which people are seen is in their estimated joints.
 
-What is wrong with a lifted pose depends on from where it is seen, and hardly changes while that stays the same. So a side's
-error is a constant that is never learned, but of which an account is kept (Schmidt 1966): an estimate x that moves by
-K (y - x) keeps I - K of each side's error that it had, and takes up K of that from which y is seen. Frames from one
-side so never look better than one of them, and frames from two sides do.
+What is wrong with a lifted pose depends on from where it is seen, and hardly changes while that stays the same. So a
+side's error is a constant that is never learned, but of which an account is kept (Schmidt 1966): an estimate x that
+moves by K (y - x) keeps I - K of each side's error that it had, and takes up K of that from which y is seen. Frames
+from one side so never look better than one of them, and frames from two sides do.
 """
 
 from dataclasses import dataclass

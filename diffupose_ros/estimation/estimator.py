@@ -26,7 +26,17 @@ from diffupose_ros.estimation.motion import load_motion
 from diffupose_ros.estimation.observation import Observation, observe
 from diffupose_ros.estimation.people import Flags, People, covariance_of
 from diffupose_ros.estimation.sides import exchanged
-from diffupose_ros.estimation.state import POSITION, SIZE, State, anchored, first_state, joints_of, measured, predicted, updated
+from diffupose_ros.estimation.state import (
+    POSITION,
+    SIZE,
+    State,
+    anchored,
+    first_state,
+    joints_of,
+    measured,
+    predicted,
+    updated,
+)
 from diffupose_ros.lifting import Lifted
 
 FloatArray = npt.NDArray[np.float64]

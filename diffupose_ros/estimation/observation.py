@@ -27,8 +27,8 @@ FloatArray = npt.NDArray[np.float64]
 SIZE_SPREAD = 0.05
 """Standard deviation of the logarithm of people's size against that which the model takes them for."""
 FRESH = 0.25
-"""Part of a covariance that is new in each frame. The rest lasts for tenths of a second and longer: no filter can tell it
-from how people move, and it stays for as long as they are seen from about the same side."""
+"""Part of a covariance that is new in each frame. The rest lasts for tenths of a second and longer: no filter can tell
+it from how people move, and it stays for as long as they are seen from about the same side."""
 _LEAST_REST = 0.1  # part of a variance that is not of the person's size, at least
 _REVERSED = 3.0  # factor on the covariance of a pose whose sides were exchanged after lifting
 
@@ -53,7 +53,9 @@ class Observation:
 
     def __getitem__(self, rows: npt.NDArray[np.intp]) -> "Observation":
         """Return the people of some rows."""
-        return Observation(self.position[rows], self.covariance[rows], self.camera, self.novelty[rows], self.measured[rows])
+        return Observation(
+            self.position[rows], self.covariance[rows], self.camera, self.novelty[rows], self.measured[rows]
+        )
 
     @property
     def ray(self) -> FloatArray:
@@ -103,7 +105,9 @@ def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, flo
     turned = radians**2 * (squared * np.eye(3) - np.einsum("pi,pj->pij", ray, ray))
     position[:, 0] = ray + camera_pose[:3, 3]
     covariance[:, 0] = of_root + metres**2 * np.eye(3) + turned
-    return Observation(position, covariance, camera_pose[:3, 3], lifted.novelty[valid], lifted.status[valid] == Status.MEASURED)
+    return Observation(
+        position, covariance, camera_pose[:3, 3], lifted.novelty[valid], lifted.status[valid] == Status.MEASURED
+    )
 
 
 def _without_size(covariance: FloatArray, offset: FloatArray) -> FloatArray:

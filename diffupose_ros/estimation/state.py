@@ -14,10 +14,10 @@
 
 """One Gaussian state per person: the pelvis with the person's size, and the joints relative to it.
 
-One camera cannot tell a small near person from a large far one. So where a person appears to be, were he of the size that
-the model takes him for, is one thing, and the logarithm s of his true size over that another. From a camera at c the
-pelvis appears at a, and is at c + exp(s) (a - c); from a camera at c' it appears at a + s (c' - c), to first order.
-So frames of one camera say nothing of s, those of another do, and so does whatever else measures a distance.
+One camera cannot tell a small near person from a large far one. So where people appear to be, were they of the size
+that the model takes them for, is one thing, and the logarithm s of their true size over that another. From a camera
+at c the pelvis appears at a, and is at c + exp(s) (a - c); from a camera at c' it appears at a + s (c' - c), to first
+order. So frames of one camera say nothing of s, those of another do, and so does whatever else measures a distance.
 """
 
 from dataclasses import dataclass, fields, replace

@@ -67,14 +67,14 @@ class Depth:
             )
         if image.shape != (camera.height, camera.width):
             raise ValueError(
-                f"depth image of {image.shape[1]}x{image.shape[0]}, but its camera is of {camera.width}x{camera.height}: "
-                "give the depth image that is registered to the colour image, and its own camera_info"
+                f"depth image of {image.shape[1]}x{image.shape[0]}, but its camera is of "
+                f"{camera.width}x{camera.height}: give the depth image that is registered to the colour image, and its own camera_info"
             )
         known = image[(image > 0) & np.isfinite(image)] if image.dtype.kind == "f" else image[:0]
         if len(known) and np.median(known) > _MILLIMETRES:
             raise ValueError(
-                f"depth image: floating point is in metres (REP-118), but half of it lies beyond {np.median(known):.0f} m: "
-                "it is in millimetres?"
+                "depth image: floating point is in metres (REP-118), but half of it lies beyond "
+                f"{np.median(known):.0f} m: it is in millimetres?"
             )
         self.image, self.camera = image, camera
         self._unit = 0.001 if image.dtype == np.uint16 else 1.0
@@ -116,7 +116,7 @@ class Depth:
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Depths (M,) of the surfaces around points (M, 3), in how many pixels (M,), and their variances (M,).
 
-        A mixture of this body and whatever else, told apart by what is expected, sharper from one iteration to the next.
+        A mixture of this body and whatever else, told apart by what is expected, and sharper with each iteration.
         """
         grid = np.linspace(-_PATCH, _PATCH, _SAMPLES)
         offsets = np.stack(np.meshgrid(grid, grid), -1).reshape(-1, 2)
