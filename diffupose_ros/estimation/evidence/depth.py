@@ -68,7 +68,8 @@ class Depth:
         if image.shape != (camera.height, camera.width):
             raise ValueError(
                 f"depth image of {image.shape[1]}x{image.shape[0]}, but its camera is of "
-                f"{camera.width}x{camera.height}: give the depth image that is registered to the colour image, and its own camera_info"
+                f"{camera.width}x{camera.height}: give the depth image that is registered to the colour image, and its "
+                "own camera_info"
             )
         known = image[(image > 0) & np.isfinite(image)] if image.dtype.kind == "f" else image[:0]
         if len(known) and np.median(known) > _MILLIMETRES:
