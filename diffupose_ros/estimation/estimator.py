@@ -225,7 +225,7 @@ class Estimator:
                 anew.append(i)
             track.novel = bool(seen.novelty[i] >= NOVEL)
             track.seen = max(track.seen, time)
-        state = updated(state, time, _where(wrong, other, seen))
+        state = updated(state, time, other.where(wrong, seen))
         if anew:
             state = state.replaced(np.array(anew), first_state(time, seen[np.array(anew)]))
         self._state = self._state.replaced(row, state)
@@ -265,18 +265,6 @@ class Estimator:
         age = np.array([now - track.first for track in tracks])
         ids = tuple(track.id for track in tracks)
         return People.of(now, ids, self._state, self._motion, age, flags, tuple(problems))
-
-
-def _where(condition: npt.NDArray[np.bool_], chosen: Observation, other: Observation) -> Observation:
-    """Return the people of ``chosen`` where the condition (P,) holds, elsewhere those of ``other``."""
-    pick = condition[:, None, None]
-    return Observation(
-        np.where(pick, chosen.position, other.position),
-        np.where(pick[..., None], chosen.covariance, other.covariance),
-        other.camera,
-        other.novelty,
-        other.measured,
-    )
 
 
 def _checked(time: float, ids: Sequence[str], lifted: Lifted, camera_pose: npt.ArrayLike | None) -> FloatArray:

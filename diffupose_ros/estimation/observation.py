@@ -14,7 +14,7 @@
 
 """What a lifted frame says of people's states: positions in the world, and their errors split by how long they last."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +24,13 @@ from diffupose_ros.skeleton import MIRROR, Status, unit
 
 FloatArray = npt.NDArray[np.float64]
 
-SIZE_SPREAD = 0.05
-"""Standard deviation of the logarithm of people's size against that which the model takes them for."""
-FRESH = 0.25
+FRESH = 0.35
 """Part of a covariance that is new in each frame. The rest lasts for tenths of a second and longer: no filter can tell
 it from how people move, and it stays for as long as they are seen from about the same side."""
-_LEAST_REST = 0.1  # part of a variance that is not of the person's size, at least
-_REVERSED = 3.0  # factor on the covariance of a pose whose sides were exchanged after lifting
+_RESTLESS = 1.0
+"""Part of what lasts along the ray by which it counts as new too: depth jumps more than anybody moves."""
+_LEAST_REST = 0.5  # part of what lasts that is not of the person's size, at least
+_REVERSED = 3.0  # factor on the covariances of a pose whose sides were exchanged after lifting
 
 
 @dataclass(frozen=True)
@@ -39,38 +39,50 @@ class Observation:
 
     Attributes:
         position: (P, 17, 3) row 0 the pelvis in the world, the others relative to it.
-        covariance: (P, 17, 3, 3) m^2 of those, without what is due to the person's size.
+        fresh: (P, 17, 3, 3) m^2 of their errors that are new in this frame.
+        lasting: (P, 17, 3, 3) m^2 of those that are not, but for what is due to the person's size.
+        size: (P,) variance of the logarithm of people's sizes over what the model takes them for: all that lasts
+            of the error along the ray.
         camera: (3,) where the camera was.
         novelty: (P,) see ``lifting.Lifted``.
         measured: (P, 17) bool, joints that the detector gave.
     """
 
     position: FloatArray
-    covariance: FloatArray
+    fresh: FloatArray
+    lasting: FloatArray
+    size: FloatArray
     camera: FloatArray
     novelty: FloatArray
     measured: npt.NDArray[np.bool_]
 
-    def __getitem__(self, rows: npt.NDArray[np.intp]) -> "Observation":
+    def __getitem__(self, rows: npt.NDArray[np.generic]) -> "Observation":
         """Return the people of some rows."""
-        return Observation(
-            self.position[rows], self.covariance[rows], self.camera, self.novelty[rows], self.measured[rows]
-        )
+        return Observation(**{
+            field.name: value if field.name == "camera" else value[rows]
+            for field in fields(self)
+            for value in [getattr(self, field.name)]
+        })  # fmt: skip
+
+    def where(self, condition: npt.NDArray[np.bool_], other: "Observation") -> "Observation":
+        """Return these joints where the condition (P,) holds, elsewhere those of the same people in ``other``."""
+        names = ("position", "fresh", "lasting")
+        chosen = {
+            name: np.where(condition.reshape(-1, *[1] * (value.ndim - 1)), value, getattr(other, name))
+            for name in names
+            for value in [getattr(self, name)]
+        }
+        return replace(other, **chosen)
+
+    @property
+    def covariance(self) -> FloatArray:
+        """(P, 17, 3, 3) m^2, both kinds of errors."""
+        return self.fresh + self.lasting
 
     @property
     def ray(self) -> FloatArray:
         """(P, 3) from the camera to the pelvis."""
         return self.position[:, 0] - self.camera
-
-    def lasting(self) -> FloatArray:
-        """Return (P, 17, 3, 3) the part of the covariances that stays; of the pelvis only across the ray.
-
-        Along it, it is the person's size that stays.
-        """
-        lasting = (1 - FRESH) * self.covariance
-        across = np.eye(3) - np.einsum("pi,pj->pij", unit(self.ray), unit(self.ray))
-        lasting[:, 0] = across @ lasting[:, 0] @ across
-        return lasting
 
     def reversed(self) -> "Observation":
         """Return the poses as they are if the detector exchanged all that is left and right.
@@ -81,9 +93,12 @@ class Observation:
         ray = unit(self.ray)
         mirror = np.eye(3) - 2 * np.einsum("pi,pj->pij", ray, ray)
         position = np.einsum("pij,pkj->pki", mirror, self.position)[:, MIRROR]
-        covariance = _REVERSED * (mirror[:, None] @ self.covariance @ mirror[:, None])[:, MIRROR]
-        position[:, 0], covariance[:, 0] = self.position[:, 0], self.covariance[:, 0]
-        return replace(self, position=position, covariance=covariance)
+        fresh, lasting = (
+            _REVERSED * (mirror[:, None] @ part @ mirror[:, None])[:, MIRROR] for part in (self.fresh, self.lasting)
+        )
+        for turned, own in ((position, self.position), (fresh, self.fresh), (lasting, self.lasting)):
+            turned[:, 0] = own[:, 0]
+        return replace(self, position=position, fresh=fresh, lasting=lasting)
 
 
 def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, float] = (0.0, 0.0)) -> Observation:
@@ -98,21 +113,26 @@ def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, flo
     mean, root = lifted.mean[valid], lifted.root[valid]
     ray = root @ rotation.T
     position = (mean - root[:, None]) @ rotation.T
-    covariance = _without_size(rotation @ lifted.covariance[valid] @ rotation.T, position)
-    of_root = _without_size(rotation @ lifted.root_covariance[valid] @ rotation.T, ray)
+    covariance = rotation @ lifted.covariance[valid] @ rotation.T
+    of_root = rotation @ lifted.root_covariance[valid] @ rotation.T
+    depth2 = (ray**2).sum(1)
+    size = (1 - FRESH) * np.einsum("pi,pij,pj->p", ray, of_root, ray) / depth2**2
+    lasting = _without_size((1 - FRESH) * covariance, position, size[:, None])
     metres, radians = extrinsic
-    squared = (ray**2).sum(1)[:, None, None]
-    turned = radians**2 * (squared * np.eye(3) - np.einsum("pi,pj->pij", ray, ray))
+    along = np.einsum("pi,pj->pij", ray, ray)
+    turned = radians**2 * (depth2[:, None, None] * np.eye(3) - along)
+    across = np.eye(3) - np.einsum("pi,pj->pij", unit(ray), unit(ray))
+    lasting[:, 0] = (1 - FRESH) * across @ of_root @ across + metres**2 * np.eye(3) + turned
+    fresh = FRESH * covariance
+    fresh[:, 0] = FRESH * of_root + _RESTLESS * size[:, None, None] * along
     position[:, 0] = ray + camera_pose[:3, 3]
-    covariance[:, 0] = of_root + metres**2 * np.eye(3) + turned
-    return Observation(
-        position, covariance, camera_pose[:3, 3], lifted.novelty[valid], lifted.status[valid] == Status.MEASURED
-    )
+    measured = lifted.status[valid] == Status.MEASURED
+    return Observation(position, fresh, lasting, size, camera_pose[:3, 3], lifted.novelty[valid], measured)
 
 
-def _without_size(covariance: FloatArray, offset: FloatArray) -> FloatArray:
-    """The covariances (..., 3, 3) of offsets (..., 3) without the person's size, which is a state of its own."""
+def _without_size(covariance: FloatArray, offset: FloatArray, size: FloatArray) -> FloatArray:
+    """The covariances (..., 3, 3) of offsets (..., 3) without the person's size (...), which is a state of its own."""
     direction = unit(offset)
     along = (direction[..., None, :] @ covariance @ direction[..., None])[..., 0, 0]
-    size = np.minimum(SIZE_SPREAD**2 * (offset**2).sum(-1), (1 - _LEAST_REST) * along)
-    return np.asarray(covariance - size[..., None, None] * direction[..., None] * direction[..., None, :])
+    of_size = np.minimum(size * (offset**2).sum(-1), (1 - _LEAST_REST) * along)
+    return np.asarray(covariance - of_size[..., None, None] * direction[..., None] * direction[..., None, :])

@@ -31,7 +31,7 @@ from diffupose_ros.estimation.bias import Bias
 from diffupose_ros.estimation.evidence.measurement import Measurements
 from diffupose_ros.estimation.kalman import Gaussian
 from diffupose_ros.estimation.motion import Motion
-from diffupose_ros.estimation.observation import FRESH, SIZE_SPREAD, Observation
+from diffupose_ros.estimation.observation import Observation
 from diffupose_ros.skeleton import PELVIS, unit
 
 FloatArray = npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ POSITION, VELOCITY, SIZE = slice(0, 3), slice(3, 6), 6
 """Parts of a state: metres, m/s, and the logarithm of the size (the pelvis' only)."""
 _ANYWHERE = 30.0  # m
 _SPEED = 0.7  # m/s, typical, before any was seen
-_SHAKE = 0.3  # part of a velocity's own variance that counts as speed
+_SHAKE = 0.1  # part of a velocity's own variance that counts as speed
 _SIZE_MEMORY = 60.0
 """s, in which what was learned of a person's size is forgotten: it differs a little from pose to pose."""
 GATE = 12.0
@@ -58,6 +58,7 @@ class State:
         anchor: (P, 3) the camera centre for which they are.
         root: P states of dimension 7, where the pelvis appears to be in the world, and the size.
         joints: (P, 16) states of dimension 6, the joints but the pelvis, relative to it, at the model's size.
+        size: (P,) variance of the logarithm of the size, before anything is learned of it.
         bias: errors that last; joint 0 the pelvis'.
     """
 
@@ -65,6 +66,7 @@ class State:
     anchor: FloatArray
     root: Gaussian
     joints: Gaussian
+    size: FloatArray
     bias: Bias
 
     @classmethod
@@ -73,7 +75,7 @@ class State:
         root, joints = (
             Gaussian(np.zeros((*n, d)), np.zeros((*n, d, d))) for n, d in (((0,), SIZE + 1), ((0, 16), SIZE))
         )
-        return cls(np.zeros(0), np.zeros((0, 3)), root, joints, Bias.none(0))
+        return cls(np.zeros(0), np.zeros((0, 3)), root, joints, np.zeros(0), Bias.none(0))
 
     def __len__(self) -> int:
         return len(self.time)
@@ -81,7 +83,7 @@ class State:
     def __getitem__(self, rows: npt.NDArray[np.generic] | list[int]) -> "State":
         """Return the people of some rows."""
         root, joints = (Gaussian(s.mean[rows], s.covariance[rows]) for s in (self.root, self.joints))
-        return State(self.time[rows], self.anchor[rows], root, joints, self.bias[rows])
+        return State(self.time[rows], self.anchor[rows], root, joints, self.size[rows], self.bias[rows])
 
     def replaced(self, rows: npt.NDArray[np.intp], by: "State") -> "State":
         """Return all, those of ``rows`` replaced."""
@@ -111,12 +113,13 @@ class State:
 def first_state(time: float, seen: Observation) -> State:
     """Return the states of people seen for the first time."""
     people = len(seen.position)
-    prior = np.array([_ANYWHERE**2] * 3 + [_SPEED**2] * 3 + [SIZE_SPREAD**2])
+    prior = np.array([_ANYWHERE**2] * 3 + [_SPEED**2] * 3 + [1.0])
     root = Gaussian(np.zeros((people, SIZE + 1)), np.tile(np.diag(prior), (people, 1, 1)))
+    root.covariance[:, SIZE, SIZE] = seen.size
     joints = Gaussian(np.zeros((people, 16, SIZE)), np.tile(np.diag(prior[:SIZE]), (people, 16, 1, 1)))
     root.mean[:, POSITION], joints.mean[..., POSITION] = seen.position[:, 0], seen.position[:, 1:]
     anchor = np.tile(seen.camera, (people, 1))
-    return updated(State(np.full(people, time), anchor, root, joints, Bias.none(people)), time, seen)
+    return updated(State(np.full(people, time), anchor, root, joints, seen.size, Bias.none(people)), time, seen)
 
 
 def anchored(state: State, camera: FloatArray) -> State:
@@ -124,7 +127,7 @@ def anchored(state: State, camera: FloatArray) -> State:
     transition = np.tile(np.eye(SIZE + 1), (len(state), 1, 1))
     transition[:, POSITION, SIZE] = camera - state.anchor
     root = kalman.predict(state.root, transition, np.zeros(()))
-    return State(state.time, np.tile(camera, (len(state), 1)), root, state.joints, state.bias)
+    return replace(state, anchor=np.tile(camera, (len(state), 1)), root=root)
 
 
 def predicted(state: State, time: float, motion: Motion) -> State:
@@ -137,7 +140,7 @@ def predicted(state: State, time: float, motion: Motion) -> State:
     of_root = _transition(carried[:, 0], kept[:, 0], SIZE + 1)
     of_root[:, SIZE, SIZE] = size
     root_noise = _noise(noise[:, 0], SIZE + 1)
-    root_noise[:, SIZE, SIZE] = (1 - size**2) * SIZE_SPREAD**2
+    root_noise[:, SIZE, SIZE] = (1 - size**2) * state.size
     root = kalman.predict(state.root, of_root, root_noise)
     joints = kalman.predict(state.joints, _transition(carried[:, 1:], kept[:, 1:], SIZE), _noise(noise[:, 1:], SIZE))
     return replace(state, time=np.maximum(state.time, time), root=root, joints=joints)
@@ -149,12 +152,12 @@ def updated(state: State, time: float, seen: Observation) -> State:
     observation = np.zeros((len(state), 17, 3, SIZE + 1))
     observation[..., POSITION] = np.eye(3)
     observation[..., VELOCITY] = -late[:, None, None, None] * np.eye(3)
-    noise = FRESH * seen.covariance
+    noise = seen.fresh
     root, of_root = _corrected(state.root, observation[:, 0], seen.position[:, 0], noise[:, 0])
     joints, of_joints = _corrected(state.joints, observation[:, 1:, :, :SIZE], seen.position[:, 1:], noise[:, 1:])
     gain = np.concatenate([of_root[:, None, POSITION], of_joints[:, :, POSITION]], 1)
-    bias = state.bias.updated(gain, unit(seen.ray), seen.lasting())
-    return replace(state, root=root, joints=joints, bias=bias)
+    bias = state.bias.updated(gain, unit(seen.ray), seen.lasting)
+    return replace(state, root=root, joints=joints, size=seen.size, bias=bias)
 
 
 def measured(state: State, what: Measurements, independent: FloatArray) -> State:

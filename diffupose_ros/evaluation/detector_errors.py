@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.detectors import independent_errors, real_errors
-from diffupose_ros.data.recordings import JOINTS, load_recording
+from diffupose_ros.data.recordings import JOINTS, Recording, load_recording
+from diffupose_ros.data.sequences import World, sequences
 from diffupose_ros.data.views import random_views
 from diffupose_ros.evaluation.recordings.detections import Detections, detections
 from diffupose_ros.resources import resource_path
@@ -37,6 +38,7 @@ FIGURES = {
     "shared": "share of the variance that is a shift of the whole body",
     "hip_knee": "correlation of a hip's error with its knee's",
     "elbow_wrist": "correlation of an elbow's error with its wrist's",
+    "frame_to_frame": "correlation of a joint's error with that of the frame before",
     "exchanged": "share of people with left and right exchanged",
 }
 """What is said of errors, and what that is."""
@@ -53,16 +55,28 @@ def recording_errors(path: Path) -> dict[str, float]:
     Raises:
         ValueError: not a recording, or no joint in it whose truth is known.
     """
-    recording = load_recording(path)
+    values = _of_recording(load_recording(path))
+    if values is None:
+        raise ValueError(f"{path}: no joint that was detected and whose truth is known")
+    return values
+
+
+def _of_recording(recording: Recording) -> dict[str, float] | None:
+    """The ``FIGURES``, the mean over the cameras; None without any joint whose truth is known."""
     found = [detections(recording, camera, recording.truth(camera)) for camera in range(recording.cameras)]
     of_cameras = [figures(of_camera) for of_camera in found if of_camera.known.any()]
-    if not of_cameras:
-        raise ValueError(f"{path}: no joint that was detected and whose truth is known")
-    return {name: float(_mean([values[name] for values in of_cameras])) for name in FIGURES}
+    return _average(of_cameras) if of_cameras else None
+
+
+def _average(of: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(_mean([values[name] for values in of])) for name in FIGURES}
 
 
 def simulated_errors(seed: int = 0) -> dict[str, dict[str, float]]:
-    """Return the ``FIGURES`` of the simulated detectors, all joints seen, and of those whose joints err each alone."""
+    """Return the ``FIGURES`` of the simulated detectors, all joints seen, of single people and of sequences.
+
+    And of those whose joints err each alone.
+    """
     rng = np.random.default_rng(seed)
     clips = load_clips(resource_path("resource/clips/people.npz"))
     poses = np.concatenate(list(clips.values()))
@@ -76,7 +90,10 @@ def simulated_errors(seed: int = 0) -> dict[str, dict[str, float]]:
         "simulated, as real ones": real_errors(xy, JOINTS, hidden, rng),
         "simulated, each joint alone": independent_errors(xy, JOINTS, level, rng),
     }
-    return {name: figures(Detections(found.xy, xy, scores, size)) for name, found in drawn.items()}
+    single = {name: figures(Detections(found.xy, xy, scores, size)) for name, found in drawn.items()}
+    seen = sequences(clips, seed, World(cameras=4, occlusion=0)).values()
+    lasting = _average([values for values in map(_of_recording, seen) if values is not None])
+    return single | {"simulated sequences": lasting}
 
 
 def figures(found: Detections) -> dict[str, float]:
@@ -95,14 +112,19 @@ def figures(found: Detections) -> dict[str, float]:
         "rms": np.sqrt(np.nanmean(error**2)),
         "above_0.2": np.nanmean((found.deviation > 0.2)[found.known]),
         "shared": max(shared, 0.0),
+        "frame_to_frame": _correlation(straight[:-1], straight[1:]),
         "exchanged": np.nanmean(found.exchanged),
     }
     for name, parts in _PAIRS.items():
         first, second = ([i for i, joint in enumerate(JOINTS) if part in joint] for part in parts)
-        a, b = straight[:, first].ravel(), straight[:, second].ravel()
-        both = np.isfinite(a) & np.isfinite(b)
-        values[name] = np.corrcoef(a[both], b[both])[0, 1] if both.sum() > _FEWEST else np.nan
+        values[name] = _correlation(straight[:, first], straight[:, second])
     return {name: float(values[name]) for name in FIGURES}
+
+
+def _correlation(first: FloatArray, second: FloatArray) -> float:
+    """Of the errors that are known in both; NaN where these are few."""
+    both = np.isfinite(first) & np.isfinite(second)
+    return float(np.corrcoef(first[both], second[both])[0, 1]) if both.sum() > _FEWEST else float("nan")
 
 
 def _mean(values: npt.ArrayLike) -> FloatArray:

@@ -23,6 +23,8 @@ FloatArray = npt.NDArray[np.float64]
 
 HORIZONS = (1 / 30, 1 / 15, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 """Seconds; whole frames of clips at 30 Hz."""
+_STEADY = 0.1
+"""s, for which accelerations last: noise over less grows as if from there, or that of many steps would be too little."""
 _RATE = 30
 _INSIDE = 0.9
 _RADIUS2 = 6.2514  # squared, of the ball that holds 90 % of a normal distribution in 3D
@@ -41,6 +43,8 @@ def learn_motion(clips: dict[str, FloatArray]) -> Motion:
     if not paths:
         raise ValueError(f"no clip of {1.5 * longest:.0f} frames or more: people's motion cannot be learned from these")
     tables = np.array([_horizon(paths, round(h * _RATE), longest) for h in HORIZONS])
+    steady = HORIZONS.index(_STEADY)
+    tables[:steady, 2:] = tables[steady, 2:]
     return Motion(np.array(HORIZONS), *np.moveaxis(tables, 1, 0))
 
 
