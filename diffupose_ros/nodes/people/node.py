@@ -186,11 +186,17 @@ class PeopleNode(ManagedNode):
             if not over:
                 return False
             self.diagnostics.problem("no floor", f"people are estimated without it: {error}")
-        try:
-            self._estimate(held.topic, held.message, pose, floor)
-        except Exception:  # noqa: BLE001 - whatever one message does, the next is answered
-            self.diagnostics.problem("internal error", traceback.format_exc())
+        self._guard(lambda: self._estimate(held.topic, held.message, pose, floor))
         return True
+
+    def _guard(self, action: Callable[[], None]) -> None:
+        """Do what the estimator may fail at: people are then forgotten, and the next message is answered."""
+        try:
+            action()
+        except Exception:  # noqa: BLE001 - whatever it is
+            self.diagnostics.problem("internal error", f"everybody is forgotten: {traceback.format_exc()}")
+            self._estimator.reset()
+            self._people = None
 
     def _floor(self, header: Header) -> Floor | None:
         assert self._frames is not None
@@ -238,7 +244,7 @@ class PeopleNode(ManagedNode):
         then, moment = self._updated
         silence = (self.get_clock().now().nanoseconds - then) * 1e-9
         if silence >= _SILENCE:  # a copy: frames that come after a pause are not late
-            self._publish(copy.copy(self._estimator).people(moment + silence))
+            self._guard(lambda: self._publish(copy.copy(self._estimator).people(moment + silence)))
 
     # Output
 

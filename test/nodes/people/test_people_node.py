@@ -260,7 +260,7 @@ def test_a_floor_and_its_absence(robot: Robot, in_odom: None) -> None:
     assert robot.people[-1].people
     assert robot.set("floor_frame", "odom").successful
     before = robot.people[-1].people[0].root.covariance[0]
-    last = robot.see(5000.3, 0.5)
+    last = robot.see(5005.0, 0.5)
     after = robot.until(seconds(last.header)).people[0].root.covariance[0]
     assert after < before / 2  # the distance is known now
     assert robot.set("floor_frame", "").successful
@@ -304,7 +304,7 @@ def test_depth_is_used_or_refused(robot: Robot) -> None:
     robot.spin_until(lambda: robot.count("depth") > 1)
     assert not robot.people[-1].people[0].depth_used
     for i in range(2, 8):
-        header = robot.header(8000 + i / 10)
+        header = robot.header(8010 + i / 10)
         robot.publish_depth(np.full((90, 160), round(1000 * behind), np.uint16), header, of=(160, 90))
         robot.publish(seen(header, 0))
     person = robot.until(seconds(header)).people[0]
