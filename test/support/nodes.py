@@ -46,7 +46,7 @@ from diffupose_ros.resources import resource_path
 from support import ROOT
 
 Made = TypeVar("Made")
-PATIENCE = 5.0  # s until something that should happen counts as missing
+PATIENCE = 30.0  # s until something that should happen counts as missing
 SCENE = Scene(resource_path("resource/clips/people.npz"), 3)
 TRUTH = SCENE.poses(0)
 OUTPUTS = {"skeletons_3d": Skeleton3DArray, "hypotheses": Hypotheses3DArray, "markers": MarkerArray}

@@ -15,7 +15,7 @@
 """People over time as messages."""
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Twist, TwistWithCovariance, Vector3
+from geometry_msgs.msg import Pose, PoseWithCovariance, Twist, TwistWithCovariance, Vector3
 from std_msgs.msg import Header
 
 from diffupose_ros.estimation import People
@@ -31,7 +31,7 @@ def people_message(header: Header, people: People) -> PeopleMessage:
         return PeopleMessage(header=header)
     turned, flags = orientation_of(people), people.flags
     columns = (
-        map(_joints, *_joint_columns(people)),
+        _joints(people),
         _roots(people, turned),
         _root_velocities(people, turned),
         people.stature.tolist(),
@@ -57,33 +57,20 @@ def vectors(values: FloatArray) -> list[Vector3]:
     return [Vector3(x=x, y=y, z=z) for x, y, z in values.tolist()]
 
 
-def _joint_columns(people: People) -> tuple[list[list[float]], FloatArray, list[list[float]], FloatArray]:
-    flat = (len(people), 17, 9)
-    return (
-        people.positions.tolist(),
-        people.covariance.reshape(flat),
-        people.velocities.tolist(),
-        people.velocity_covariance.reshape(flat),
+def _joints(people: People) -> list[list[PersonJoint]]:
+    columns = (
+        points(people.positions.reshape(-1, 3)),
+        people.covariance.reshape(-1, 9),
+        vectors(people.velocities.reshape(-1, 3)),
+        people.velocity_covariance.reshape(-1, 9),
     )
-
-
-def _joints(
-    positions: list[list[float]],
-    covariances: FloatArray,
-    velocities: list[list[float]],
-    velocity_covariances: FloatArray,
-) -> list[PersonJoint]:
-    return [
+    joints = [
         PersonJoint(
-            position=Point(x=x, y=y, z=z),
-            position_covariance=covariance,
-            velocity=Vector3(x=u, y=v, z=w),
-            velocity_covariance=velocity_covariance,
+            position=position, position_covariance=covariance, velocity=velocity, velocity_covariance=of_velocity
         )
-        for (x, y, z), covariance, (u, v, w), velocity_covariance in zip(
-            positions, covariances, velocities, velocity_covariances, strict=True
-        )
+        for position, covariance, velocity, of_velocity in zip(*columns, strict=True)
     ]
+    return [joints[i : i + 17] for i in range(0, len(joints), 17)]
 
 
 def _roots(people: People, turned: Orientation) -> list[PoseWithCovariance]:

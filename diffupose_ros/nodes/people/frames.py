@@ -19,12 +19,10 @@ from typing import Any
 import numpy as np
 from rclpy.time import Time
 from scipy.spatial.transform import Rotation
-from tf2_ros import Buffer, TransformException, TransformListener
+from tf2_ros import Buffer, TransformListener
 
 from diffupose_ros.estimation import Floor
 from diffupose_ros.nodes.common.conversions import FloatArray
-
-__all__ = ["Frames", "TransformException"]
 
 
 class Frames:
@@ -32,13 +30,13 @@ class Frames:
 
     Args:
         node: that listens to tf.
+        buffer: that is filled; one for all the life of the node, as it stays with it.
         target: the frame; empty: that of the first camera that is asked for.
     """
 
-    def __init__(self, node: Any, target: str) -> None:
-        self.target = target
-        self._buffer = Buffer(node=node)
-        self._listener = TransformListener(self._buffer, node)
+    def __init__(self, node: Any, buffer: Buffer, target: str) -> None:
+        self.target, self._buffer = target, buffer
+        self._listener = TransformListener(buffer, node)
 
     def close(self) -> None:
         """Stop listening."""

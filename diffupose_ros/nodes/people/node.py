@@ -26,6 +26,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
+from tf2_ros import Buffer, TransformException
 from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.estimation import Estimator, Evidence, Floor, People
@@ -40,7 +41,7 @@ from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.people_messages import people_message
 from diffupose_ros.nodes.common.qos import EVERY, NEWEST, OUTPUT
 from diffupose_ros.nodes.people.depth import DepthImages
-from diffupose_ros.nodes.people.frames import Frames, TransformException
+from diffupose_ros.nodes.people.frames import Frames
 from diffupose_ros.nodes.people.intake import check_header, read_people
 from diffupose_ros.nodes.people.markers import MarkerBuilder
 
@@ -101,6 +102,7 @@ class PeopleNode(ManagedNode):
         super().__init__("people_node", **kwargs)
         self.parameters = Parameters(self, PARAMETERS)
         self._estimator = Estimator()
+        self._buffer = Buffer(node=self)
         self._frames: Frames | None = None  # while active
         self._depth: DepthImages | None = None  # where there is a depth topic
         self._depth_input: LargeInput | None = None
@@ -120,7 +122,7 @@ class PeopleNode(ManagedNode):
 
     def _start(self) -> None:
         self._estimator, self._people, self._newest, self._held = Estimator(), None, None, []
-        self._frames = Frames(self, self.parameters["target_frame"])
+        self._frames = Frames(self, self._buffer, self.parameters["target_frame"])
         if depth := self.parameters["depth_topic"]:
             self._depth = DepthImages()
             info = self.parameters["depth_info_topic"] or f"{depth[: depth.rfind('/') + 1]}camera_info"
@@ -265,11 +267,11 @@ class PeopleNode(ManagedNode):
 
     def _header(self, people: People) -> Header:
         assert self._frames is not None
-        header, newest = Header(frame_id=self._frames.target), self._newest
         # Seconds are exact to a part of a microsecond; who matches people with images wants the same stamp.
-        of_image = newest is not None and people.time == stamp_ns(newest) * 1e-9
-        header.stamp = newest.stamp if of_image else Time(nanoseconds=round(people.time * 1e9)).to_msg()
-        return header
+        newest = self._newest
+        if newest is not None and people.time == stamp_ns(newest) * 1e-9:
+            return Header(frame_id=self._frames.target, stamp=newest.stamp)
+        return Header(frame_id=self._frames.target, stamp=Time(nanoseconds=round(people.time * 1e9)).to_msg())
 
     # Diagnostics
 

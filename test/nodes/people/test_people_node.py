@@ -22,28 +22,22 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
-from diffupose_ros.msg import Joint3D, People, Skeleton3D, Skeleton3DArray
-from geometry_msgs.msg import Point, Pose, PoseWithCovariance, TransformStamped
+from diffupose_ros.msg import People, Skeleton3DArray
+from geometry_msgs.msg import Point, TransformStamped
 from lifecycle_msgs.msg import Transition
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
-from support.nodes import SCENE, Client, connected, node_process
+from support.nodes import Client, connected, node_process
+from support.people import CAMERAS, SCENE, WORLD, seen
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 from visualization_msgs.msg import Marker, MarkerArray
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.nodes.common.conversions import camera_to_info, points, quaternions
-from diffupose_ros.skeleton import pelvis_axes
+from diffupose_ros.nodes.common.conversions import camera_to_info, quaternions
 
 RATE = 30
-CAMERAS = {  # poses in the world, whose x is the scene's camera's z
-    "camera": (SCENE.TO_OPTICAL.T, np.array([0, 0, SCENE.HEIGHT])),
-    "other": (Rotation.from_euler("z", 90, degrees=True).as_matrix() @ SCENE.TO_OPTICAL.T, np.array([3.0, -3, 1.5])),
-}
-WORLD = CAMERAS["camera"]
 PARAMETERS = ("-p", "input_topics:=[skeletons_3d, other_skeletons]", "-p", "depth_topic:=depth/image")
 
 
@@ -110,30 +104,6 @@ class Robot(Client):
 
 def seconds(header: Header) -> float:
     return header.stamp.sec + header.stamp.nanosec * 1e-9
-
-
-def seen(header: Header, i: int, people: int = 1) -> Skeleton3DArray:
-    """Return the people of the scene at frame ``i`` as the lift node would publish them, as its camera sees them."""
-    truth = SCENE.poses(i)[:people]
-    if header.frame_id != "camera":
-        rotation, place = CAMERAS["other"]
-        world = truth @ WORLD[0].T + WORLD[1]
-        truth = (world - place) @ rotation
-    covariance = np.zeros((6, 6))
-    covariance[:3, :3], covariance[3:, 3:] = np.diag([0.03, 0.03, 0.2]) ** 2, 0.01 * np.eye(3)
-    message = Skeleton3DArray(header=header)
-    for number, (one, turn) in enumerate(zip(truth, quaternions(pelvis_axes(truth)), strict=True)):
-        joints = [
-            Joint3D(position=p, covariance=(0.03**2 * np.eye(3)).ravel(), confidence=0.9, status=Joint3D.MEASURED)
-            for p in points(one)
-        ]
-        root = PoseWithCovariance(
-            pose=Pose(position=joints[0].position, orientation=turn), covariance=covariance.ravel()
-        )
-        message.skeletons.append(
-            Skeleton3D(id=f"person_{number}", joints=joints, root=root, reprojection_error=2.0, novelty=1.0)
-        )
-    return message
 
 
 def transform(child: str, stamp: float = 0.0, parent: str = "odom") -> TransformStamped:
@@ -240,16 +210,18 @@ def test_two_cameras_see_one_person(robot: Robot, in_odom: None) -> None:
     assert np.sqrt(np.linalg.eigvalsh(place)[-1]) < 0.15  # either camera alone: more than 0.2 m along its ray
 
 
-def test_without_a_transform_people_are_left_out_and_come_back_with_it(robot: Robot, in_odom: None) -> None:
+def test_without_a_transform_people_are_left_out_and_come_back_with_it(robot: Robot) -> None:
+    _restart(robot, "map")
     robot.see(4000.0, 0.3)
     robot.spin_until(lambda: robot.count("no transform"))
     assert not robot.people
     message = seen(robot.header(4001.0), 0)
     robot.publish(message)  # held until the camera's pose is known
-    robot.moving.sendTransform([transform("camera", 4000.99), transform("camera", 4001.2)])
+    robot.moving.sendTransform([transform("camera", stamp, "map") for stamp in (4000.99, 4001.2)])
     again = robot.until(4001.0)
     assert again.header.stamp == message.header.stamp
     assert again.people[0].root.pose.position.z == pytest.approx(SCENE.HEIGHT - SCENE.poses(0)[0, 0, 1], abs=0.05)
+    _restart(robot, "")
 
 
 def test_a_floor_and_its_absence(robot: Robot, in_odom: None) -> None:
