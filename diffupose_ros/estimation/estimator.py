@@ -129,9 +129,9 @@ class Estimator:
             self._forget()
             seen = observe(lifted, pose, self.extrinsic_deviation)
             names = [name for name, valid in zip(ids, lifted.valid, strict=True) if valid]
-            before = len(self._tracks)
-            rows = self._recognise(time, names, seen, source, problems)
-            self._see(time, rows, range(before, len(self._tracks)), seen)
+            now = anchored(predicted(self._state, time, self._motion), seen.camera)
+            rows = self._recognise(time, names, now, seen, source, problems)
+            self._see(time, now, rows, seen)
             for source_of_evidence in evidence:
                 self._measure(time, rows, seen, pose, source_of_evidence)
         return self._people(time, problems)
@@ -162,10 +162,15 @@ class Estimator:
             self._state, self._tracks = self._state[kept], [self._tracks[row] for row in kept]
 
     def _recognise(
-        self, time: float, names: list[str], seen: Observation, source: str, problems: list[tuple[str, str]]
+        self,
+        time: float,
+        names: list[str],
+        now: State,
+        seen: Observation,
+        source: str,
+        problems: list[tuple[str, str]],
     ) -> list[int | None]:
         """The row of each of N people who are seen; None for who is not believed. Adds those who are new."""
-        now = anchored(predicted(self._state, time, self._motion), seen.camera)
         covariance = now.root.covariance[:, POSITION, POSITION] + now.bias.total()[:, 0]
         distance2 = distances2(now.root.mean[:, POSITION], covariance, seen.position[:, 0], seen.covariance[:, 0])
         by_name = {track.names.get(source): row for row, track in enumerate(self._tracks)}
@@ -206,13 +211,13 @@ class Estimator:
             candidate = f"{name}#{number}"
         return candidate
 
-    def _see(self, time: float, rows: list[int | None], new: range, seen: Observation) -> None:
+    def _see(self, time: float, now: State, rows: list[int | None], seen: Observation) -> None:
         """Take people's observations into their states, with the sides that fit them."""
-        known = [(index, row) for index, row in enumerate(rows) if row is not None and row not in new]
+        known = [(index, row) for index, row in enumerate(rows) if row is not None and row < len(now)]
         if not known:
             return
         index, row = (np.array(part) for part in zip(*known, strict=True))
-        state, seen = anchored(predicted(self._state[row], time, self._motion), seen.camera), seen[index]
+        state, seen = now[row], seen[index]
         other = seen.reversed()
         wrong = exchanged(state, seen, other)
         anew: list[int] = []
