@@ -14,6 +14,8 @@
 
 """Depth images and points: how far away the surface is, and so the joint under it."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -60,7 +62,7 @@ class Depth:
     memory = 0.5
     rounds = 2
 
-    def __init__(self, image: npt.NDArray[np.generic], camera: Camera) -> None:
+    def __init__(self, image: npt.NDArray[Any], camera: Camera) -> None:
         if image.ndim != 2 or (image.dtype != np.uint16 and image.dtype.kind != "f"):
             raise ValueError(
                 f"depth image: expected (H, W) of uint16 millimetres or float metres, got {image.dtype} {image.shape}"
@@ -68,7 +70,8 @@ class Depth:
         if image.shape != (camera.height, camera.width):
             raise ValueError(
                 f"depth image of {image.shape[1]}x{image.shape[0]}, but its camera is of "
-                f"{camera.width}x{camera.height}: give the depth image that is registered to the colour image, and its own camera_info"
+                f"{camera.width}x{camera.height}: give the depth image that is registered to the colour image, and "
+                "its own camera_info"
             )
         known = image[(image > 0) & np.isfinite(image)] if image.dtype.kind == "f" else image[:0]
         if len(known) and np.median(known) > _MILLIMETRES:
@@ -123,7 +126,7 @@ class Depth:
         around = np.repeat(at[:, None], len(offsets), 1)
         around[..., :2] += offsets
         pixels = np.floor(np.nan_to_num(self.camera.project(around), nan=-1.0)).astype(np.intp)
-        inside = ((pixels >= 0) & (pixels < (self.camera.width, self.camera.height))).all(-1)
+        inside = np.asarray(((pixels >= 0) & (pixels < (self.camera.width, self.camera.height))).all(-1))
         x, y = np.where(inside[..., None], pixels, 0).transpose(2, 0, 1)
         z = np.where(inside, self.image[y, x], 0) * self._unit
         known = np.isfinite(z) & (z > _NEAREST) & (z < _FARTHEST)
