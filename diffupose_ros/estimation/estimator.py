@@ -95,7 +95,7 @@ class Estimator:
         """Forget everybody."""
         self._state, self._tracks = State.empty(), list[_Track]()
         self._latest = -np.inf
-        self._stamps: dict[Hashable, float] = {}
+        self._stamps: set[tuple[Hashable, float]] = set()
 
     def update(
         self,
@@ -147,13 +147,13 @@ class Estimator:
         back = self._latest - time
         if back > RESTART:
             self.reset()
-            self._stamps[source] = time
+            self._stamps.add((source, time))
             return [("time went back", f"by {back:.1f} s: everybody is forgotten, and estimation starts anew")]
         if back > LATE:
             return [("late", f"a frame {back:.2f} s older than the latest is left out: expected at most {LATE} s")]
-        if time == self._stamps.get(source):
+        if (source, time) in self._stamps:
             return [("repeated", f"a second frame with the stamp {time:.3f} s of the same camera is left out")]
-        self._stamps[source] = time
+        self._stamps = {stamp for stamp in self._stamps if stamp[1] >= self._latest - LATE} | {(source, time)}
         return []
 
     def _forget(self) -> None:
