@@ -178,6 +178,8 @@ class Estimator:
                 track = self._tracks[row]
                 if old is not None and old != row:
                     problems.append(("swapped ids", f"{name!r} is who was called {track.id!r}"))
+                    if self._tracks[old].names.get(source) == name:
+                        del self._tracks[old].names[source]
                 track.misfits, track.names[source] = 0, name
             elif old is not None and old not in taken:
                 track = self._tracks[old]
