@@ -199,6 +199,7 @@ class Estimator:
     def _restart(self, row: int, time: float, seen: Observation) -> None:
         self._state = self._state.replaced(np.array([row]), first_state(time, seen))
         self._tracks[row].misfits = 0
+        self._tracks[row].evidence.clear()
         self._tracks[row].seen = max(self._tracks[row].seen, time)
 
     def _unused(self, name: str) -> str:
@@ -224,6 +225,7 @@ class Estimator:
             track.exchanged += (wrong[i] - track.exchanged) * -np.expm1(-since / _SIDES_MEMORY)
             if track.exchanged > 0.5:  # it is the track that has them wrong
                 track.exchanged, wrong[i] = 0.5 * wrong[i], False
+                track.evidence.clear()
                 anew.append(i)
             track.novel = bool(seen.novelty[i] >= NOVEL)
             track.seen = max(track.seen, time)
