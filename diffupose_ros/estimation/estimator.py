@@ -192,7 +192,8 @@ class Estimator:
                 new.append(index)
         for index in new:
             rows[index] = len(self._tracks)
-            self._tracks.append(_Track(self._unused(names[index]), time, time, names={source: names[index]}))
+            novel = bool(seen.novelty[index] >= NOVEL)
+            self._tracks.append(_Track(self._unused(names[index]), time, time, novel, names={source: names[index]}))
             self._state = self._state.joined(first_state(time, seen[np.array([index])]))
         return rows
 
