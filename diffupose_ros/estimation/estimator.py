@@ -84,8 +84,8 @@ class Estimator:
     """
 
     def __init__(self, forget_after: float = 2.0, extrinsic_deviation: tuple[float, float] = (0.0, 0.0)) -> None:
-        for name, value in (("forget_after", forget_after), ("extrinsic_deviation", min(extrinsic_deviation))):
-            if not (np.isfinite(value) and value >= 0):
+        for name, value in (("forget_after", forget_after), ("extrinsic_deviation", extrinsic_deviation)):
+            if not (np.isfinite(value) & (np.asarray(value) >= 0)).all():
                 raise ValueError(f"{name}: expected 0 or more, got {value}")
         self.forget_after, self.extrinsic_deviation = forget_after, extrinsic_deviation
         self._motion = load_motion()
@@ -297,6 +297,7 @@ def _checked(time: float, ids: Sequence[str], lifted: Lifted, camera_pose: npt.A
     if pose.shape != (4, 4):
         raise ValueError(f"camera_pose: expected a 4x4 matrix, got shape {pose.shape}")
     rotation = pose[:3, :3]
-    if not np.isfinite(pose).all() or np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3:
+    orthogonal = np.isfinite(pose).all() and np.abs(rotation @ rotation.T - np.eye(3)).max() <= 1e-3
+    if not (orthogonal and np.linalg.det(rotation) > 0):
         raise ValueError("camera_pose: expected a rotation and a translation, got numbers that are none")
     return pose
