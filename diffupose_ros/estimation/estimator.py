@@ -137,9 +137,13 @@ class Estimator:
         return self._people(time, problems)
 
     def people(self, time: float) -> People:
-        """Return everybody at a time, not before the latest frame."""
-        self._latest = max(self._latest, time)
-        self._forget()
+        """Return everybody at a time, not before the latest frame.
+
+        Raises:
+            ValueError: a time that is not finite.
+        """
+        if not np.isfinite(time):
+            raise ValueError(f"time: expected seconds, got {time}")
         return self._people(time, [])
 
     def _admit(self, time: float, source: Hashable) -> list[tuple[str, str]]:
@@ -157,9 +161,12 @@ class Estimator:
         return []
 
     def _forget(self) -> None:
-        kept = [row for row, track in enumerate(self._tracks) if self._latest - track.seen <= self.forget_after]
+        kept = self._remembered(self._latest)
         if len(kept) < len(self._tracks):
             self._state, self._tracks = self._state[kept], [self._tracks[row] for row in kept]
+
+    def _remembered(self, time: float) -> list[int]:
+        return [row for row, track in enumerate(self._tracks) if time - track.seen <= self.forget_after]
 
     def _recognise(
         self, time: float, names: list[str], seen: Observation, source: str, problems: list[tuple[str, str]]
@@ -260,7 +267,9 @@ class Estimator:
                 tracks[person].evidence[kind] = time
 
     def _people(self, time: float, problems: list[tuple[str, str]]) -> People:
-        tracks, now = self._tracks, max(self._latest, time)
+        now = max(self._latest, time)
+        rows = self._remembered(now)
+        tracks, state = [self._tracks[row] for row in rows], self._state[rows]
         flags = Flags(
             coasting=np.array([track.seen < now for track in tracks], bool),
             sides_uncertain=np.array([track.exchanged > _SIDES_UNCERTAIN for track in tracks], bool),
@@ -269,7 +278,7 @@ class Estimator:
         )
         age = np.array([now - track.first for track in tracks])
         ids = tuple(track.id for track in tracks)
-        return People.of(now, ids, self._state, self._motion, age, flags, tuple(problems))
+        return People.of(now, ids, state, self._motion, age, flags, tuple(problems))
 
 
 def _where(condition: npt.NDArray[np.bool_], chosen: Observation, other: Observation) -> Observation:
