@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.estimation.evidence.measurement import FloatArray, Measurements, View
-from diffupose_ros.skeleton import H36M17, pelvis_axes, unit
+from diffupose_ros.skeleton import H36M17, MIRROR, across, pelvis_axes, unit
 
 _UNDER_SURFACE = {
     "hip": (0.120, 0.098, 0.071),
@@ -45,6 +45,7 @@ _ITERATIONS = 3
 _FEWEST = 5  # pixels of a patch that must agree
 _ELSEWHERE = 0.3  # chance that a pixel is of something else: an arm in front, the wall behind
 _NEAREST, _FARTHEST = 0.2, 60.0  # m
+_HIDES = 0.1  # m across the ray, up to which a hip or a knee hides the one behind it
 _MILLIMETRES = 100.0  # m, a median beyond it is one of millimetres
 
 
@@ -100,7 +101,8 @@ class Depth:
         joints = _JOINTS[_OF_TRUNK] if round_ == 0 else _JOINTS[~_OF_TRUNK]
         rotation, axis = view.camera_pose[:3, :3], view.camera_pose[:3, 2]
         local = (view.positions - view.camera_pose[:3, 3]) @ rotation
-        person, column = np.nonzero(view.measured[:, joints] & (local[:, joints, 2] > _NEAREST))
+        seen = view.measured & (local[..., 2] > _NEAREST) & ~_behind_the_other(local)
+        person, column = np.nonzero(seen[:, joints])
         joint = joints[column]
         at, ray = local[person, joint], unit(local[person, joint])
         under = _under_surface(local, person, joint)
@@ -149,6 +151,14 @@ def _under_surface(local: FloatArray, person: npt.NDArray[np.intp], joint: npt.N
     front, back, side = _TABLE[np.searchsorted(_JOINTS, joint)].T
     seen = np.where(facing > 0, front, back)
     return np.asarray(facing**2 * seen + (1 - facing**2) * side + _CLOTHES)
+
+
+def _behind_the_other(local: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which joints (P, 17) the same one of the other side hides, as in profile."""
+    offset = local - local[:, MIRROR]
+    return np.asarray(
+        ((offset * unit(local)).sum(-1) > 0) & (np.linalg.norm(across(offset, unit(local)), axis=-1) < _HIDES)
+    )
 
 
 def _part(name: str) -> str:
