@@ -89,4 +89,4 @@ class Motion:
 def load_motion() -> Motion:
     """Return the motion that ships, learned by ``diffupose learn-motion``."""
     numbers = json.loads(resource_path("resource/estimation/motion.json").read_text())
-    return Motion(**{name: np.array(values) for name, values in numbers.items() if name != "description"})
+    return Motion(**{name: np.array(rows) for name, rows in numbers.items()})

@@ -14,10 +14,15 @@
 
 """Learns how people move from motion capture clips: ``estimation.motion``."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.estimation.motion import SLOWEST, STARTING, Motion
+from diffupose_ros.files import write_text
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -47,6 +52,15 @@ def learn_motion(clips: dict[str, FloatArray]) -> Motion:
     steady = HORIZONS.index(_STEADY)
     tables[:steady, 2:] = tables[steady, 2:]
     return Motion(np.array(HORIZONS), *np.moveaxis(tables, 1, 0))
+
+
+def save_motion(motion: Motion, path: Path) -> None:
+    """Write a motion as ``estimation.motion.load_motion`` reads it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_text(json.dumps({name: np.round(rows, 4).tolist() for name, rows in asdict(motion).items()}) + "\n", path)
 
 
 def _path(clip: FloatArray) -> tuple[FloatArray, FloatArray]:
