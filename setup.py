@@ -20,7 +20,7 @@ from glob import glob
 from setuptools import Extension, find_packages, setup
 
 SHARE = "share/diffupose_ros"
-RESOURCES = ("weights", "clips", "profiles")
+RESOURCES = ("weights", "clips", "profiles", "estimation")
 X86 = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"],
