@@ -65,3 +65,20 @@ def train(
         fail(error)
     if os.environ.get("RANK", "0") == "0":
         typer.echo(f"{folder / 'best.pt'}: {best:.1f} mm MPJPE on the validation data")
+
+
+@app.command()
+def learn_motion(
+    clips: Annotated[Path, typer.Argument(help="Motion capture: .npz of clips at 30 Hz.")],
+    out: Annotated[Path, typer.Argument(help="File to write (.json); the one that ships is resource/estimation/.")],
+) -> None:
+    """Learn how people move, for estimation over time, from motion capture."""
+    from diffupose_ros.data.clips import load_clips
+    from diffupose_ros.training.motion import learn_motion as learn
+    from diffupose_ros.training.motion import save_motion
+
+    try:
+        save_motion(learn(load_clips(clips)), out)
+    except (OSError, ValueError) as error:
+        fail(error)
+    typer.echo(f"wrote {out}")

@@ -84,8 +84,8 @@ class Estimator:
     """
 
     def __init__(self, forget_after: float = 2.0, extrinsic_deviation: tuple[float, float] = (0.0, 0.0)) -> None:
-        for name, value in (("forget_after", forget_after), ("extrinsic_deviation", min(extrinsic_deviation))):
-            if not (np.isfinite(value) and value >= 0):
+        for name, value in (("forget_after", forget_after), ("extrinsic_deviation", extrinsic_deviation)):
+            if not (np.isfinite(value) & (np.asarray(value) >= 0)).all():
                 raise ValueError(f"{name}: expected 0 or more, got {value}")
         self.forget_after, self.extrinsic_deviation = forget_after, extrinsic_deviation
         self._motion = load_motion()
@@ -95,7 +95,7 @@ class Estimator:
         """Forget everybody."""
         self._state, self._tracks = State.empty(), list[_Track]()
         self._latest = -np.inf
-        self._stamps: dict[Hashable, float] = {}
+        self._stamps: set[tuple[Hashable, float]] = set()
 
     def update(
         self,
@@ -129,17 +129,21 @@ class Estimator:
             self._forget()
             seen = observe(lifted, pose, self.extrinsic_deviation)
             names = [name for name, valid in zip(ids, lifted.valid, strict=True) if valid]
-            before = len(self._tracks)
-            rows = self._recognise(time, names, seen, source, problems)
-            self._see(time, rows, range(before, len(self._tracks)), seen)
+            now = anchored(predicted(self._state, time, self._motion), seen.camera)
+            rows = self._recognise(time, names, now, seen, source, problems)
+            self._see(time, now, rows, seen)
             for source_of_evidence in evidence:
                 self._measure(time, rows, seen, pose, source_of_evidence)
         return self._people(time, problems)
 
     def people(self, time: float) -> People:
-        """Return everybody at a time, not before the latest frame."""
-        self._latest = max(self._latest, time)
-        self._forget()
+        """Return everybody at a time, not before the latest frame.
+
+        Raises:
+            ValueError: a time that is not finite.
+        """
+        if not np.isfinite(time):
+            raise ValueError(f"time: expected seconds, got {time}")
         return self._people(time, [])
 
     def _admit(self, time: float, source: Hashable) -> list[tuple[str, str]]:
@@ -147,25 +151,33 @@ class Estimator:
         back = self._latest - time
         if back > RESTART:
             self.reset()
-            self._stamps[source] = time
+            self._stamps.add((source, time))
             return [("time went back", f"by {back:.1f} s: everybody is forgotten, and estimation starts anew")]
         if back > LATE:
             return [("late", f"a frame {back:.2f} s older than the latest is left out: expected at most {LATE} s")]
-        if time == self._stamps.get(source):
+        if (source, time) in self._stamps:
             return [("repeated", f"a second frame with the stamp {time:.3f} s of the same camera is left out")]
-        self._stamps[source] = time
+        self._stamps = {stamp for stamp in self._stamps if stamp[1] >= self._latest - LATE} | {(source, time)}
         return []
 
     def _forget(self) -> None:
-        kept = [row for row, track in enumerate(self._tracks) if self._latest - track.seen <= self.forget_after]
+        kept = self._remembered(self._latest)
         if len(kept) < len(self._tracks):
             self._state, self._tracks = self._state[kept], [self._tracks[row] for row in kept]
 
+    def _remembered(self, time: float) -> list[int]:
+        return [row for row, track in enumerate(self._tracks) if time - track.seen <= self.forget_after]
+
     def _recognise(
-        self, time: float, names: list[str], seen: Observation, source: str, problems: list[tuple[str, str]]
+        self,
+        time: float,
+        names: list[str],
+        now: State,
+        seen: Observation,
+        source: str,
+        problems: list[tuple[str, str]],
     ) -> list[int | None]:
         """The row of each of N people who are seen; None for who is not believed. Adds those who are new."""
-        now = anchored(predicted(self._state, time, self._motion), seen.camera)
         covariance = now.root.covariance[:, POSITION, POSITION] + now.bias.total()[:, 0]
         distance2 = distances2(now.root.mean[:, POSITION], covariance, seen.position[:, 0], seen.covariance[:, 0])
         by_name = {track.names.get(source): row for row, track in enumerate(self._tracks)}
@@ -178,6 +190,8 @@ class Estimator:
                 track = self._tracks[row]
                 if old is not None and old != row:
                     problems.append(("swapped ids", f"{name!r} is who was called {track.id!r}"))
+                    if self._tracks[old].names.get(source) == name:
+                        del self._tracks[old].names[source]
                 track.misfits, track.names[source] = 0, name
             elif old is not None and old not in taken:
                 track = self._tracks[old]
@@ -190,13 +204,15 @@ class Estimator:
                 new.append(index)
         for index in new:
             rows[index] = len(self._tracks)
-            self._tracks.append(_Track(self._unused(names[index]), time, time, names={source: names[index]}))
+            novel = bool(seen.novelty[index] >= NOVEL)
+            self._tracks.append(_Track(self._unused(names[index]), time, time, novel, names={source: names[index]}))
             self._state = self._state.joined(first_state(time, seen[np.array([index])]))
         return rows
 
     def _restart(self, row: int, time: float, seen: Observation) -> None:
         self._state = self._state.replaced(np.array([row]), first_state(time, seen))
         self._tracks[row].misfits = 0
+        self._tracks[row].evidence.clear()
         self._tracks[row].seen = max(self._tracks[row].seen, time)
 
     def _unused(self, name: str) -> str:
@@ -206,13 +222,13 @@ class Estimator:
             candidate = f"{name}#{number}"
         return candidate
 
-    def _see(self, time: float, rows: list[int | None], new: range, seen: Observation) -> None:
+    def _see(self, time: float, now: State, rows: list[int | None], seen: Observation) -> None:
         """Take people's observations into their states, with the sides that fit them."""
-        known = [(index, row) for index, row in enumerate(rows) if row is not None and row not in new]
+        known = [(index, row) for index, row in enumerate(rows) if row is not None and row < len(now)]
         if not known:
             return
         index, row = (np.array(part) for part in zip(*known, strict=True))
-        state, seen = anchored(predicted(self._state[row], time, self._motion), seen.camera), seen[index]
+        state, seen = now[row], seen[index]
         other = seen.reversed()
         wrong = exchanged(state, seen, other)
         anew: list[int] = []
@@ -222,6 +238,7 @@ class Estimator:
             track.exchanged += (wrong[i] - track.exchanged) * -np.expm1(-since / _SIDES_MEMORY)
             if track.exchanged > 0.5:  # it is the track that has them wrong
                 track.exchanged, wrong[i] = 0.5 * wrong[i], False
+                track.evidence.clear()
                 anew.append(i)
             track.novel = bool(seen.novelty[i] >= NOVEL)
             track.seen = max(track.seen, time)
@@ -255,7 +272,9 @@ class Estimator:
                 tracks[person].evidence[kind] = time
 
     def _people(self, time: float, problems: list[tuple[str, str]]) -> People:
-        tracks, now = self._tracks, max(self._latest, time)
+        now = max(self._latest, time)
+        rows = self._remembered(now)
+        tracks, state = [self._tracks[row] for row in rows], self._state[rows]
         flags = Flags(
             coasting=np.array([track.seen < now for track in tracks], bool),
             sides_uncertain=np.array([track.exchanged > _SIDES_UNCERTAIN for track in tracks], bool),
@@ -264,7 +283,7 @@ class Estimator:
         )
         age = np.array([now - track.first for track in tracks])
         ids = tuple(track.id for track in tracks)
-        return People.of(now, ids, self._state, self._motion, age, flags, tuple(problems))
+        return People.of(now, ids, state, self._motion, age, flags, tuple(problems))
 
 
 def _checked(time: float, ids: Sequence[str], lifted: Lifted, camera_pose: npt.ArrayLike | None) -> FloatArray:
@@ -280,6 +299,7 @@ def _checked(time: float, ids: Sequence[str], lifted: Lifted, camera_pose: npt.A
     if pose.shape != (4, 4):
         raise ValueError(f"camera_pose: expected a 4x4 matrix, got shape {pose.shape}")
     rotation = pose[:3, :3]
-    if not np.isfinite(pose).all() or np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3:
+    orthogonal = np.isfinite(pose).all() and np.abs(rotation @ rotation.T - np.eye(3)).max() <= 1e-3
+    if not (orthogonal and np.linalg.det(rotation) > 0):
         raise ValueError("camera_pose: expected a rotation and a translation, got numbers that are none")
     return pose

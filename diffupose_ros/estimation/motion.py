@@ -39,10 +39,10 @@ SLOWEST = 0.02
 
 @dataclass(frozen=True)
 class Motion:
-    """Transitions of 17 joints, row 0 the pelvis, over H horizons; between them interpolated.
+    """Transitions of 17 joints, row 0 the pelvis, over H horizons; between them interpolated, beyond them as at the last.
 
     Attributes:
-        horizons: (H,) seconds, increasing.
+        horizons: (H,) seconds, increasing from 0.
         carried: (H, 17) displacement over horizon x velocity: 1 for uniform motion.
         kept: (H, 17) velocity then over velocity now.
         position_noise: (H, 17) variance of a coordinate over horizon^3 and speed x (speed + STARTING); 1/s.
@@ -57,40 +57,36 @@ class Motion:
     cross_noise: FloatArray
     velocity_noise: FloatArray
 
-    def transition(self, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return what displaces and what keeps the velocities of P people: two (P, 17), seconds and a ratio.
+    def over(self, seconds: FloatArray, speed2: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return what happens to 17 joints of P people.
 
         Args:
             seconds: (P,) ahead, 0 or more.
+            speed2: (P, 17) squared speeds now, m^2/s^2.
+
+        Returns:
+            Seconds (P, 17) by which the velocity displaces, the part (P, 17) of it that is kept, and the covariances
+            (P, 17, 2, 2) of a coordinate and its velocity, m^2, m^2/s and m^2/s^2.
         """
-        return self._at(self.carried, seconds) * seconds[:, None], self._at(self.kept, seconds, at_zero=1.0)
-
-    def noise(self, seconds: FloatArray, speed: FloatArray) -> FloatArray:
-        """Return the covariances (P, 17, 2, 2) of a coordinate and its velocity, m^2, m^2/s and m^2/s^2.
-
-        Args:
-            seconds: (P,) ahead, 0 or more.
-            speed: (P, 17) m/s now.
-        """
-        speed = np.maximum(speed, SLOWEST)
-        growth, h = speed * (speed + STARTING), seconds[:, None]
-        position = growth * h**3 * self._at(self.position_noise, seconds)
-        cross = growth * h**2 * self._at(self.cross_noise, seconds)
-        velocity = growth * h * self._at(self.velocity_noise, seconds)
-        return np.stack([position, cross, cross, velocity], -1).reshape(*position.shape, 2, 2)
-
-    def _at(self, table: FloatArray, seconds: FloatArray, at_zero: float | None = None) -> FloatArray:
-        """Values (P, 17) of a table (H, 17), linear between horizons and constant beyond them."""
-        horizons = self.horizons
-        if at_zero is not None:
-            horizons, table = np.r_[0, horizons], np.vstack([np.full(table.shape[1], at_zero), table])
-        after = np.clip(np.searchsorted(horizons, seconds), 1, len(horizons) - 1)
-        share = np.clip((seconds - horizons[after - 1]) / (horizons[after] - horizons[after - 1]), 0, 1)[:, None]
-        return np.asarray((1 - share) * table[after - 1] + share * table[after])
+        h = seconds[:, None]
+        after = np.clip(np.searchsorted(self.horizons, seconds), 1, len(self.horizons) - 1)
+        before, next_ = self.horizons[after - 1, None], self.horizons[after, None]
+        share = np.minimum((h - before) / (next_ - before), 1)
+        carried, kept, position, cross, velocity = (
+            (1 - share) * table[after - 1] + share * table[after]
+            for table in (self.carried, self.kept, self.position_noise, self.cross_noise, self.velocity_noise)
+        )
+        speed = np.sqrt(np.maximum(speed2, SLOWEST**2))
+        growth = speed * (speed + STARTING) * h
+        noise = np.empty((*speed.shape, 2, 2))
+        noise[..., 0, 0] = growth * h**2 * position
+        noise[..., 0, 1] = noise[..., 1, 0] = growth * h * cross
+        noise[..., 1, 1] = growth * velocity
+        return h * carried, kept, noise
 
 
 @cache
 def load_motion() -> Motion:
     """Return the motion that ships, learned by ``diffupose learn-motion``."""
     numbers = json.loads(resource_path("resource/estimation/motion.json").read_text())
-    return Motion(**{name: np.array(values) for name, values in numbers.items() if name != "description"})
+    return Motion(**{name: np.array(rows) for name, rows in numbers.items()})

@@ -133,9 +133,10 @@ def anchored(state: State, camera: FloatArray) -> State:
 def predicted(state: State, time: float, motion: Motion) -> State:
     """Return the states at a time, each not before its own."""
     seconds = np.maximum(time - state.time, 0)
-    carried, kept = motion.transition(seconds)
+    if not seconds.any():
+        return state
     speed2 = np.concatenate([_speed2(state.root)[:, None], _speed2(state.joints)], 1)
-    noise = motion.noise(seconds, np.sqrt(speed2))
+    carried, kept, noise = motion.over(seconds, speed2)
     size = np.exp(-seconds / _SIZE_MEMORY)
     of_root = _transition(carried[:, 0], kept[:, 0], SIZE + 1)
     of_root[:, SIZE, SIZE] = size

@@ -14,14 +14,19 @@
 
 """Learns how people move from motion capture clips: ``estimation.motion``."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.estimation.motion import SLOWEST, STARTING, Motion
+from diffupose_ros.files import write_text
 
 FloatArray = npt.NDArray[np.float64]
 
-HORIZONS = (1 / 30, 1 / 15, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
+HORIZONS = (0.0, 1 / 30, 1 / 15, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 """Seconds; whole frames of clips at 30 Hz."""
 _STEADY = 0.1
 """s, for which accelerations last: noise over less grows as if from there, or that of many steps would be too little."""
@@ -42,10 +47,20 @@ def learn_motion(clips: dict[str, FloatArray]) -> Motion:
     paths = [_path(clip) for clip in clips.values() if len(clip) >= 1.5 * longest]
     if not paths:
         raise ValueError(f"no clip of {1.5 * longest:.0f} frames or more: people's motion cannot be learned from these")
-    tables = np.array([_horizon(paths, round(h * _RATE), longest) for h in HORIZONS])
+    now = np.ones((1, 5, 17))
+    tables = np.concatenate([now, [_horizon(paths, round(h * _RATE), longest) for h in HORIZONS[1:]]])
     steady = HORIZONS.index(_STEADY)
     tables[:steady, 2:] = tables[steady, 2:]
     return Motion(np.array(HORIZONS), *np.moveaxis(tables, 1, 0))
+
+
+def save_motion(motion: Motion, path: Path) -> None:
+    """Write a motion as ``estimation.motion.load_motion`` reads it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_text(json.dumps({name: np.round(rows, 4).tolist() for name, rows in asdict(motion).items()}) + "\n", path)
 
 
 def _path(clip: FloatArray) -> tuple[FloatArray, FloatArray]:

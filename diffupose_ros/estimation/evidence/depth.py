@@ -14,12 +14,14 @@
 
 """Depth images and points: how far away the surface is, and so the joint under it."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.estimation.evidence.measurement import FloatArray, Measurements, View
-from diffupose_ros.skeleton import H36M17, pelvis_axes, unit
+from diffupose_ros.skeleton import H36M17, MIRROR, across, pelvis_axes, unit
 
 _UNDER_SURFACE = {
     "hip": (0.120, 0.098, 0.071),
@@ -43,6 +45,7 @@ _ITERATIONS = 3
 _FEWEST = 5  # pixels of a patch that must agree
 _ELSEWHERE = 0.3  # chance that a pixel is of something else: an arm in front, the wall behind
 _NEAREST, _FARTHEST = 0.2, 60.0  # m
+_HIDES = 0.1  # m across the ray, up to which a hip or a knee hides the one behind it
 _MILLIMETRES = 100.0  # m, a median beyond it is one of millimetres
 
 
@@ -60,7 +63,7 @@ class Depth:
     memory = 0.5
     rounds = 2
 
-    def __init__(self, image: npt.NDArray[np.generic], camera: Camera) -> None:
+    def __init__(self, image: npt.NDArray[Any], camera: Camera) -> None:
         if image.ndim != 2 or (image.dtype != np.uint16 and image.dtype.kind != "f"):
             raise ValueError(
                 f"depth image: expected (H, W) of uint16 millimetres or float metres, got {image.dtype} {image.shape}"
@@ -68,8 +71,8 @@ class Depth:
         if image.shape != (camera.height, camera.width):
             raise ValueError(
                 f"depth image of {image.shape[1]}x{image.shape[0]}, but its camera is of "
-                f"{camera.width}x{camera.height}: give the depth image that is registered to the colour image, and its "
-                "own camera_info"
+                f"{camera.width}x{camera.height}: give the depth image that is registered to the colour image, and "
+                "its own camera_info"
             )
         known = image[(image > 0) & np.isfinite(image)] if image.dtype.kind == "f" else image[:0]
         if len(known) and np.median(known) > _MILLIMETRES:
@@ -98,7 +101,8 @@ class Depth:
         joints = _JOINTS[_OF_TRUNK] if round_ == 0 else _JOINTS[~_OF_TRUNK]
         rotation, axis = view.camera_pose[:3, :3], view.camera_pose[:3, 2]
         local = (view.positions - view.camera_pose[:3, 3]) @ rotation
-        person, column = np.nonzero(view.measured[:, joints] & (local[:, joints, 2] > _NEAREST))
+        seen = view.measured & (local[..., 2] > _NEAREST) & ~_behind_the_other(local)
+        person, column = np.nonzero(seen[:, joints])
         joint = joints[column]
         at, ray = local[person, joint], unit(local[person, joint])
         under = _under_surface(local, person, joint)
@@ -124,7 +128,7 @@ class Depth:
         around = np.repeat(at[:, None], len(offsets), 1)
         around[..., :2] += offsets
         pixels = np.floor(np.nan_to_num(self.camera.project(around), nan=-1.0)).astype(np.intp)
-        inside = ((pixels >= 0) & (pixels < (self.camera.width, self.camera.height))).all(-1)
+        inside = np.asarray(((pixels >= 0) & (pixels < (self.camera.width, self.camera.height))).all(-1))
         x, y = np.where(inside[..., None], pixels, 0).transpose(2, 0, 1)
         z = np.where(inside, self.image[y, x], 0) * self._unit
         known = np.isfinite(z) & (z > _NEAREST) & (z < _FARTHEST)
@@ -147,6 +151,14 @@ def _under_surface(local: FloatArray, person: npt.NDArray[np.intp], joint: npt.N
     front, back, side = _TABLE[np.searchsorted(_JOINTS, joint)].T
     seen = np.where(facing > 0, front, back)
     return np.asarray(facing**2 * seen + (1 - facing**2) * side + _CLOTHES)
+
+
+def _behind_the_other(local: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which joints (P, 17) the same one of the other side hides, as in profile."""
+    offset = local - local[:, MIRROR]
+    return np.asarray(
+        ((offset * unit(local)).sum(-1) > 0) & (np.linalg.norm(across(offset, unit(local)), axis=-1) < _HIDES)
+    )
 
 
 def _part(name: str) -> str:

@@ -46,7 +46,7 @@ class Floor:
     def __init__(self, normal: npt.ArrayLike = (0, 0, 1), height: float = 0.0) -> None:
         up = np.asarray(normal, np.float64)
         if up.shape != (3,) or not np.isfinite(up).all() or not np.linalg.norm(up) > 0 or not np.isfinite(height):
-            raise ValueError(f"floor: expected a normal of three numbers and a height, got {normal} and {height}")
+            raise ValueError(f"floor: expected a normal of three numbers and a height, got {normal!r} and {height}")
         self.normal, self.height = up / np.linalg.norm(up), float(height)
 
     def measure(self, view: View, round_: int) -> Measurements:

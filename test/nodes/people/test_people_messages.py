@@ -24,7 +24,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
-from support.people import SCENE, seen
+from support.walkers import SCENE, seen
 from visualization_msgs.msg import Marker
 
 from diffupose_ros.camera import Camera

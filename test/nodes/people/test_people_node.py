@@ -30,7 +30,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from support.nodes import Client, connected, node_process
-from support.people import CAMERAS, SCENE, WORLD, seen
+from support.walkers import CAMERAS, SCENE, WORLD, seen
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 from visualization_msgs.msg import Marker, MarkerArray
 
