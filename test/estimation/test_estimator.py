@@ -24,7 +24,7 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.estimation import Depth, Estimator, Evidence, Floor, People, Stature
 from diffupose_ros.estimation.estimator import LATE, RESTART
 from diffupose_ros.estimation.motion import load_motion
-from diffupose_ros.estimation.observation import observe
+from diffupose_ros.estimation.observation import SIZE_SPREAD, observe
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.lifting.uncertainty import mahalanobis2, radius2
 
@@ -89,7 +89,7 @@ def _drawn(people: int, frames: int, rate: float, seed: int = 0) -> tuple[np.nda
     lasting_root, fresh_root = (_root_of(c) for c in (lasting, fresh))
     same = lasting_root @ rng.normal(size=(*x.shape, 1))
     lifted = []
-    size = rng.normal(size=people) * 0.05
+    size = rng.normal(size=people) * SIZE_SPREAD
     for t in truth:
         off = (same + fresh_root @ rng.normal(size=(*x.shape, 1)))[..., 0]
         scaled = np.exp(-size)[:, None, None] * t  # the camera is at the origin
@@ -105,7 +105,7 @@ def _root_of(covariance: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
 
 
-@pytest.mark.parametrize("rate", [10.0, 30.0])
+@pytest.mark.parametrize("rate", [20.0, 60.0])
 def test_ellipsoids_hold_what_they_say_if_all_is_as_the_model_says(rate: float) -> None:
     truth, lifted, pose = _drawn(80, 20, rate)
     estimator, names = Estimator(), [str(i) for i in range(80)]

@@ -35,11 +35,11 @@ def test_positions_are_in_the_world_and_relative_to_the_pelvis() -> None:
 
 
 def test_the_persons_size_is_taken_out_of_covariances() -> None:
-    seen = observe(lifted_people(TWO, POSE, deviation=0.03, depth_deviation=0.1), POSE)
+    seen = observe(lifted_people(TWO, POSE, deviation=0.03, depth_deviation=0.3), POSE)
     ray = unit(seen.ray)
     along = np.einsum("pi,pij,pj->p", ray, seen.covariance[:, 0], ray)
-    np.testing.assert_allclose(along, 0.1**2, rtol=1e-6)
-    np.testing.assert_allclose(np.trace(seen.covariance[:, 0], axis1=1, axis2=2), 0.1**2 + 2 * 0.03**2, rtol=1e-6)
+    np.testing.assert_allclose(along, 0.3**2, rtol=1e-6)
+    np.testing.assert_allclose(np.trace(seen.covariance[:, 0], axis1=1, axis2=2), 0.3**2 + 2 * 0.03**2, rtol=1e-6)
     np.testing.assert_allclose(seen.covariance[:, 2], np.tile(0.03**2 * np.eye(3), (2, 1, 1)), atol=1e-9)
 
 

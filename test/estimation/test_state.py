@@ -159,7 +159,8 @@ def test_a_measured_size_is_taken_and_one_that_is_not_independent_hardly() -> No
     state = _after(10, [LEFT], 1.0)
     what = Measurements.of_size(np.array([0]), np.array([0.05]), np.array([0.01**2]))
     mean, deviation = _size(measured(state, what, np.ones(1)))
-    assert mean == pytest.approx(0.05 * 25 / 26) and deviation == pytest.approx(0.05 / np.sqrt(26))
+    information = 1 / SIZE_SPREAD**2 + 1 / 0.01**2
+    assert mean == pytest.approx(0.05 / 0.01**2 / information) and deviation == pytest.approx(information**-0.5)
     assert _size(measured(state, what, np.full(1, 1e-6)))[0] == pytest.approx(0, abs=1e-3)
 
 
