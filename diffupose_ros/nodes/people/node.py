@@ -108,7 +108,7 @@ class PeopleNode(ManagedNode):
         self._depth_input: LargeInput | None = None
         self._markers = MarkerBuilder()
         self._held: list[_Held] = []
-        self._timers: list[Any] = []
+        self._ticking: list[Any] = []
         self._people: People | None = None  # as last published
         self._updated = 0, 0.0  # ns of the node's clock, and the people's time
         self._newest: Header | None = None  # of the input whose time the people have
@@ -132,17 +132,17 @@ class PeopleNode(ManagedNode):
             self._inputs.append(self.create_subscription(Skeleton3DArray, topic, self._receiver(topic), EVERY))
         self._retry = self.create_timer(_RETRY, self._work_off)
         self._retry.cancel()
-        self._timers = [self._retry, self.create_timer(_COAST, self._coast)]
+        self._ticking = [self._retry, self.create_timer(_COAST, self._coast)]
 
     def _stop(self) -> None:
         super()._stop()
-        for timer in self._timers:
+        for timer in self._ticking:
             self.destroy_timer(timer)
         if self._depth_input is not None:
             self._depth_input.destroy()
         if self._frames is not None:
             self._frames.close()
-        self._timers, self._held = [], []
+        self._ticking, self._held = [], []
         self._depth = self._depth_input = self._frames = None
         if _MARKERS in self._outputs and self.context.ok():
             self._outputs[_MARKERS].publish(self._markers.clear())
@@ -151,8 +151,6 @@ class PeopleNode(ManagedNode):
 
     def _receiver(self, topic: str) -> Callable[[Skeleton3DArray], None]:
         def receive(message: Skeleton3DArray) -> None:
-            if self._frames is None:
-                return
             self.diagnostics.count("messages in")
             if problem := check_header(message.header):
                 self.diagnostics.problem(*problem)
@@ -164,6 +162,8 @@ class PeopleNode(ManagedNode):
 
     def _work_off(self) -> None:
         """Take in all messages whose camera's pose is known, in the order in which they came."""
+        if self._frames is None:  # stopped, and the executor had this at hand already
+            return
         self._held = [held for held in self._held if not self._taken(held)]
         if self._held and self._retry.is_canceled():
             self._retry.reset()
@@ -241,7 +241,7 @@ class PeopleNode(ManagedNode):
 
     def _coast(self) -> None:
         """Publish people as they are predicted while no input comes, and once that nobody is left."""
-        if not self._people:
+        if self._frames is None or not self._people:
             return
         then, moment = self._updated
         silence = (self.get_clock().now().nanoseconds - then) * 1e-9
