@@ -24,7 +24,7 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.estimation import Depth, Estimator, Evidence, Floor, People, Stature
 from diffupose_ros.estimation.estimator import LATE, RESTART
 from diffupose_ros.estimation.motion import load_motion
-from diffupose_ros.estimation.observation import SIZE_SPREAD, observe
+from diffupose_ros.estimation.observation import observe
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.lifting.uncertainty import mahalanobis2, radius2
 
@@ -78,18 +78,17 @@ def _drawn(people: int, frames: int, rate: float, seed: int = 0) -> tuple[np.nda
     for _ in range(frames):
         truth.append(np.concatenate([x[:, :1], x[:, :1] + x[:, 1:]], 1))
         step = np.full(people, 1 / rate)
-        displaced, kept = motion.transition(step)
-        root = np.linalg.cholesky(motion.noise(step, np.linalg.norm(v, axis=-1)) + 1e-15 * np.eye(2))
+        displaced, kept, noise = motion.over(step, (v**2).sum(-1))
+        root = np.linalg.cholesky(noise + 1e-15 * np.eye(2))
         draw = np.einsum("pjab,pjbi->paji", root, rng.normal(size=(people, 17, 2, 3)))
         x, v = x + displaced[..., None] * v + draw[:, 0], kept[..., None] * v + draw[:, 1]
     exact = [lifted_people(t, pose, deviation=0.04, depth_deviation=0.1) for t in truth]
     first = observe(exact[0], pose)
-    lasting = first.lasting()
-    fresh = first.covariance - lasting
+    lasting, fresh = first.lasting, first.fresh
     lasting_root, fresh_root = (_root_of(c) for c in (lasting, fresh))
     same = lasting_root @ rng.normal(size=(*x.shape, 1))
     lifted = []
-    size = rng.normal(size=people) * SIZE_SPREAD
+    size = rng.normal(size=people) * np.sqrt(first.size)
     for t in truth:
         off = (same + fresh_root @ rng.normal(size=(*x.shape, 1)))[..., 0]
         scaled = np.exp(-size)[:, None, None] * t  # the camera is at the origin
