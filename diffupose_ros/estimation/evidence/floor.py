@@ -58,8 +58,9 @@ class Floor:
         variance = np.einsum("i,pij,j->p", self.normal, view.covariance[people, ankle], self.normal) + _SPREAD**2
         standing = above[:, PELVIS] - above[people, ankle] > _STANDING
         stands = standing & view.measured[people, ankle]
-        on = (1 - _ELSEWHERE) * _density(above[people, ankle] - _ANKLE_HEIGHT, variance)
-        chance = on / (on + _ELSEWHERE / _ELSEWHERE_RANGE)
+        too_high = above[people, ankle] - _ANKLE_HEIGHT
+        on = (1 - _ELSEWHERE) * _density(too_high, variance)
+        chance = np.where(too_high < 0, 1, on / (on + _ELSEWHERE / _ELSEWHERE_RANGE))  # nobody is under the floor
         return Measurements(
             people, ankle, np.tile(self.normal, (len(people), 1)),
             np.full(len(people), self.height + _ANKLE_HEIGHT), _SPREAD**2 / np.maximum(chance, 1e-6),
