@@ -233,8 +233,7 @@ class Estimator:
             return
         index, row = (np.array(part) for part in zip(*known, strict=True))
         state, seen = now[row], seen[index]
-        other = seen.reversed()
-        wrong = exchanged(state, seen, other)
+        wrong = exchanged(state, seen)
         anew: list[int] = []
         for i, track in enumerate(self._tracks[r] for r in row):
             since = max(time - track.seen, 0.0)
@@ -246,7 +245,8 @@ class Estimator:
                 anew.append(i)
             track.novel = bool(seen.novelty[i] >= NOVEL)
             track.seen = max(track.seen, time)
-        state = updated(state, time, other.where(wrong, seen))
+        righted = seen.reversed().where(wrong, seen) if wrong.any() else seen
+        state = updated(state, time, righted)
         if anew:
             state = state.replaced(np.array(anew), first_state(time, seen[np.array(anew)]))
         self._state = self._state.replaced(row, state)
@@ -274,10 +274,7 @@ class Estimator:
             covariance = covariance_of(state, placed)
             view = View(ids, placed.positions, covariance, measured_joints, pose, state.root.mean[:, SIZE])
             said = evidence.measure(view, round_)
-            for joint in np.unique(said.joint):
-                of_joint = said[said.joint == joint]
-                state = measured(state, of_joint, independent[of_joint.person])
-            self._state = self._state.replaced(row, state)
+            self._state = self._state.replaced(row, measured(state, said, independent))
             for person in np.unique(said.person):
                 tracks[person].evidence[kind] = time
 

@@ -23,6 +23,7 @@ from diffupose_ros.lifting import Lifted
 from diffupose_ros.skeleton import MIRROR, Status, unit
 
 FloatArray = npt.NDArray[np.float64]
+_UNIT = np.eye(3)
 
 FRESH = 0.35
 """Part of a covariance that is new in each frame. The rest lasts for tenths of a second and longer: no filter can tell
@@ -91,7 +92,7 @@ class Observation:
         Necker's cube); so what was lifted from exchanged joints is such a mirror image.
         """
         ray = unit(self.ray)
-        mirror = np.eye(3) - 2 * np.einsum("pi,pj->pij", ray, ray)
+        mirror = _UNIT - 2 * np.einsum("pi,pj->pij", ray, ray)
         position = np.einsum("pij,pkj->pki", mirror, self.position)[:, MIRROR]
         fresh, lasting = (
             _REVERSED * (mirror[:, None] @ part @ mirror[:, None])[:, MIRROR] for part in (self.fresh, self.lasting)
@@ -120,9 +121,9 @@ def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, flo
     lasting = _without_size((1 - FRESH) * covariance, position, size[:, None])
     metres, radians = extrinsic
     along = np.einsum("pi,pj->pij", ray, ray)
-    turned = radians**2 * (depth2[:, None, None] * np.eye(3) - along)
-    across = np.eye(3) - np.einsum("pi,pj->pij", unit(ray), unit(ray))
-    lasting[:, 0] = across @ of_root @ across + metres**2 * np.eye(3) + turned
+    turned = radians**2 * (depth2[:, None, None] * _UNIT - along)
+    across = _UNIT - np.einsum("pi,pj->pij", unit(ray), unit(ray))
+    lasting[:, 0] = across @ of_root @ across + metres**2 * _UNIT + turned
     fresh = FRESH * covariance
     fresh[:, 0] = FRESH * of_root + _RESTLESS * size[:, None, None] * along
     position[:, 0] = ray + camera_pose[:3, 3]

@@ -26,19 +26,25 @@ _MARGIN = 25.0  # by which the other reading must fit better, in the sum of squa
 _MOST = 20.0  # that one joint may have a say
 
 
-def exchanged(state: State, seen: Observation, other: Observation) -> npt.NDArray[np.bool_]:
+def exchanged(state: State, seen: Observation) -> npt.NDArray[np.bool_]:
     """Return who (P,) was seen with left and right exchanged.
 
     Args:
         state: predicted for the time of the observation.
-        seen: as it came.
-        other: the same people, ``seen.reversed()``.
+        seen: the same people.
     """
-    expected, spread = state.joints.mean[..., POSITION], state.joints.covariance[..., POSITION, POSITION]
-    misfits = [_misfit(o.position[:, 1:] - expected, spread + o.covariance[:, 1:]) for o in (seen, other)]
-    return np.asarray(misfits[0] > misfits[1] + _MARGIN)
+    distance2, log_volume = _misfit(state, seen)
+    wrong = distance2 > _MARGIN
+    doubted = np.flatnonzero(wrong)
+    if len(doubted):
+        other = sum(_misfit(state[doubted], seen[doubted].reversed()))
+        wrong[doubted] = distance2[doubted] + log_volume[doubted] > other + _MARGIN
+    return wrong
 
 
-def _misfit(innovation: FloatArray, covariance: FloatArray) -> FloatArray:
+def _misfit(state: State, seen: Observation) -> tuple[FloatArray, FloatArray]:
+    """Sums (P,) over the joints of squared Mahalanobis distances, and of the logarithms of their covariances."""
+    innovation = seen.position[:, 1:] - state.joints.mean[..., POSITION]
+    covariance = state.joints.covariance[..., POSITION, POSITION] + seen.covariance[:, 1:]
     distance2 = (innovation * np.linalg.solve(covariance, innovation[..., None])[..., 0]).sum(-1)
-    return np.asarray((np.minimum(distance2, _MOST) + np.linalg.slogdet(covariance)[1]).sum(1))
+    return np.minimum(distance2, _MOST).sum(1), np.linalg.slogdet(covariance)[1].sum(1)

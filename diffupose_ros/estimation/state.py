@@ -38,6 +38,7 @@ FloatArray = npt.NDArray[np.float64]
 
 POSITION, VELOCITY, SIZE = slice(0, 3), slice(3, 6), 6
 """Parts of a state: metres, m/s, and the logarithm of the size (the pelvis' only)."""
+_UNIT = np.eye(3)
 _ANYWHERE = 30.0  # m
 _SPEED = 0.7  # m/s, typical, before any was seen
 _SHAKE = 0.1  # part of a velocity's own variance that counts as speed
@@ -151,8 +152,8 @@ def updated(state: State, time: float, seen: Observation) -> State:
     """Return the states, anchored at the camera that saw them at ``time``, which may be a little before their own."""
     late = state.time - time
     observation = np.zeros((len(state), 17, 3, SIZE + 1))
-    observation[..., POSITION] = np.eye(3)
-    observation[..., VELOCITY] = -late[:, None, None, None] * np.eye(3)
+    observation[..., POSITION] = _UNIT
+    observation[..., VELOCITY] = -late[:, None, None, None] * _UNIT
     noise = seen.fresh
     root, of_root = _corrected(state.root, observation[:, 0], seen.position[:, 0], noise[:, 0])
     joints, of_joints = _corrected(state.joints, observation[:, 1:, :, :SIZE], seen.position[:, 1:], noise[:, 1:])
@@ -162,41 +163,39 @@ def updated(state: State, time: float, seen: Observation) -> State:
 
 
 def measured(state: State, what: Measurements, independent: FloatArray) -> State:
-    """Return the states after measurements, each person's at most once.
+    """Return the states after measurements, joint by joint.
 
     Args:
         state: at the time of the measurements.
         what: M measurements.
-        independent: (M,) part of a measurement that is not in earlier ones of its kind.
+        independent: (P,) part of a person's measurements that is not in earlier ones of their kind.
     """
-    part = state[what.person]
-    placed = joints_of(part)
-    of_joint, rows = what.joint > PELVIS, np.arange(len(what))
-    joint = np.maximum(what.joint - 1, 0)
-    size = ~what.direction.any(1)
-    by_root = (what.direction[:, None] @ placed.by_root[rows, what.joint])[:, 0]
-    by_root[size, SIZE] = 1
-    own = Gaussian(part.joints.mean[rows, joint], part.joints.covariance[rows, joint])
-    by_joint = np.zeros((len(what), SIZE))
-    by_joint[:, POSITION] = (part.scale * of_joint)[:, None] * what.direction
-    expected = (what.direction * placed.positions[rows, what.joint]).sum(1) + size * part.root.mean[:, SIZE]
-    stays = np.einsum("mi,mij,mj->m", what.direction, placed.lasting[rows, what.joint], what.direction)
-    noise = (what.variance + stays) / independent
-    cross_root = (part.root.covariance @ by_root[..., None])[..., 0]
-    cross_own = (own.covariance @ by_joint[..., None])[..., 0]
-    variance = (by_root * cross_root).sum(1) + (by_joint * cross_own).sum(1) + noise
-    innovation = what.value - expected
-    weight = np.minimum(1, MEASUREMENT_GATE * variance / np.maximum(innovation**2, 1e-12)) / variance
-    root, own = (
-        Gaussian(
-            g.mean + cross * (weight * innovation)[:, None],
-            g.covariance - weight[:, None, None] * cross[:, :, None] * cross[:, None, :],
-        )
-        for g, cross in ((part.root, cross_root), (own, cross_own))
-    )
-    joints = Gaussian(*(array.copy() for array in part.joints))
-    joints.mean[rows, joint], joints.covariance[rows, joint] = own
-    return state.replaced(what.person, replace(part, root=root, joints=joints))
+    root, joints = (Gaussian(g.mean.copy(), g.covariance.copy()) for g in (state.root, state.joints))
+    lasting = lasting_of(state)
+    for joint in np.unique(what.joint):
+        one = what[what.joint == joint]
+        person, direction, anchor = one.person, one.direction, state.anchor[one.person]
+        scale, own = np.exp(root.mean[person, SIZE, None]), (person, joint - 1)
+        apparent = root.mean[person, POSITION] + (joints.mean[own][:, POSITION] if joint > PELVIS else 0)
+        away = scale * (apparent - anchor)
+        of_size = ~direction.any(1)
+        by_root = np.zeros((len(one), SIZE + 1))
+        by_root[:, POSITION] = scale * direction
+        by_root[:, SIZE] = (direction * away).sum(1) + of_size
+        expected = (direction * (anchor + away)).sum(1) + of_size * root.mean[person, SIZE]
+        stays = np.einsum("mi,mij,mj->m", direction, lasting[person, joint], direction)
+        touched: list[tuple[Gaussian, Any, FloatArray]] = [(root, person, by_root)]
+        if joint > PELVIS:
+            touched.append((joints, own, by_root[:, :SIZE]))
+        crosses = [(g.covariance[at] @ by[..., None])[..., 0] for g, at, by in touched]
+        variance = (one.variance + stays) / independent[person]
+        variance = variance + sum((by * cross).sum(1) for (_, _, by), cross in zip(touched, crosses, strict=True))
+        innovation = one.value - expected
+        weight = np.minimum(1, MEASUREMENT_GATE * variance / np.maximum(innovation**2, 1e-12)) / variance
+        for (g, at, _), cross in zip(touched, crosses, strict=True):
+            g.mean[at] += cross * (weight * innovation)[:, None]
+            g.covariance[at] -= weight[:, None, None] * cross[:, :, None] * cross[:, None, :]
+    return replace(state, root=root, joints=joints)
 
 
 def _corrected(
@@ -227,11 +226,16 @@ def joints_of(state: State) -> Placed:
     apparent = np.concatenate([root, root + state.joints.mean[..., POSITION]], 1)
     positions = anchor + scale * (apparent - anchor)
     by_root = np.zeros((*positions.shape, SIZE + 1))
-    by_root[..., POSITION] = scale[..., None] * np.eye(3)
+    by_root[..., POSITION] = scale[..., None] * _UNIT
     by_root[..., SIZE] = positions - anchor  # people who are larger are further away
+    return Placed(positions, by_root, lasting_of(state))
+
+
+def lasting_of(state: State) -> FloatArray:
+    """Return the covariances (P, 17, 3, 3) in m^2 of errors of joints in the world that last."""
     lasting = state.bias.total()
     lasting[:, 1:] += lasting[:, :1]
-    return Placed(positions, by_root, lasting)
+    return lasting
 
 
 def _speed2(state: Gaussian) -> FloatArray:
@@ -242,9 +246,9 @@ def _speed2(state: Gaussian) -> FloatArray:
 
 def _transition(carried: FloatArray, kept: FloatArray, size: int) -> FloatArray:
     matrix = np.zeros((*carried.shape, size, size))
-    matrix[..., POSITION, POSITION] = np.eye(3)
-    matrix[..., POSITION, VELOCITY] = carried[..., None, None] * np.eye(3)
-    matrix[..., VELOCITY, VELOCITY] = kept[..., None, None] * np.eye(3)
+    matrix[..., POSITION, POSITION] = _UNIT
+    matrix[..., POSITION, VELOCITY] = carried[..., None, None] * _UNIT
+    matrix[..., VELOCITY, VELOCITY] = kept[..., None, None] * _UNIT
     return matrix
 
 
@@ -252,5 +256,5 @@ def _noise(motion: FloatArray, size: int) -> FloatArray:
     matrix = np.zeros((*motion.shape[:-2], size, size))
     for i, a in enumerate((POSITION, VELOCITY)):
         for j, b in enumerate((POSITION, VELOCITY)):
-            matrix[..., a, b] = motion[..., i, j, None, None] * np.eye(3)
+            matrix[..., a, b] = motion[..., i, j, None, None] * _UNIT
     return matrix

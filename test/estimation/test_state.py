@@ -172,11 +172,11 @@ def test_only_the_person_who_is_measured_changes() -> None:
     one = _after(10, [LEFT], 1.0)
     both = one.joined(one)
     what = Measurements.of_size(np.array([1]), np.array([0.05]), np.array([0.01**2]))
-    after = measured(both, what, np.ones(1))
+    after = measured(both, what, np.ones(2))
     np.testing.assert_array_equal(after.root.mean[0], one.root.mean[0])
     assert after.root.mean[1, SIZE] > 0.04
     nothing = Measurements.of_size(*(np.zeros(0, t) for t in (np.intp, float, float)))
-    np.testing.assert_array_equal(measured(both, nothing, np.zeros(0)).root.mean, both.root.mean)
+    np.testing.assert_array_equal(measured(both, nothing, np.ones(2)).root.mean, both.root.mean)
 
 
 def test_people_are_picked_replaced_and_joined() -> None:

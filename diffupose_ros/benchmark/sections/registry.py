@@ -19,7 +19,9 @@ from diffupose_ros.benchmark.sections.core import CORE
 from diffupose_ros.benchmark.sections.detector import DETECTOR
 from diffupose_ros.benchmark.sections.lift import LIFT
 from diffupose_ros.benchmark.sections.offline import OFFLINE
+from diffupose_ros.benchmark.sections.people import PEOPLE_OVER_TIME
 from diffupose_ros.benchmark.sections.startup import STARTUP
 from diffupose_ros.benchmark.sections.topics import TOPICS
 
-SECTIONS = {section.name: section for section in (CEILING, CORE, LIFT, TOPICS, DETECTOR, OFFLINE, STARTUP)}
+_ORDER = (CEILING, CORE, LIFT, PEOPLE_OVER_TIME, TOPICS, DETECTOR, OFFLINE, STARTUP)
+SECTIONS = {section.name: section for section in _ORDER}

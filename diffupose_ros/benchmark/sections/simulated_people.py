@@ -35,6 +35,11 @@ def seen(people: int, frame: int = 0) -> tuple[FloatArray, FloatArray, Camera]:
     return pixels, scores, scene.camera
 
 
+def truth(people: int, frame: int) -> FloatArray:
+    """Return where their joints are, (P, 17, 3) metres in the camera's frame."""
+    return _scene(people).poses(frame)
+
+
 @cache
 def _scene(people: int) -> Scene:
     return Scene(resource_path("resource/clips/people.npz"), people)
