@@ -65,7 +65,11 @@ class _Track:
     exchanged: float = 0.0
     misfits: int = 0
     names: dict[str, str] = field(default_factory=dict)
-    evidence: dict[type[Evidence], float] = field(default_factory=dict)
+    evidence: dict[tuple[type[Evidence], str], float] = field(default_factory=dict)
+
+    def measured_depth(self) -> float:
+        """When a depth image last measured the person, s."""
+        return max((time for (kind, _), time in self.evidence.items() if kind is Depth), default=-np.inf)
 
 
 class Estimator:
@@ -132,8 +136,8 @@ class Estimator:
             now = anchored(predicted(self._state, time, self._motion), seen.camera)
             rows = self._recognise(time, names, now, seen, source, problems)
             self._see(time, now, rows, seen)
-            for source_of_evidence in evidence:
-                self._measure(time, rows, seen, pose, source_of_evidence)
+            for one in evidence:
+                self._measure(time, rows, seen, pose, one, source)
         return self._people(time, problems)
 
     def people(self, time: float) -> People:
@@ -248,12 +252,18 @@ class Estimator:
         self._state = self._state.replaced(row, state)
 
     def _measure(
-        self, time: float, rows: list[int | None], seen: Observation, pose: FloatArray, evidence: Evidence
+        self,
+        time: float,
+        rows: list[int | None],
+        seen: Observation,
+        pose: FloatArray,
+        evidence: Evidence,
+        source: str,
     ) -> None:
         """Take in what evidence says of the people who are seen."""
         index = np.array([i for i, row in enumerate(rows) if row is not None], np.intp)
         row = np.array([rows[i] for i in index], np.intp)
-        tracks, kind = [self._tracks[r] for r in row], type(evidence)
+        tracks, kind = [self._tracks[r] for r in row], (type(evidence), source)
         since = np.array([time - track.evidence.get(kind, -np.inf) for track in tracks])
         independent = np.tanh(np.maximum(since, 1e-3) / (2 * evidence.memory))
         for round_ in range(evidence.rounds):
@@ -279,7 +289,7 @@ class Estimator:
             coasting=np.array([track.seen < now for track in tracks], bool),
             sides_uncertain=np.array([track.exchanged > _SIDES_UNCERTAIN for track in tracks], bool),
             novel=np.array([track.novel for track in tracks], bool),
-            depth_used=np.array([now - track.evidence.get(Depth, -np.inf) <= _RECENT for track in tracks], bool),
+            depth_used=np.array([now - track.measured_depth() <= _RECENT for track in tracks], bool),
         )
         age = np.array([now - track.first for track in tracks])
         ids = tuple(track.id for track in tracks)

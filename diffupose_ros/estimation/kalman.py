@@ -45,8 +45,8 @@ def update(
 ) -> tuple[Gaussian, FloatArray]:
     """Return the states after measurements of M numbers each, and the gains (..., D, M).
 
-    A measurement whose squared Mahalanobis distance d^2 exceeds the gate counts for gate / d^2 of itself, as in
-    Huber's estimator, so that no outlier moves a state by more than one at the gate would.
+    A measurement whose squared Mahalanobis distance d^2 exceeds the gate counts for gate / d^2 of itself: the further
+    off an outlier is, the less it moves a state.
 
     Args:
         state: predicted.

@@ -39,7 +39,7 @@ SLOWEST = 0.02
 
 @dataclass(frozen=True)
 class Motion:
-    """Transitions of 17 joints, row 0 the pelvis, over H horizons; between them interpolated, beyond them as at the last.
+    """Transitions of 17 joints, row 0 the pelvis, over H horizons; between them interpolated.
 
     Attributes:
         horizons: (H,) seconds, increasing from 0.
@@ -68,10 +68,11 @@ class Motion:
             Seconds (P, 17) by which the velocity displaces, the part (P, 17) of it that is kept, and the covariances
             (P, 17, 2, 2) of a coordinate and its velocity, m^2, m^2/s and m^2/s^2.
         """
-        h = seconds[:, None]
+        h = np.minimum(seconds, self.horizons[-1])[:, None]
+        beyond = np.maximum(seconds, self.horizons[-1])[:, None] / self.horizons[-1]
         after = np.clip(np.searchsorted(self.horizons, seconds), 1, len(self.horizons) - 1)
         before, next_ = self.horizons[after - 1, None], self.horizons[after, None]
-        share = np.minimum((h - before) / (next_ - before), 1)
+        share = (h - before) / (next_ - before)
         carried, kept, position, cross, velocity = (
             (1 - share) * table[after - 1] + share * table[after]
             for table in (self.carried, self.kept, self.position_noise, self.cross_noise, self.velocity_noise)
@@ -79,7 +80,7 @@ class Motion:
         speed = np.sqrt(np.maximum(speed2, SLOWEST**2))
         growth = speed * (speed + STARTING) * h
         noise = np.empty((*speed.shape, 2, 2))
-        noise[..., 0, 0] = growth * h**2 * position
+        noise[..., 0, 0] = growth * h**2 * position * beyond  # whoever walks on, walks anywhere
         noise[..., 0, 1] = noise[..., 1, 0] = growth * h * cross
         noise[..., 1, 1] = growth * velocity
         return h * carried, kept, noise

@@ -78,18 +78,17 @@ def _drawn(people: int, frames: int, rate: float, seed: int = 0) -> tuple[np.nda
     for _ in range(frames):
         truth.append(np.concatenate([x[:, :1], x[:, :1] + x[:, 1:]], 1))
         step = np.full(people, 1 / rate)
-        displaced, kept = motion.transition(step)
-        root = np.linalg.cholesky(motion.noise(step, np.linalg.norm(v, axis=-1)) + 1e-15 * np.eye(2))
+        displaced, kept, noise = motion.over(step, (v**2).sum(-1))
+        root = np.linalg.cholesky(noise + 1e-15 * np.eye(2))
         draw = np.einsum("pjab,pjbi->paji", root, rng.normal(size=(people, 17, 2, 3)))
         x, v = x + displaced[..., None] * v + draw[:, 0], kept[..., None] * v + draw[:, 1]
     exact = [lifted_people(t, pose, deviation=0.04, depth_deviation=0.1) for t in truth]
     first = observe(exact[0], pose)
-    lasting = first.lasting()
-    fresh = first.covariance - lasting
+    lasting, fresh = first.lasting, first.fresh
     lasting_root, fresh_root = (_root_of(c) for c in (lasting, fresh))
     same = lasting_root @ rng.normal(size=(*x.shape, 1))
     lifted = []
-    size = rng.normal(size=people) * 0.05
+    size = rng.normal(size=people) * np.sqrt(first.size)
     for t in truth:
         off = (same + fresh_root @ rng.normal(size=(*x.shape, 1)))[..., 0]
         scaled = np.exp(-size)[:, None, None] * t  # the camera is at the origin
@@ -105,7 +104,7 @@ def _root_of(covariance: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
 
 
-@pytest.mark.parametrize("rate", [10.0, 30.0])
+@pytest.mark.parametrize("rate", [20.0, 60.0])
 def test_ellipsoids_hold_what_they_say_if_all_is_as_the_model_says(rate: float) -> None:
     truth, lifted, pose = _drawn(80, 20, rate)
     estimator, names = Estimator(), [str(i) for i in range(80)]

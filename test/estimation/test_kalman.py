@@ -68,18 +68,18 @@ def test_an_outlier_moves_a_state_less_than_one_at_the_gate() -> None:
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 10_000), st.integers(1, 7), st.floats(1e-3, 1e3), st.floats(1e-4, 1e2), st.floats(0.1, 1e4))
+@given(st.integers(0, 10_000), st.integers(1, 7), st.floats(1e-2, 30), st.floats(3e-3, 1), st.floats(0.1, 1e4))
 def test_covariances_stay_symmetric_positive_definite_and_shrink(
     seed: int, dimension: int, scale: float, noise: float, gate: float
 ) -> None:
     rng = np.random.default_rng(seed)
     state = Gaussian(np.zeros(dimension), _covariance(rng, dimension, scale=scale))
+    rounding = 1e-12 * np.linalg.eigvalsh(state.covariance).max()
     for _ in range(5):
         H = rng.normal(size=(min(3, dimension), dimension))
         R = noise**2 * np.eye(len(H))
         new, _ = update(state, H, rng.normal(size=len(H)) * scale * 10, R, gate)
         np.testing.assert_array_equal(new.covariance, new.covariance.T)
-        largest = np.linalg.eigvalsh(state.covariance).max()
-        assert np.linalg.eigvalsh(new.covariance).min() > -1e-9 * largest
-        assert np.linalg.eigvalsh(state.covariance - new.covariance).min() > -1e-9 * largest
+        assert np.linalg.eigvalsh(new.covariance).min() > -rounding
+        assert np.linalg.eigvalsh(state.covariance - new.covariance).min() > -rounding
         state = new

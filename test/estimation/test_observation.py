@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from support.people import STANDING, camera_pose, lifted_people, mirrored, walker
 
-from diffupose_ros.estimation.observation import SIZE_SPREAD, observe
+from diffupose_ros.estimation.observation import observe
 from diffupose_ros.skeleton import PELVIS, Status, unit
 
 TWO = np.stack([walker(0.3), walker(1.0, centre=(0, 3, 0))])
@@ -34,21 +34,23 @@ def test_positions_are_in_the_world_and_relative_to_the_pelvis() -> None:
     np.testing.assert_allclose(seen.ray, TWO[:, 0] - POSE[:3, 3], atol=1e-9)
 
 
-def test_the_persons_size_is_taken_out_of_covariances() -> None:
-    seen = observe(lifted_people(TWO, POSE, deviation=0.03, depth_deviation=0.1), POSE)
-    ray = unit(seen.ray)
-    along = np.einsum("pi,pij,pj->p", ray, seen.covariance[:, 0], ray)
-    np.testing.assert_allclose(along, 0.1**2, rtol=1e-6)
-    np.testing.assert_allclose(np.trace(seen.covariance[:, 0], axis1=1, axis2=2), 0.1**2 + 2 * 0.03**2, rtol=1e-6)
-    np.testing.assert_allclose(seen.covariance[:, 2], np.tile(0.03**2 * np.eye(3), (2, 1, 1)), atol=1e-9)
+def test_what_lasts_of_a_depths_error_is_the_persons_size() -> None:
+    lifted = lifted_people(TWO, POSE, deviation=0.03, depth_deviation=0.3)
+    seen = observe(lifted, POSE)
+    ray, distance2 = unit(seen.ray), (seen.ray**2).sum(1)
+    of_depth = np.einsum("pi,pij,pj->p", lifted.root, lifted.root_covariance, lifted.root) / distance2
+    lasting = np.einsum("pi,pij,pj->p", ray, seen.lasting[:, 0], ray)
+    np.testing.assert_allclose(lasting, 0, atol=1e-12)
+    assert (0.5 * of_depth < seen.size * distance2).all() and (seen.size * distance2 < of_depth).all()
+    across = np.trace(seen.covariance[:, 0], axis1=1, axis2=2) - np.einsum("pi,pij,pj->p", ray, seen.fresh[:, 0], ray)
+    np.testing.assert_allclose(across, 2 * 0.03**2, rtol=1e-6)
 
 
 def test_covariances_stay_positive_definite_where_size_explains_all_and_more() -> None:
     lifted = lifted_people(TWO, POSE)
-    tight = replace(lifted, root_covariance=np.tile(1e-4 * np.eye(3), (2, 1, 1)), covariance=lifted.covariance * 1e-2)
+    tight = replace(lifted, covariance=lifted.covariance * 1e-2)
     seen = observe(tight, POSE)
     assert (np.linalg.eigvalsh(seen.covariance) > 0).all()
-    assert SIZE_SPREAD * np.linalg.norm(seen.ray, axis=1).min() > 0.01  # much more than that
 
 
 def test_an_uncertain_camera_pose_turns_and_moves_people() -> None:
@@ -71,13 +73,6 @@ def test_those_who_are_not_valid_are_left_out() -> None:
     assert not seen.measured[0, 3] and seen.measured[0, 4]
 
 
-def test_the_lasting_part_is_less_than_all_and_the_pelvis_has_none_along_the_ray() -> None:
-    seen = observe(lifted_people(TWO, POSE), POSE)
-    assert (np.linalg.eigvalsh(seen.covariance - seen.lasting()) > 0).all()
-    ray = unit(seen.ray)
-    np.testing.assert_allclose(np.einsum("pi,pij,pj->p", ray, seen.lasting()[:, 0], ray), 0, atol=1e-12)
-
-
 def test_reversed_twice_is_as_it_was_but_less_sure() -> None:
     seen = observe(lifted_people(TWO, POSE, np.random.default_rng(0).normal(size=TWO.shape)), POSE)
     once, twice = seen.reversed(), seen.reversed().reversed()
@@ -97,4 +92,4 @@ def test_reversed_is_what_is_lifted_from_exchanged_joints() -> None:
 def test_any_number_of_people(people: int) -> None:
     seen = observe(lifted_people(np.tile(STANDING, (people, 1, 1)), POSE), POSE)
     assert seen.position.shape == seen.reversed().position.shape == (people, 17, 3)
-    assert seen.lasting().shape == (people, 17, 3, 3)
+    assert seen.lasting.shape == (people, 17, 3, 3)

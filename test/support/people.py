@@ -17,11 +17,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.estimation.observation import SIZE_SPREAD
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.skeleton import H36M17, MIRROR, PELVIS, Status, pelvis_axes, unit
 
 FloatArray = npt.NDArray[np.float64]
+SIZE_SPREAD = 0.05
+"""Of the logarithm of people's sizes, as far as covariances of lifted people know of it."""
 
 _HEIGHT = {"pelvis": 0.93, "hip": 0.92, "knee": 0.51, "ankle": 0.09, "spine": 1.15, "thorax": 1.39, "neck": 1.47}
 _HEIGHT |= {"head": 1.59, "shoulder": 1.36, "elbow": 1.08, "wrist": 0.84}

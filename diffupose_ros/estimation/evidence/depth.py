@@ -109,17 +109,17 @@ class Depth:
         surface = at[:, 2] - under * ray[:, 2]
         variance = np.einsum("i,mij,j->m", axis, view.covariance[person, joint], axis)
         spread = np.where(np.isin(joint, _JOINTS[_OF_TRUNK]), _SPREAD[True], _SPREAD[False])
-        depth, count, noise = self._surface(at, surface, variance + spread**2)
+        depth, count, chance, noise = self._surface(at, surface, variance + spread**2)
         found = count >= _FEWEST
         return Measurements(
             person, joint, np.tile(axis, (len(person), 1)),
-            axis @ view.camera_pose[:3, 3] + depth + under * ray[:, 2], spread**2 + noise,
+            axis @ view.camera_pose[:3, 3] + depth + under * ray[:, 2], (spread**2 + noise) / chance,
         )[found]  # fmt: skip
 
     def _surface(
         self, at: FloatArray, expected: FloatArray, variance: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Depths (M,) of the surfaces around points (M, 3), in how many pixels (M,), and their variances (M,).
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Depths (M,) of the surfaces around points (M, 3): in how many pixels, of this body at what chance, variances.
 
         A mixture of this body and whatever else, told apart by what is expected, and sharper with each iteration.
         """
@@ -135,13 +135,20 @@ class Depth:
         z = np.where(known, z, 0.0)
         centre, spread2 = expected, variance
         for _ in range(_ITERATIONS):
-            own = np.exp(-0.5 * (z - centre[:, None]) ** 2 / spread2[:, None]) / np.sqrt(2 * np.pi * spread2[:, None])
-            weight = np.where(known, own / (own + _ELSEWHERE / (1 - _ELSEWHERE)), 0)
+            weight = np.where(known, _chance(z, centre[:, None], spread2[:, None]), 0)
             total = np.maximum(weight.sum(1), 1e-9)
             centre = (weight * z).sum(1) / total
             scatter = (weight * (z - centre[:, None]) ** 2).sum(1) / total
             spread2 = np.maximum(scatter, 0.01**2 + (0.01 * centre) ** 2)
-        return centre, weight.sum(1), scatter / np.maximum(total, 1)
+        # A surface may be found far from what is expected: the only one that there is, of a wall perhaps.
+        chance = np.maximum(_chance(centre, expected, variance), 1e-6)
+        return centre, weight.sum(1), chance, scatter / np.maximum(total, 1)
+
+
+def _chance(depth: FloatArray, expected: FloatArray, variance: FloatArray) -> FloatArray:
+    """Whether depths are of a surface that is expected, rather than of whatever else."""
+    own = np.exp(-0.5 * (depth - expected) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
+    return np.asarray(own / (own + _ELSEWHERE / (1 - _ELSEWHERE)))
 
 
 def _under_surface(local: FloatArray, person: npt.NDArray[np.intp], joint: npt.NDArray[np.intp]) -> FloatArray:

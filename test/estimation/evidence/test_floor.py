@@ -42,7 +42,7 @@ def test_somebody_of_another_size_is_put_at_the_right_distance(size: float) -> N
     without, people = (_estimate(STANDING, evidence, size) for evidence in ((), [Floor()]))
     error = pelvis_error(people.positions[0], STANDING)
     assert error < 0.5 * pelvis_error(without.positions[0], STANDING)
-    assert np.trace(people.root_covariance[0]) < 0.5 * np.trace(without.root_covariance[0])
+    assert np.trace(people.root_covariance[0]) < 0.7 * np.trace(without.root_covariance[0])
     ray = people.root[0] - POSE[:3, 3]
     deviation = np.sqrt(ray @ people.root_covariance[0] @ ray) / np.linalg.norm(ray)
     assert error < 3.5 * deviation
