@@ -14,13 +14,15 @@
 
 """What is said of people who are followed: errors, smoothness, delay, and whether the uncertainty is true."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.data.recordings import JOINTS
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.recordings.tracks import jitter_ratio
-from diffupose_ros.evaluation.sequences.tracks import HORIZONS, Belief, Single, Track
+from diffupose_ros.evaluation.sequences.tracks import HORIZONS, Belief, Single, Track, ahead_by
 from diffupose_ros.lifting.uncertainty import NORMAL, containing_probability, mahalanobis2
 
 FloatArray = npt.NDArray[np.float64]
@@ -48,7 +50,7 @@ FIGURES = {
     "absolute_mm": "the same of the estimate",
     "single_root_percent": "distance of the root from the true pelvis, % of the distance, single frames",
     "root_percent": "the same of the estimate",
-    "single_jitter": "second difference of the joints at 30 Hz, relative to the pelvis, over the truth's; single frames",
+    "single_jitter": "second difference of joints at 30 Hz, relative to the pelvis, over the truth's, single frames",
     "jitter": "the same of the estimate",
     "single_root_jitter": "the same of the root, single frames",
     "root_jitter": "the same of the estimate",
@@ -94,7 +96,7 @@ def levels(track: Track) -> dict[str, FloatArray]:
         "velocity": _levels(track.velocity, track.true_velocity, _joints(joints)),
     }
     for horizon, belief in track.ahead.items():
-        steps = track.ahead_by(horizon)
+        steps = ahead_by(horizon, track.rate)
         then = Belief(belief.mean[:-steps], belief.covariance[:-steps])
         found[f"predicted_{horizon}"] = _levels(then, track.truth[steps:], _joints(joints[:-steps] & joints[steps:]))
     return found
@@ -158,18 +160,17 @@ def _of_camera(track: Track, single: Single) -> dict[str, float]:
 
 
 def _wrists(track: Track) -> dict[str, float]:
-    true, said = (
-        np.linalg.norm(v[:, _WRISTS], axis=-1) for v in (track.true_velocity, track.velocity.mean)
-    )  # fmt: skip
+    velocities = (track.true_velocity, track.velocity.mean)
+    true, said = (np.asarray(np.linalg.norm(v[:, _WRISTS], axis=-1)) for v in velocities)
     fast = _joints(track.counted)[:, _WRISTS] & (true >= FAST[0]) & (true <= FAST[1])
-    error = (said - true)[fast] if fast.sum() >= _FEWEST else np.zeros(0)
+    error = np.asarray(said - true)[fast] if fast.sum() >= _FEWEST else np.zeros(0)
     return {"wrist_speed_error": _mean(np.abs(error)), "wrist_speed_bias": _mean(error)}
 
 
 def _predicted(track: Track) -> dict[str, float]:
     values = {}
     for horizon, belief in track.ahead.items():
-        steps = track.ahead_by(horizon)
+        steps = ahead_by(horizon, track.rate)
         joints = (track.counted[:-steps] & track.counted[steps:]).nonzero()
         moved = (track.truth[steps:] - track.truth[:-steps])[:, 1:][joints]
         moving = (belief.mean - track.now.mean)[:-steps, 1:][joints]
@@ -234,7 +235,7 @@ def _pelvis(frames: BoolArray) -> BoolArray:
     return mask
 
 
-def _mean(values: FloatArray) -> float:
+def _mean(values: npt.NDArray[Any]) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else np.nan
 

@@ -112,23 +112,21 @@ def evaluate_sequences(
     if not tracks:
         raise ValueError(f"nobody to follow: no camera sees both hips and six joints in {LEAST_FRAMES} frames")
     first = next(iter(people.recordings.values()))
-    report = {
-        "scenarios": {name: _summary(of) for name, of in tracks.items()},
-        "settings": {
-            "people": len(people.recordings),
-            "simulated": {"seeds": SEEDS, "seconds": SECONDS} if people.simulated else None,
-            "detector": first.detector,
-            "profile": profile_name(first),
-            "layout": first.layout,
-            "rate": first.rate,
-            "hypotheses": drawing.hypotheses,
-            "steps": drawing.steps,
-            "flip": drawing.flip,
-            "seed": SEED,
-            "versions": versions(),
-        },
+    settings = {
+        "people": len(people.recordings),
+        "simulated": {"seeds": SEEDS, "seconds": SECONDS} if people.simulated else None,
+        "detector": first.detector,
+        "profile": profile_name(first),
+        "layout": first.layout,
+        "rate": first.rate,
+        "hypotheses": drawing.hypotheses,
+        "steps": drawing.steps,
+        "flip": drawing.flip,
+        "seed": SEED,
+        "versions": versions(),
     }
-    return rounded(report), max(next(iter(tracks.values())), key=_liveliness)
+    report = {"scenarios": rounded({name: _summary(of) for name, of in tracks.items()}), "settings": settings}
+    return report, max(next(iter(tracks.values())), key=_liveliness)
 
 
 def _summary(tracks: list[Track]) -> dict[str, Any]:

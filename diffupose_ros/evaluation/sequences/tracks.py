@@ -37,6 +37,7 @@ HORIZONS = (0.1, 0.3, 0.5)
 SETTLING = 0.5
 """s at the start that do not count."""
 _RENAMED = 0.5  # s out of sight, after which trackers give people another name
+_PLACES = ("positions", "covariance")
 _HIPS = [JOINTS.index(name) for name in ("left_hip", "right_hip")]
 _COLUMNS = [PELVIS, *(H36M17.index(name) for name in JOINTS)]
 
@@ -82,6 +83,7 @@ class Track:
         single: of each camera.
         measured: (T, 12) bool, joints that some camera's detector gave.
         hidden: (T,) bool, when nobody sees the person.
+        centre: (3,) where the first camera is.
         distance: (T,) m from the cameras, their mean.
         ids: T times the names of everybody who is estimated: one, if all goes well.
         flags: (T,) bool, by name.
@@ -95,6 +97,7 @@ class Track:
     single: tuple[Single, ...]
     measured: BoolArray
     hidden: BoolArray
+    centre: FloatArray
     distance: FloatArray
     ids: tuple[tuple[str, ...], ...]
     flags: Mapping[str, BoolArray]
@@ -127,14 +130,15 @@ class Track:
         velocity[1:-1] = (self.truth[2:] - self.truth[:-2]) * (self.rate / 2)
         return velocity
 
-    def ahead_by(self, horizon: float) -> int:
-        """Return the frames of a horizon, one at least."""
-        return max(1, round(horizon * self.rate))
-
     @property
     def _known(self) -> BoolArray:
         settled = np.arange(len(self.truth)) >= SETTLING * self.rate
         return np.asarray(settled & np.isfinite(self.truth[:, 0]).all(-1) & np.isfinite(self.now.mean[:, 0]).all(-1))
+
+
+def ahead_by(horizon: float, rate: float) -> int:
+    """Return the frames of a horizon at a rate in Hz, one at least."""
+    return max(1, round(horizon * rate))
 
 
 def follow(scene: Scene, lifted: Mapping[int, Lifted]) -> Track:
@@ -165,15 +169,13 @@ def follow(scene: Scene, lifted: Mapping[int, Lifted]) -> Track:
     return Track(
         rate=rate,
         truth=truth,
-        now=_belief(frames, "positions", "covariance"),
+        now=_belief(frames, *_PLACES),
         velocity=_belief(frames, "velocities", "velocity_covariance"),
-        ahead={
-            h: _belief([p.predict(max(1, round(h * rate)) / rate) for p in frames], "positions", "covariance")
-            for h in HORIZONS
-        },
+        ahead={h: _belief([p.predict(ahead_by(h, rate) / rate) for p in frames], *_PLACES) for h in HORIZONS},
         single=single,
         measured=np.any([of.measured for of in single], 0) & ~hidden[:, None],
         hidden=hidden,
+        centre=centres[0],
         distance=np.linalg.norm(truth[:, :1] - centres, axis=-1).mean(1),
         ids=tuple(p.ids for p in frames),
         flags={name: np.array([bool(len(p)) and bool(getattr(p.flags, name)[0]) for p in frames]) for name in flags},
@@ -208,9 +210,7 @@ def _single(lifted: Lifted, pose: FloatArray) -> Single:
     covariance[:, 0] = lifted.root_covariance
     freedom = lifted.freedom[:, _COLUMNS].copy()
     measured = (lifted.status[:, _COLUMNS[1:]] == Status.MEASURED) & lifted.valid[:, None]
-    return Single(
-        lifted.mean[:, _COLUMNS] @ rotation.T + centre, rotation @ covariance @ rotation.T, freedom, measured
-    )
+    return Single(lifted.mean[:, _COLUMNS] @ rotation.T + centre, rotation @ covariance @ rotation.T, freedom, measured)
 
 
 def _belief(frames: list[People], mean: str, covariance: str) -> Belief:
