@@ -73,12 +73,7 @@ def _show(reports: Reports) -> None:
     console = Console()
     for name, report in reports.items():
         scenarios = report["scenarios"]
-        table = Table("metric", *scenarios, title=f"{name}: mean of tracks ± its standard error")
+        table = Table("metric", *scenarios, title=f"{name}: means of the tracks; their standard errors: --json")
         for figure in ("tracks", *FIGURES):
-            table.add_row(figure, *(_cell(scenario, figure) for scenario in scenarios.values()))
+            table.add_row(figure, *(number_text(scenario[figure]) for scenario in scenarios.values()))
         console.print(table)
-
-
-def _cell(scenario: dict[str, Any], figure: str) -> str:
-    error = scenario["standard_error"].get(figure)
-    return number_text(scenario[figure]) + (f" ± {number_text(error)}" if error else "")

@@ -81,7 +81,7 @@ FIGURES = {
 LEVELS = ("absolute", "root", "velocity", *(f"predicted_{h}" for h in HORIZONS))
 """Of what there are reliability curves."""
 
-_WRISTS = [1 + JOINTS.index(f"{side}_wrist") for side in ("left", "right")]
+_WRISTS = [1 + JOINTS.index(f"{side}_wrist") for side in ("left", "right")]  # the pelvis comes first
 _LAGS = (-0.1, 0.4)  # s, between which the delay is looked for
 _MOVES = 0.1  # m/s, RMS, of what is too still to say how late it is
 _FEWEST = 10  # samples that say anything
@@ -145,7 +145,7 @@ def _single(track: Track) -> dict[str, float]:
 
 def _of_camera(track: Track, single: Single) -> dict[str, float]:
     joints = track.counted & single.measured
-    frames, truth, said = joints.any(1), track.truth, single.positions
+    frames, truth, said = np.asarray(joints.any(1)), track.truth, single.positions
     relative, estimated = truth[:, 1:] - truth[:, :1], said[:, 1:] - said[:, :1]
     off = metrics.joint_errors(said, truth)
     level = _levels(Belief(said, single.covariance), truth, _joints(joints), single.freedom)
@@ -160,11 +160,15 @@ def _of_camera(track: Track, single: Single) -> dict[str, float]:
 
 
 def _wrists(track: Track) -> dict[str, float]:
-    velocities = (track.true_velocity, track.velocity.mean)
-    true, said = (np.asarray(np.linalg.norm(v[:, _WRISTS], axis=-1)) for v in velocities)
-    fast = _joints(track.counted)[:, _WRISTS] & (true >= FAST[0]) & (true <= FAST[1])
-    error = np.asarray(said - true)[fast] if fast.sum() >= _FEWEST else np.zeros(0)
+    wrists = track.counted[:, np.array(_WRISTS) - 1]
+    true, said = _speed(track.true_velocity[:, _WRISTS]), _speed(track.velocity.mean[:, _WRISTS])
+    fast = wrists & (true >= FAST[0]) & (true <= FAST[1])
+    error = (said - true)[fast] if fast.sum() >= _FEWEST else np.zeros(0)
     return {"wrist_speed_error": _mean(np.abs(error)), "wrist_speed_bias": _mean(error)}
+
+
+def _speed(velocity: FloatArray) -> FloatArray:
+    return np.asarray(np.linalg.norm(velocity, axis=-1))
 
 
 def _predicted(track: Track) -> dict[str, float]:

@@ -52,9 +52,10 @@ def draw_sequences(reports: dict[str, dict[str, Any]], track: Track, path: Path)
         OSError: the file cannot be written.
         ValueError: a kind of file that matplotlib does not know.
     """
-    figure = Figure(figsize=(12.5, 9), layout="constrained")
+    figure = Figure(figsize=(12.5, 8.4), layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(1, 1.15)))
+    grid = figure.add_gridspec(2, 1, height_ratios=(1, 1.15))
+    above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     _draw_wrist(above.subplots(1, 2), track)
     for axes, (kind, title) in zip(below.subplots(1, 3), _DIAGRAMS.items(), strict=True):
         draw_diagonal(axes, title)

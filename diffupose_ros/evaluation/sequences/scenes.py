@@ -29,8 +29,9 @@ from diffupose_ros.skeleton import H36M17
 
 FloatArray = npt.NDArray[np.float64]
 
-HIDDEN = (2.0, 1.0)
+HIDDEN = (1.2, 1.0)
 """s: when somebody is hidden, and for how long."""
+_AFTER = 0.5  # s in which the person is seen again, at least
 _FLAT = 0.15  # m, the median height of the lower ankle of those who walk on the floor, at most; others climb
 _DEPTH_EVERY = 3  # frames
 _DEPTH_WIDTH = 320  # px
@@ -84,7 +85,7 @@ def pairs(recording: Recording) -> list[Scene]:
 def hidden(recording: Recording) -> list[Scene]:
     """Return each camera on its own, which does not see the person for a second; if the recording is long enough."""
     start, length = HIDDEN
-    enough = len(recording.gt_world) / recording.rate > start + length
+    enough = len(recording.gt_world) / recording.rate > start + length + _AFTER
     return [Scene(recording, (camera,), hidden=HIDDEN) for camera in sighted(recording) if enough]
 
 
