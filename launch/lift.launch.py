@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ros2 launch diffupose_ros lift.launch.py: the lift node, and on demand a detector, a video, people to lift, RViz."""
+"""ros2 launch diffupose_ros lift.launch.py: the lift and the people node; on demand detector, video, RViz, people."""
 
 from typing import Any, Dict, List
 
@@ -54,6 +54,10 @@ ARGUMENTS = (
     ("hypotheses", "10", None, "Poses sampled for each person, 1 to 200"),
     ("steps", "5", None, "DDIM steps, 1 to 100"),
     ("publish_tf", "false", BOOLEAN, "Broadcast the frames body_<id> and those of the joints (REP-155)"),
+    ("people", "true", BOOLEAN, "Start the people node: people over time"),
+    ("target_frame", "", None, "Frame that people are estimated in, such as odom; empty: the camera's"),
+    ("floor_frame", "", None, "Frame whose plane z = 0 is the floor, z up; empty: the floor is not known"),
+    ("depth_topic", "", None, "Depth image registered to the image people were found in; empty: none"),
     (
         "params_file",
         PathJoinSubstitution([SHARE, "config", "lift.yaml"]),
@@ -61,7 +65,7 @@ ARGUMENTS = (
         "Parameters of the nodes, by their names; what stands there overrides the arguments",
     ),
     ("use_sim_time", "false", BOOLEAN, "Take the time from /clock, as with ros2 bag play --clock"),
-    ("log_level", "info", ["debug", "info", "warn", "error", "fatal"], "Of the lift node and the detect node"),
+    ("log_level", "info", ["debug", "info", "warn", "error", "fatal"], "Of the lift, people and detect node"),
     ("demo", "false", BOOLEAN, "Start the replay node: recorded people, no camera needed"),
     ("rviz", "false", BOOLEAN, "Start RViz"),
     ("fixed_frame", "map", None, "What RViz stands still in; without demo:=true: a frame of your robot"),
@@ -117,6 +121,7 @@ def generate_launch_description() -> LaunchDescription:
         "device": value("device"),
         "compressed": value("compressed", bool),
     }
+    following = {name: value(name) for name in ("target_frame", "floor_frame", "depth_topic")}
     playing = {"source": value("video"), "compressed": value("compressed", bool)}
     lift = our_node("lift_node", parameters=[sim_time, lifting, file], ros_arguments=log_level)
     detect = our_node(
@@ -124,6 +129,12 @@ def generate_launch_description() -> LaunchDescription:
         parameters=[sim_time, detecting, file],
         ros_arguments=log_level,
         condition=unless("detector", "none"),
+    )
+    people = our_node(
+        "people_node",
+        parameters=[sim_time, following, file],
+        ros_arguments=log_level,
+        condition=IfCondition(argument["people"]),
     )
     video = our_node("video_node", parameters=[sim_time, playing, file], condition=unless("video", ""))
     replay = our_node("replay_node", parameters=[sim_time], condition=IfCondition(argument["demo"]))
@@ -139,4 +150,4 @@ def generate_launch_description() -> LaunchDescription:
         condition=IfCondition(argument["rviz"]),
     )
     # RViz first: where it is not installed, nothing else is left running.
-    return LaunchDescription([*declared, rviz, lift, detect, video, replay, hri])
+    return LaunchDescription([*declared, rviz, lift, people, detect, video, replay, hri])

@@ -30,6 +30,7 @@ from diffupose_ros.data.views import random_views
 from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.lifting.uncertainty import containing_probability, mahalanobis2
 from diffupose_ros.nodes.lift.node import PARAMETERS
+from diffupose_ros.nodes.people.node import PARAMETERS as OF_PEOPLE
 from diffupose_ros.resources import resource_path
 
 DOCUMENTS = sorted(path for folder in ("*.md", "docs/**/*.md", "resource/**/*.md") for path in ROOT.glob(folder))
@@ -60,6 +61,11 @@ def test_readme_is_short_and_names_every_parameter() -> None:
         assert f"`{parameter.name}`" in text, parameter.name
 
 
+def test_the_page_of_the_people_node_names_every_parameter() -> None:
+    text = (ROOT / "docs" / "people.md").read_text()
+    assert [p.name for p in OF_PEOPLE if f"`{p.name}`" not in text] == []
+
+
 def test_launch_arguments_and_packages_are_what_they_say() -> None:
     tree = ast.parse((ROOT / "launch" / "lift.launch.py").read_text())
     package = ElementTree.parse(ROOT / "package.xml").getroot()
@@ -71,6 +77,7 @@ def test_launch_arguments_and_packages_are_what_they_say() -> None:
     arguments = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "ARGUMENTS")
     declared = {ast.literal_eval(row.elts[0]) for row in arguments.elts}
     assert {"weights", "device", "detector_profile", "hypotheses", "steps", "input_topics"} <= declared & names
+    assert {"target_frame", "floor_frame", "depth_topic"} <= declared & {p.name for p in OF_PEOPLE}
 
 
 def test_ros_packages_that_the_code_imports_are_dependencies() -> None:

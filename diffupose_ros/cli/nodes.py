@@ -41,6 +41,14 @@ def detect(context: typer.Context) -> None:
 
 
 @app.command(context_settings=ROS_ARGUMENTS)
+def people(context: typer.Context) -> None:
+    """Run the people node: 3D skeletons in, people over time out; takes what a ROS 2 node takes."""
+    from diffupose_ros.nodes.people.node import main
+
+    raise typer.Exit(main(context.args))
+
+
+@app.command(context_settings=ROS_ARGUMENTS)
 def video(context: typer.Context) -> None:
     """Run the video node: a file, a folder of images or a camera as image topic; takes what a ROS 2 node takes."""
     from diffupose_ros.nodes.video.node import main

@@ -164,18 +164,46 @@ def orientation_covariance(pose: FloatArray, axes: FloatArray, covariance: Float
     Returns:
         (P, 3, 3) rad^2, rotation about the frame's axes.
     """
+    turn = turning(pose, axes).covariance(covariance) + _LEAST_TURN * np.eye(3)
+    return np.asarray(np.linalg.inv(np.linalg.inv(turn) + np.eye(3) / _ANY_TURN))
+
+
+@dataclass(frozen=True)
+class Turning:
+    """How the pelvis' axes turn as joints move, to first order: rotations about the frame's axes, rad for each metre.
+
+    Attributes:
+        by_hip: (P, 3, 3) of the left hip, the right one moving oppositely.
+        by_spine: (P, 3, 3) of the spine.
+    """
+
+    by_hip: FloatArray
+    by_spine: FloatArray
+
+    def rotation(self, moved: FloatArray) -> FloatArray:
+        """Return the rotations (P, 3) of joints that move by (P, 17, 3); speeds give angular velocities."""
+        hip = (moved[:, LEFT_HIP] - moved[:, RIGHT_HIP]) / 2
+        spine = moved[:, SPINE] - moved[:, PELVIS]
+        return np.asarray((self.by_hip @ hip[..., None] + self.by_spine @ spine[..., None])[..., 0])
+
+    def covariance(self, covariance: FloatArray) -> FloatArray:
+        """Return the covariances (P, 3, 3) of rotations; those of joints (P, 17, 3, 3) are relative to the root."""
+        hips = (covariance[:, LEFT_HIP] + covariance[:, RIGHT_HIP]) / 2
+        moves = ((self.by_hip, hips), (self.by_spine, covariance[:, SPINE]))
+        return np.asarray(sum(by @ of @ np.swapaxes(by, 1, 2) for by, of in moves))
+
+
+def turning(pose: FloatArray, axes: FloatArray) -> Turning:
+    """Return how the ``pelvis_axes`` (P, 3, 3) of poses (P, 17, 3) turn."""
     forward, left, up = np.moveaxis(axes, -1, 0)
     spine = pose[:, SPINE] - pose[:, PELVIS]
     half = np.linalg.norm(pose[:, LEFT_HIP] - pose[:, RIGHT_HIP], axis=-1, keepdims=True) / 2
     aside, above = ((spine * axis).sum(-1, keepdims=True) for axis in (left, up))
     half, above = np.maximum(half, _SHORTEST), np.maximum(above, _SHORTEST)
-    # Rotations about forward, left and up, for each metre that the left hip, and that the spine moves.
+    # Rotations about forward, left and up.
     by_hip = np.stack([up / half, -aside / above * forward / half, -forward / half], 1)
     by_spine = np.stack([np.zeros_like(up), forward / above, np.zeros_like(up)], 1)
-    hips = (covariance[:, LEFT_HIP] + covariance[:, RIGHT_HIP]) / 2
-    moves = ((by_hip, hips), (by_spine, covariance[:, SPINE]))
-    turn = sum(axes @ by @ of @ np.swapaxes(axes @ by, 1, 2) for by, of in moves) + _LEAST_TURN * np.eye(3)
-    return np.asarray(np.linalg.inv(np.linalg.inv(turn) + np.eye(3) / _ANY_TURN))
+    return Turning(axes @ by_hip, axes @ by_spine)
 
 
 def radius2(probability: npt.ArrayLike, freedom: npt.ArrayLike = NORMAL) -> FloatArray:

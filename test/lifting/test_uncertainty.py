@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting.condition import look_at
 from diffupose_ros.lifting.uncertainty import (
     MIN_VARIANCE,
@@ -33,7 +34,9 @@ from diffupose_ros.lifting.uncertainty import (
     precision_class,
     radius2,
     sample_covariance,
+    turning,
 )
+from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status, pelvis_axes
 
 
@@ -177,3 +180,19 @@ def test_orientation_covariance_saturates_where_the_pelvis_may_lie_anyhow() -> N
     found = orientation_covariance(pose, pelvis_axes(pose), wide)
     np.testing.assert_allclose(np.linalg.eigvalsh(found), np.pi**2 / 3, rtol=0.15)
     assert (np.linalg.eigvalsh(found) <= np.pi**2 / 3).all()
+
+
+def test_a_rigid_body_turns_as_its_joints_move() -> None:
+    poses = Scene(resource_path("resource/clips/people.npz"), 3).poses(0)
+    angular = np.array([[0.3, -1.0, 2.0], [0, 0, 1.0], [-0.5, 0.1, 0]])
+    moving = np.cross(angular[:, None], poses - poses[:, :1]) + (0.4, 0, -1.2)
+    np.testing.assert_allclose(turning(poses, pelvis_axes(poses)).rotation(moving), angular, atol=1e-9)
+
+
+def test_of_bent_bodies_it_is_the_axes_that_turn() -> None:
+    poses = Scene(resource_path("resource/clips/people.npz"), 3).poses(0)
+    moving, step = np.random.default_rng(0).normal(size=poses.shape), 1e-6
+    axes = pelvis_axes(poses)
+    turned = pelvis_axes(poses + step * moving) @ np.swapaxes(axes, 1, 2)
+    expected = Rotation.from_matrix(turned).as_rotvec() / step
+    np.testing.assert_allclose(turning(poses, axes).rotation(moving), expected, rtol=1e-3, atol=1e-3)

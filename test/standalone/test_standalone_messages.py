@@ -27,7 +27,16 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from diffupose_ros.msg import Joint3D, Keypoint2D, Skeleton2DArray, Skeleton3D, Skeleton3DArray
+from diffupose_ros.msg import (
+    Joint3D,
+    Keypoint2D,
+    People,
+    Person,
+    PersonJoint,
+    Skeleton2DArray,
+    Skeleton3D,
+    Skeleton3DArray,
+)
 from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Transform, Twist, Vector3
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import GetParameters, ListParameters
@@ -53,6 +62,7 @@ EXAMPLES = [
     ),
     ParameterValue(bool_array_value=[True, False], byte_array_value=[b"a"], string_array_value=["a", ""]),
     Skeleton3DArray(skeletons=[Skeleton3D(joints=[Joint3D(covariance=range(9)) for _ in range(17)])]),
+    People(people=[Person(joints=[PersonJoint(velocity_covariance=range(9))] * 17, coasting=True, stature=1.7)]),
 ]
 
 

@@ -44,7 +44,7 @@ class ManagedNode(LifecycleNode):
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
         self._inputs: list[Any] = []  # subscriptions
-        self._outputs: dict[type, Any] = {}  # publisher of each message type
+        self._outputs: dict[Any, Any] = {}  # publisher of each message type, or topic
         self._worker: Worker | None = None
         self._failure = ""  # of the last transition
 
@@ -122,8 +122,11 @@ class ManagedNode(LifecycleNode):
 
     def _create_outputs(self, outputs: Mapping[type, tuple[str, QoSProfile]]) -> None:
         for kind, (topic, qos) in outputs.items():
-            events = publisher_events(topic, self.diagnostics.problem)
-            self._outputs[kind] = self.create_lifecycle_publisher(kind, topic, qos, event_callbacks=events)
+            self._outputs[kind] = self._create_output(kind, topic, qos)
+
+    def _create_output(self, kind: type, topic: str, qos: QoSProfile) -> Any:
+        events = publisher_events(topic, self.diagnostics.problem)
+        return self.create_lifecycle_publisher(kind, topic, qos, event_callbacks=events)
 
     def _silent(self, topics: list[str]) -> str:
         """Return whom of the topics nobody publishes, as the end of a sentence; nothing where all have a publisher."""

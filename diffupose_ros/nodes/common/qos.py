@@ -26,6 +26,8 @@ except ImportError:  # Humble
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Of inputs: suits every publisher, reliable or not, latched or not."""
+EVERY = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""The same of inputs of which each counts."""
 NEWEST_RELIABLE = QoSProfile(depth=1)
 OUTPUT = QoSProfile(depth=5)
 TF = QoSProfile(depth=100)  # as tf2_ros' broadcasters

@@ -28,12 +28,12 @@ from diffupose_ros.detection.pipeline import DETECTORS, FINDERS, Pipeline, load_
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import stamp_ns
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
+from diffupose_ros.nodes.common.large_input import LargeInput
 from diffupose_ros.nodes.common.lifecycle import ManagedNode
 from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.qos import NEWEST, OUTPUT
 from diffupose_ros.nodes.detect.boxes import BoxBuffer, boxes_message_type
-from diffupose_ros.nodes.detect.large_input import LargeInput
 from diffupose_ros.nodes.detect.worker import DetectWorker
 
 PARAMETERS = (

@@ -17,29 +17,36 @@
 A namespace a kind, and marker ids that stay with a person; people who leave are deleted one by one.
 """
 
-import colorsys
 from dataclasses import dataclass, fields
-from typing import TypeVar
 
 import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Quaternion, Vector3
-from std_msgs.msg import ColorRGBA, Header
+from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from diffupose_ros.lifting import Lifted
-from diffupose_ros.lifting.uncertainty import NORMAL, ellipsoids, radius2
+from diffupose_ros.lifting.uncertainty import NORMAL
 from diffupose_ros.msg import Skeleton3D
 from diffupose_ros.nodes.common.conversions import points, quaternions, valid_people
-from diffupose_ros.skeleton import BONES, Status
+from diffupose_ros.nodes.common.markers import (
+    BONE_ENDS,
+    ELLIPSOID_ALPHA,
+    GREY,
+    JOINTS,
+    Cast,
+    bone_ends,
+    duration,
+    ellipsoid_shapes,
+    grouped,
+    new_marker,
+    person_color,
+    rgba,
+)
+from diffupose_ros.skeleton import Status
 
-JOINTS = 17
-_BONE_ENDS = np.array(BONES).ravel().tolist()
 _OWN, _UNSEEN, _NOVEL = range(3)  # colours of ellipsoids: the person's own, and these
-_ORANGE, _GREY = (1.0, 0.25, 0.1), (0.8, 0.8, 0.8)
-_ELLIPSOID_ALPHA, _HYPOTHESIS_ALPHA = 0.3, 0.35
-_GOLDEN_RATIO = 0.618
-_Message = TypeVar("_Message")
+_ORANGE, _HYPOTHESIS_ALPHA = (1.0, 0.25, 0.1), 0.35
 
 
 @dataclass
@@ -64,17 +71,13 @@ class _Frame:
 class MarkerBuilder:
     """Builds the markers of one topic's people, and knows whom it has drawn.
 
-    A person's markers are made once and changed with each message: making 20 costs more than all the rest.
-
     Args:
         topic: part of the namespaces, so that the people of two topics do not replace each other.
     """
 
     def __init__(self, topic: str) -> None:
-        self._topic = topic
         self._header = Header()
-        self._drawn: dict[str, _Person] = {}
-        self._next_slot = 0
+        self._cast = Cast(lambda slot: _Person(topic, slot))
 
     def build(
         self,
@@ -99,30 +102,19 @@ class MarkerBuilder:
             hypotheses: how many of the sampled poses to draw for each person.
             lifetime: seconds after which RViz forgets a marker that is not renewed.
         """
-        array = MarkerArray()
         self._header = header
         names, rows = valid_people(ids, lifted, people)
-        for name in set(self._drawn) - set(names):
-            array.markers += self._drawn.pop(name).deleted(header)
+        array = MarkerArray(markers=self._cast.dismiss(header, but=names))
         if not rows:
             return array
-        seconds, rest = divmod(lifetime, 1)
-        duration = Duration(sec=int(seconds), nanosec=int(rest * 1e9))
-        frame = _frame(lifted, rows, probability, hypotheses)
+        frame, lasting = _frame(lifted, rows, probability, hypotheses), duration(lifetime)
         for name, *person in zip(names, *(getattr(frame, field.name) for field in fields(frame)), strict=True):
-            if name not in self._drawn:
-                self._drawn[name] = _Person(self._topic, self._next_slot)
-                self._next_slot += 1
-            array.markers += self._drawn[name].show(header, duration, *person)
+            array.markers += self._cast[name].show(header, lasting, *person)
         return array
 
     def clear(self) -> MarkerArray:
         """Return what takes everyone back."""
-        array = MarkerArray()
-        for person in self._drawn.values():
-            array.markers += person.deleted(self._header)
-        self._drawn = {}
-        return array
+        return MarkerArray(markers=self._cast.dismiss(self._header))
 
 
 class _Person:
@@ -134,16 +126,17 @@ class _Person:
     """
 
     def __init__(self, topic: str, slot: int) -> None:
-        color = _color(slot)
-        self._colors = [_rgba(rgb, _ELLIPSOID_ALPHA) for rgb in (color, _ORANGE, _GREY)]
-        self._bones = _marker(f"{topic}/bones", slot, Marker.LINE_LIST, _rgba(color), 0.03)
-        self._joints = _marker(f"{topic}/joints", slot, Marker.SPHERE_LIST, _rgba(color), 0.05)
-        thin = _rgba(color, _HYPOTHESIS_ALPHA)
-        self._hypotheses = _marker(f"{topic}/hypotheses", slot, Marker.LINE_LIST, thin, 0.006)
+        color = person_color(slot)
+        self._colors = [rgba(rgb, ELLIPSOID_ALPHA) for rgb in (color, _ORANGE, GREY)]
+        self._bones = new_marker(f"{topic}/bones", slot, Marker.LINE_LIST, rgba(color), 0.03)
+        self._joints = new_marker(f"{topic}/joints", slot, Marker.SPHERE_LIST, rgba(color), 0.05)
+        thin = rgba(color, _HYPOTHESIS_ALPHA)
+        self._hypotheses = new_marker(f"{topic}/hypotheses", slot, Marker.LINE_LIST, thin, 0.006)
         numbers = range(slot * JOINTS, (slot + 1) * JOINTS)
         self._ellipsoids = [
-            _marker(f"{topic}/covariance", number, Marker.SPHERE, self._colors[0], 0.0) for number in numbers
+            new_marker(f"{topic}/covariance", number, Marker.SPHERE, self._colors[0], 0.0) for number in numbers
         ]
+        self.markers = [self._bones, self._joints, self._hypotheses, *self._ellipsoids]
 
     def show(
         self,
@@ -156,7 +149,7 @@ class _Person:
         hypotheses: list[Point],
     ) -> list[Marker]:
         """Return the markers of this person; the values are those of one person of a ``_Frame``."""
-        self._bones.points = [places[joint] for joint in _BONE_ENDS]
+        self._bones.points = [places[joint] for joint in BONE_ENDS]
         self._joints.points = places
         self._hypotheses.points = hypotheses
         for marker, place, turn, size, color in zip(self._ellipsoids, places, turns, sizes, colors, strict=True):
@@ -170,57 +163,20 @@ class _Person:
             marker.header, marker.lifetime = header, lifetime
         return shown
 
-    def deleted(self, header: Header) -> list[Marker]:
-        """Return what takes this person back."""
-        drawn = [self._bones, self._joints, self._hypotheses, *self._ellipsoids]
-        return [Marker(header=header, ns=m.ns, id=m.id, action=Marker.DELETE) for m in drawn]
-
 
 def _frame(lifted: Lifted, rows: list[int], probability: float, hypotheses: int) -> _Frame:
     """Return what the people in the ``rows`` of ``lifted`` look like; see ``MarkerBuilder.build``."""
     # The root relative to itself is certain: its ellipsoid shows where the person stands instead.
     covariance, freedom = lifted.covariance[rows], lifted.freedom[rows]
     covariance[:, 0], freedom[:, 0] = lifted.root_covariance[rows], NORMAL
-    radii, axes = ellipsoids(covariance, probability)
-    # The few values that there are of it: the distribution is what takes the time.
-    values, which = np.unique(freedom, return_inverse=True)
-    widening = np.sqrt(radius2(probability, values) / radius2(probability))[which].reshape(freedom.shape)
-    diameters = np.maximum(2 * radii * widening[..., None], 1e-3)
-    sizes = [Vector3(x=x, y=y, z=z) for x, y, z in diameters.reshape(-1, 3).tolist()]
+    sizes, axes = ellipsoid_shapes(covariance, probability, freedom)
     samples = lifted.hypotheses[rows, :hypotheses]
     of_person = np.where(lifted.novelty[rows] >= Skeleton3D.NOVEL, _NOVEL, _OWN)
     colors = np.where(lifted.status[rows] == Status.MISSING, _UNSEEN, of_person[:, None])
     return _Frame(
-        places=_grouped(points(lifted.mean[rows].reshape(-1, 3)), len(rows)),
-        turns=_grouped(quaternions(axes.reshape(-1, 3, 3)), len(rows)),
-        sizes=_grouped(sizes, len(rows)),
+        places=grouped(points(lifted.mean[rows].reshape(-1, 3)), len(rows)),
+        turns=grouped(quaternions(axes), len(rows)),
+        sizes=grouped(sizes, len(rows)),
         colors=colors.tolist(),
-        hypotheses=[_bones(points(poses.reshape(-1, 3))) for poses in samples],
+        hypotheses=[bone_ends(points(poses.reshape(-1, 3))) for poses in samples],
     )
-
-
-def _grouped(messages: list[_Message], people: int) -> list[list[_Message]]:
-    """Return as many messages for each of the people."""
-    each = len(messages) // people
-    return [messages[i * each : (i + 1) * each] for i in range(people)]
-
-
-def _bones(joints: list[Point]) -> list[Point]:
-    """Return the ends of the bones of poses of 17 joints each, one pose after the other."""
-    return [joints[first + joint] for first in range(0, len(joints), JOINTS) for joint in _BONE_ENDS]
-
-
-def _marker(namespace: str, number: int, shape: int, color: ColorRGBA, size: float) -> Marker:
-    marker = Marker(ns=namespace, id=number, type=shape, action=Marker.ADD, color=color)
-    marker.pose.orientation.w = 1.0
-    marker.scale = Vector3(x=size, y=size, z=size)
-    return marker
-
-
-def _rgba(color: tuple[float, float, float], alpha: float = 1.0) -> ColorRGBA:
-    red, green, blue = color
-    return ColorRGBA(r=red, g=green, b=blue, a=alpha)
-
-
-def _color(slot: int) -> tuple[float, float, float]:
-    return colorsys.hsv_to_rgb((0.55 + slot * _GOLDEN_RATIO) % 1, 0.75, 0.95)

@@ -26,6 +26,7 @@ pytest.importorskip("launch_testing", reason="needs a ROS 2: launch is not part 
 import launch_testing.actions
 import launch_testing.asserts
 import rclpy
+from diffupose_ros.msg import People
 from launch import LaunchDescription
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -69,10 +70,11 @@ class TestLaunch(unittest.TestCase):
         self.assertEqual(self.operator.get("hypotheses").integer_value, 10)
 
     def test_people_are_lifted_drawn_and_broadcast_until_the_last_transition(self) -> None:
-        operator, transforms = self.operator, []
+        operator, transforms, people = self.operator, [], []
         operator.node.create_subscription(TFMessage, "/tf", transforms.append, 10)
         self.assertEqual(self.receive().header.frame_id, "camera_optical_frame")
-        operator.spin_until(lambda: operator.received["markers"] and transforms)
+        operator.node.create_subscription(People, "people", people.append, 10)
+        operator.spin_until(lambda: operator.received["markers"] and transforms and any(m.people for m in people))
         self.assertIn("body_person_0", {t.child_frame_id for t in transforms[-1].transforms})
 
         self.assertEqual(operator.state(), "active")

@@ -19,9 +19,9 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from support.nodes import Observer, connected
 
+from diffupose_ros.nodes.common import large_input
+from diffupose_ros.nodes.common.large_input import LargeInput
 from diffupose_ros.nodes.common.qos import publisher_events
-from diffupose_ros.nodes.detect import large_input
-from diffupose_ros.nodes.detect.large_input import LargeInput
 
 
 def test_a_best_effort_camera_is_heard_and_silence_starts_it_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
