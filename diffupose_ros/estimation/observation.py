@@ -122,7 +122,7 @@ def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, flo
     along = np.einsum("pi,pj->pij", ray, ray)
     turned = radians**2 * (depth2[:, None, None] * np.eye(3) - along)
     across = np.eye(3) - np.einsum("pi,pj->pij", unit(ray), unit(ray))
-    lasting[:, 0] = (1 - FRESH) * across @ of_root @ across + metres**2 * np.eye(3) + turned
+    lasting[:, 0] = across @ of_root @ across + metres**2 * np.eye(3) + turned
     fresh = FRESH * covariance
     fresh[:, 0] = FRESH * of_root + _RESTLESS * size[:, None, None] * along
     position[:, 0] = ray + camera_pose[:3, 3]

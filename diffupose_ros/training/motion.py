@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float64]
 HORIZONS = (0.0, 1 / 30, 1 / 15, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 """Seconds; whole frames of clips at 30 Hz."""
 _STEADY = 0.1
-"""s, for which accelerations last: noise over less grows as if from there, or that of many steps would be too little."""
+"""s, for which accelerations last: noise over less grows as from there, or that of many steps would be too little."""
 _RATE = 30
 _INSIDE = 0.9
 _RADIUS2 = 6.2514  # squared, of the ball that holds 90 % of a normal distribution in 3D

@@ -60,7 +60,7 @@ def test_each_person_is_judged_alone_and_nobody_is_fine() -> None:
     state, time = _known()
     one, other = (_seen(time, wrong, np.random.default_rng(1)) for wrong in (True, False))
     both = Observation(
-        *(np.concatenate([getattr(p, name) for p in (one, other)]) for name in ("position", "fresh", "lasting", "size")),
+        *(np.concatenate([getattr(o, n) for o in (one, other)]) for n in ("position", "fresh", "lasting", "size")),
         one.camera, np.ones(2), np.ones((2, 17), bool),
     )  # fmt: skip
     assert exchanged(state.joined(state), both, both.reversed()).tolist() == [True, False]

@@ -26,6 +26,7 @@ _ANKLE_HEIGHT = 0.09
 _SPREAD = 0.03  # m, of that, and of the floor
 _STANDING = 0.4  # m, a pelvis at least that far above the ankle: who sits or lies has his feet anywhere
 _ELSEWHERE = 0.05  # chance that the foot is not on this floor: a step, a jump
+_UNDER = 0.002  # chance that it is under it: the floor is wrong
 _ELSEWHERE_RANGE = 1.0  # m, where it is then
 
 
@@ -58,8 +59,10 @@ class Floor:
         variance = np.einsum("i,pij,j->p", self.normal, view.covariance[people, ankle], self.normal) + _SPREAD**2
         standing = above[:, PELVIS] - above[people, ankle] > _STANDING
         stands = standing & view.measured[people, ankle]
-        on = (1 - _ELSEWHERE) * _density(above[people, ankle] - _ANKLE_HEIGHT, variance)
-        chance = on / (on + _ELSEWHERE / _ELSEWHERE_RANGE)
+        too_high = above[people, ankle] - _ANKLE_HEIGHT
+        on = (1 - _ELSEWHERE) * _density(too_high, variance)
+        off = np.where(too_high > 0, _ELSEWHERE, _UNDER) / _ELSEWHERE_RANGE
+        chance = on / (on + off)
         return Measurements(
             people, ankle, np.tile(self.normal, (len(people), 1)),
             np.full(len(people), self.height + _ANKLE_HEIGHT), _SPREAD**2 / np.maximum(chance, 1e-6),
