@@ -67,7 +67,8 @@ def draw_sequences(reports: dict[str, dict[str, Any]], track: Track, path: Path)
                     marks = {"color": colour, "linestyle": style, "marker": "o", "markersize": 3, "linewidth": 1.4}
                     axes.plot(curve["nominal"], curve[kind], label=label, **marks)
     handles, labels = below.axes[0].get_legend_handles_labels()
-    below.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    columns = 6 if len(reports) == 1 else 4
+    below.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
