@@ -72,6 +72,10 @@ class Lifted:
     status: npt.NDArray[np.int8]
     valid: npt.NDArray[np.bool_]
 
+    def __getitem__(self, rows: slice | npt.NDArray[np.generic]) -> "Lifted":
+        """Return the people that a slice, mask or index array picks."""
+        return Lifted(**{name: array[rows] for name, array in vars(self).items()})
+
 
 class Lifter:
     """A lifting model, ready to use.

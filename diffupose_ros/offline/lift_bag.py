@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -31,6 +32,7 @@ from diffupose_ros.offline.bag_input import Seen, open_bag
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.offline.messages import record
+from diffupose_ros.offline.over_time import OverTime
 from diffupose_ros.offline.settings import Settings
 from diffupose_ros.profiles import load_profile
 from diffupose_ros.skeleton import Skeletons2D
@@ -56,6 +58,14 @@ class BagReport:
     problems: dict[str, int]
 
 
+class OutputTopics(NamedTuple):
+    """Of what comes of one topic of 2D skeletons: in 3D, over time, and of the sampled poses ("": not recorded)."""
+
+    skeletons: str
+    people: str
+    hypotheses: str
+
+
 class BatchLifter:
     """Gathers messages until there are as many people as the lifter takes at once, lifts them and records the results.
 
@@ -65,7 +75,7 @@ class BatchLifter:
         lifter: the model.
         settings: of it.
         bag: to write to.
-        topics: for each input topic, that of the skeletons and that of the hypotheses; "": none.
+        topics: of the output, for each of the input.
         interrupted: asked before each evaluation of the network whether to give up.
 
     Raises:
@@ -77,7 +87,7 @@ class BatchLifter:
         lifter: Lifter,
         settings: Settings,
         bag: BagRecorder,
-        topics: dict[str, tuple[str, str]],
+        topics: dict[str, OutputTopics],
         interrupted: Callable[[], bool],
     ) -> None:
         self._lifter, self._settings, self._interrupted = lifter, settings, interrupted
@@ -85,6 +95,7 @@ class BatchLifter:
         self._waiting: list[tuple[Seen, People]] = []
         self._profile = load_profile(settings.detector_profile)
         self._room = MAX_BATCH // settings.hypotheses  # people
+        self._over_time = {topic: OverTime() for topic in topics}
         self.messages, self.people = 0, 0
         self.problems: Counter[str] = Counter()
 
@@ -137,10 +148,15 @@ class BatchLifter:
         return rows
 
     def _record(self, seen: Seen, people: People, lifted: Lifted, rows: range) -> None:
-        header, (skeletons, hypotheses) = people.message.header, self._topics[seen.topic]
-        record(self._bag, skeletons, skeletons_3d_message(header, people.ids, lifted, rows), seen.received)
-        if hypotheses:
-            record(self._bag, hypotheses, hypotheses_message(header, people.ids, lifted, rows), seen.received)
+        header, topics, over_time = people.message.header, self._topics[seen.topic], self._over_time[seen.topic]
+        record(self._bag, topics.skeletons, skeletons_3d_message(header, people.ids, lifted, rows), seen.received)
+        if topics.hypotheses:
+            record(self._bag, topics.hypotheses, hypotheses_message(header, people.ids, lifted, rows), seen.received)
+        estimated = over_time.add(header, people.ids, lifted[rows.start : rows.stop])
+        if estimated is not None:
+            record(self._bag, topics.people, estimated, seen.received)
+        self.problems += over_time.problems
+        over_time.problems.clear()
         valid = int(lifted.valid[rows.start : rows.stop].sum())
         if valid < len(rows):
             self.problems["too few joints"] += len(rows) - valid
@@ -195,15 +211,17 @@ def lift_bag(
     return BagReport(batch_lifter.messages, batch_lifter.people, seconds, dict(batch_lifter.problems))
 
 
-def output_topics(topics: list[str], with_hypotheses: bool) -> dict[str, tuple[str, str]]:
-    """Return for each topic of 2D skeletons that of its 3D skeletons, and that of their hypotheses, or "".
+def output_topics(topics: list[str], with_hypotheses: bool) -> dict[str, OutputTopics]:
+    """Return those of the output for each topic of 2D skeletons.
 
-    They are called as the lift node calls them, in the input's namespace; where two inputs share one, in a namespace
+    They are called as the nodes call them, in the input's namespace; where two inputs share one, in a namespace
     named as the input.
     """
     spaces = [topic.rpartition("/")[0] for topic in topics]
     spaces = [topic if spaces.count(space) > 1 else space for topic, space in zip(topics, spaces, strict=True)]
     return {
-        topic: (f"{space}/skeletons_3d", f"{space}/hypotheses" if with_hypotheses else "")
+        topic: OutputTopics(
+            f"{space}/skeletons_3d", f"{space}/people", f"{space}/hypotheses" if with_hypotheses else ""
+        )
         for topic, space in zip(topics, spaces, strict=True)
     }

@@ -35,6 +35,7 @@ from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.offline.messages import record
+from diffupose_ros.offline.over_time import OverTime
 from diffupose_ros.offline.pictures.people import LiftedPeople
 from diffupose_ros.offline.pictures.picture import Picture
 from diffupose_ros.offline.settings import Settings
@@ -168,6 +169,7 @@ def run_video(
     """
     output.mkdir(parents=True, exist_ok=True)
     worker, watch, picture = VideoLifter(camera, pipeline, lifter, settings), Stopwatch(), Picture(camera)
+    over_time = OverTime()
     frames, with_people, poses = 0, 0, 0
     ids: set[str] = set()
     with (
@@ -191,18 +193,18 @@ def run_video(
                 drawn = picture.draw(frame.image, people, frame.time)
             with watch.part("write"):
                 pictures.write(drawn)
-                _record(bag, camera, people, frame.time)
+                _record(bag, camera, people, over_time, frame.time)
             frames, ids = frames + 1, ids | set(names)
             poses, with_people = poses + len(people.valid()), with_people + bool(people.valid())
             progress.update(task, completed=frames)
         stopped = interrupted()
-    problems = dict(video.problems + worker.problems)
+    problems = dict(video.problems + worker.problems + over_time.problems)
     report = VideoReport(frames, with_people, len(ids), poses, watch.rates(frames), problems, stopped)
     (output / "summary.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
     return report
 
 
-def _record(bag: BagRecorder, camera: Camera, people: LiftedPeople, seconds: float) -> None:
+def _record(bag: BagRecorder, camera: Camera, people: LiftedPeople, over_time: OverTime, seconds: float) -> None:
     stamp = max(1, round(seconds * 1e9))  # 0 says in ROS that the time is not known
     header = Header(frame_id=FRAME_ID)
     header.stamp.sec, header.stamp.nanosec = divmod(stamp, 1_000_000_000)
@@ -213,3 +215,5 @@ def _record(bag: BagRecorder, camera: Camera, people: LiftedPeople, seconds: flo
     )
     record(bag, "/skeletons_2d", message, stamp)
     record(bag, "/skeletons_3d", skeletons_3d_message(header, names, people.lifted, range(len(names))), stamp)
+    if (message := over_time.add(header, names, people.lifted)) is not None:
+        record(bag, "/people", message, stamp)

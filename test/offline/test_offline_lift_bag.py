@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.msg import Hypotheses3DArray, People, Skeleton2DArray, Skeleton3DArray
 from rclpy.serialization import deserialize_message
 from rich.console import Console
 from rosbags.highlevel import AnyReader
@@ -95,6 +95,24 @@ def lifted_one_by_one(lifter: Lifter, message: Skeleton2DArray, camera: Camera =
 
 def lift(source: Path, target: Path, lifter: Lifter, **options: Any) -> BagReport:
     return lift_bag(source, target, lifter, SETTINGS, QUIET, **options)
+
+
+def test_people_over_time_are_in_the_bag_too(tmp_path: Path, lifter: Lifter) -> None:
+    messages: list[tuple[str, Any, int]] = [("/camera_info", camera_to_info(SCENE.camera, header(0)), 0)]
+    for number in range(6):
+        message = skeletons(0, 2)
+        message.header.stamp.sec, message.header.stamp.nanosec = 5, number * 33_000_000
+        messages.append(("/skeletons_2d", message, number))
+    lift(make(tmp_path / "in", messages), tmp_path / "out", lifter)
+    frames, people = read(tmp_path / "out"), read(tmp_path / "out", People)
+    assert [(topic, time) for topic, time, _ in people] == [("/people", received(n)) for n in range(6)]
+    for (_, _, frame), (_, _, over_time) in zip(frames, people, strict=True):
+        assert over_time.header == frame.header
+        assert [p.id for p in over_time.people] == [s.id for s in frame.skeletons]
+        for person, skeleton in zip(over_time.people, frame.skeletons, strict=True):
+            offset = person.root.pose.position.z - skeleton.root.pose.position.z
+            assert abs(offset) < 0.5
+    assert people[-1][2].people[0].age == pytest.approx(0.165)
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
@@ -264,9 +282,9 @@ def test_ctrl_c_leaves_no_bag(tmp_path: Path, lifter: Lifter, monkeypatch: pytes
 
 
 def test_results_are_called_as_the_lift_node_calls_them() -> None:
-    assert output_topics(["/skeletons_2d"], False) == {"/skeletons_2d": ("/skeletons_3d", "")}
+    assert output_topics(["/skeletons_2d"], False) == {"/skeletons_2d": ("/skeletons_3d", "/people", "")}
     assert output_topics(["/a/people", "/b/hands", "/b/people"], True) == {
-        "/a/people": ("/a/skeletons_3d", "/a/hypotheses"),
-        "/b/hands": ("/b/hands/skeletons_3d", "/b/hands/hypotheses"),
-        "/b/people": ("/b/people/skeletons_3d", "/b/people/hypotheses"),
+        "/a/people": ("/a/skeletons_3d", "/a/people", "/a/hypotheses"),
+        "/b/hands": ("/b/hands/skeletons_3d", "/b/hands/people", "/b/hands/hypotheses"),
+        "/b/people": ("/b/people/skeletons_3d", "/b/people/people", "/b/people/hypotheses"),
     }
