@@ -133,8 +133,8 @@ def figures(track: Track) -> dict[str, float]:
     }
     values["mpjpe_ratio"] = values["mpjpe_mm"] / values["single_mpjpe_mm"]
     for name, of in level.items():
-        values |= {f"{name}_in_{p}": 100 * metrics.coverage(of, p / 100) if len(of) else np.nan for p in (50, 90)}
-    return {name: float(values[name]) for name in FIGURES}
+        values |= {f"{name}_in_{p}": 100 * metrics.coverage(of, p / 100) for p in (50, 90) if len(of) >= _FEWEST}
+    return {name: float(values.get(name, np.nan)) for name in FIGURES}
 
 
 def _single(track: Track) -> dict[str, float]:
