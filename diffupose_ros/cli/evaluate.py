@@ -25,6 +25,7 @@ from rich.table import Table
 from diffupose_ros.cli.app import app, fail
 from diffupose_ros.cli.recordings import evaluate_recordings
 from diffupose_ros.cli.reports import weights_settings, write_reports
+from diffupose_ros.cli.sequences import evaluate_sequences
 
 if TYPE_CHECKING:
     from diffupose_ros.data.observations import Observations
@@ -35,7 +36,7 @@ KEYPOINTS = {
     "humaneva": ("gt", "detectron"),
 }
 """2D inputs of each data set; those of cmu are made: gt and clean are the same."""
-RECORDINGS = "recordings"
+RECORDINGS, SEQUENCES = "recordings", "sequences"
 PICTURES = (".png", ".pdf", ".svg")
 
 
@@ -43,7 +44,7 @@ def _choice(name: str, *values: str) -> type[Enum]:
     return Enum(name, {value: value for value in values}, type=str)
 
 
-Dataset = _choice("Dataset", *KEYPOINTS, RECORDINGS)
+Dataset = _choice("Dataset", *KEYPOINTS, RECORDINGS, SEQUENCES)
 Method = _choice("Method", "ddim", "ddpm")
 Protocol = _choice("Protocol", "raw", "paper", "gt_free")
 Keypoints = _choice("Keypoints", *dict.fromkeys(k for kinds in KEYPOINTS.values() for k in kinds))
@@ -55,7 +56,7 @@ def evaluate(
         list[Path],
         typer.Option(
             help="cmu: .npz of clips; h36m, humaneva: folder of VideoPose3D's files; recordings: .npz of one, "
-            "and --data again for the next (docs/recordings.md)."
+            "and --data again for the next (docs/recordings.md); sequences: .npz of clips or of a recording, as often."
         ),
     ],
     dataset: Annotated[Dataset, typer.Option(help="Whose data.")] = Dataset.cmu,
@@ -74,7 +75,9 @@ def evaluate(
     keypoints: Annotated[
         Keypoints, typer.Option(help="2D input. cmu: gt (= clean), noisy, occluded, bodies, real, or all of these.")
     ] = Keypoints.gt,
-    every: Annotated[int, typer.Option(min=1, help="Take every K-th frame.")] = 1,
+    every: Annotated[
+        int, typer.Option(min=1, help="Take every K-th frame; sequences: every K-th simulated person.")
+    ] = 1,
     leave_one_out: Annotated[
         bool, typer.Option("--leave-one-out", help="recordings: the truth is that of the other cameras only.")
     ] = False,
@@ -91,9 +94,16 @@ def evaluate(
 
     try:
         _check_outputs(json_file, plot)
+        if dataset.value in (RECORDINGS, SEQUENCES):
+            _check_recorded(dataset.value, sampler.value, protocol.value, keypoints.value)
+        taken = {"hypotheses": hypotheses, "steps": steps, "flip": flip}
+        if dataset.value == SEQUENCES:
+            _check_followed(leave_one_out, generic)
+            evaluate_sequences(data, checkpoint, device, json_file, plot, every, **taken)
+            return
         if dataset.value == RECORDINGS:
-            _check_recorded(sampler.value, protocol.value, keypoints.value, every)
-            taken = {"hypotheses": hypotheses, "steps": steps, "flip": flip}
+            if every != 1:
+                raise ValueError(f"--every {every}: recordings are lifted as they are, expected 1")
             of_recordings = {"leave_one_out": leave_one_out, "generic": generic}
             evaluate_recordings(data, checkpoint, device, json_file, plot, **taken, **of_recordings)
             return
@@ -145,11 +155,17 @@ def _check(dataset: str, data: list[Path], keypoints: str, leave_one_out: bool, 
         raise ValueError(f"--generic: {dataset} has no detector whose scores could be read otherwise")
 
 
-def _check_recorded(sampler: str, protocol: str, keypoints: str, every: int) -> None:
+def _check_recorded(dataset: str, sampler: str, protocol: str, keypoints: str) -> None:
     given = {"--sampler": (sampler, "ddim"), "--protocol": (protocol, "raw"), "--keypoints": (keypoints, "gt")}
-    for option, (value, usual) in (given | {"--every": (every, 1)}).items():
+    for option, (value, usual) in given.items():
         if value != usual:
-            raise ValueError(f"{option} {value}: recordings are lifted as they are, expected {usual}")
+            raise ValueError(f"{option} {value}: {dataset} are lifted as they are, expected {usual}")
+
+
+def _check_followed(leave_one_out: bool, generic: bool) -> None:
+    for option, given in {"--leave-one-out": leave_one_out, "--generic": generic}.items():
+        if given:
+            raise ValueError(f"{option}: sequences are measured without, see --dataset recordings")
 
 
 def _observations(

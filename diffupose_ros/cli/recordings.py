@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from diffupose_ros.cli.reports import weights_settings, write_reports
+from diffupose_ros.cli.reports import by_name, number_text, weights_settings, write_reports
 
 Reports = dict[str, dict[str, Any]]
 
@@ -47,7 +47,7 @@ def evaluate_recordings(
     from diffupose_ros.evaluation.reliability import draw_recordings
     from diffupose_ros.lifting import Lifter
 
-    recordings = {name: load_recording(file) for name, file in _named(files).items()}
+    recordings = {name: load_recording(file) for name, file in by_name(files).items()}
     lifter = Lifter.load(checkpoint, device)
     reports: Reports = {}
     for (name, recording), file in zip(recordings.items(), files, strict=True):
@@ -64,21 +64,13 @@ def evaluate_recordings(
         draw_recordings(reports, plot)
 
 
-def _named(files: list[Path]) -> dict[str, Path]:
-    """Files by their names without the ending; by their paths where two have the same name."""
-    if len({file.absolute() for file in files}) < len(files):
-        raise ValueError(f"--data: expected each recording once, got {', '.join(map(str, files))}")
-    short = {file.stem: file for file in files}
-    return short if len(short) == len(files) else {str(file): file for file in files}
-
-
 def _show(reports: Reports) -> None:
     from diffupose_ros.evaluation.recordings.tracks import FIGURES
 
     console = Console()
     table = Table("metric", *reports)
     for figure in (*FIGURES, "exchanged_percent"):
-        table.add_row(figure, *(_text(report.get(figure)) for report in reports.values()))
+        table.add_row(figure, *(number_text(report.get(figure)) for report in reports.values()))
     console.print(table)
     for name, report in reports.items():
         if "nothing" in report:
@@ -98,7 +90,7 @@ def _cameras(reports: Reports) -> Table:
         for camera, of_2d in report["detections"].items():
             of_3d = report.get("per_camera", {}).get(camera, {})
             cells = [*map(of_3d.get, headings), of_2d["deviation_median"], of_2d["exchanged_percent"]]
-            table.add_row(name, camera, *map(_text, cells))
+            table.add_row(name, camera, *map(number_text, cells))
     return table
 
 
@@ -108,11 +100,5 @@ def _side_by_side(reports: Reports, heading: str, key: str, columns: dict[str, s
     table = Table(heading, *parts, title=" / ".join(columns.values()))
     for row in dict.fromkeys(row for part in parts.values() for row in part):
         cells = ([part.get(row, {}).get(column) for column in columns] for part in parts.values())
-        table.add_row(row, *(" / ".join(map(_text, cell)) for cell in cells))
+        table.add_row(row, *(" / ".join(map(number_text, cell)) for cell in cells))
     return table
-
-
-def _text(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"

@@ -32,6 +32,25 @@ def weights_settings(checkpoint: str) -> dict[str, str]:
     return {"checkpoint": Path(checkpoint).name, "checkpoint_sha256": digest[:16]}
 
 
+def by_name(files: list[Path]) -> dict[str, Path]:
+    """Return files by their names without the ending; by their paths where two have the same name.
+
+    Raises:
+        ValueError: one that is given twice.
+    """
+    if len({file.absolute() for file in files}) < len(files):
+        raise ValueError(f"--data: expected each file once, got {', '.join(map(str, files))}")
+    short = {file.stem: file for file in files}
+    return short if len(short) == len(files) else {str(file): file for file in files}
+
+
+def number_text(value: float | None) -> str:
+    """Return a figure as tables show it; "-" where there is no answer."""
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
 def write_reports(reports: dict[str, dict[str, Any]], file: Path) -> None:
     """Write reports as JSON by name, or a single one as it is.
 

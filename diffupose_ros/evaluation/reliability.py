@@ -23,10 +23,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe and Ito: for colour-blind readers too.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_STYLES = ("-", "--", ":")
-_GREY = "#888888"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Of Okabe and Ito: for colour-blind readers too. After the last, again in the next of ``STYLES``."""
+STYLES = ("-", "--", ":")
+GREY = "#888888"
 _OF_RECORDINGS = {
     "joints": "Joints, relative to the root",
     "root": "Root",
@@ -70,9 +70,9 @@ def draw_recordings(reports: dict[str, dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(12.5, 4.7), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (kind, title) in zip(figure.subplots(1, 3), _OF_RECORDINGS.items(), strict=True):
-        _diagram(axes, title)
+        draw_diagonal(axes, title)
         # More recordings than colours: the same again, dashed.
-        styles = cycle((colour, style) for style in _STYLES for colour in _COLOURS)
+        styles = cycle((colour, style) for style in STYLES for colour in COLOURS)
         for (name, curve), (colour, style) in zip(drawn.items(), styles, strict=False):
             marks = {"color": colour, "linestyle": style, "marker": "o", "markersize": 3, "linewidth": 1.4}
             axes.plot(curve["nominal"], curve[kind], label=name, **marks)
@@ -82,17 +82,17 @@ def draw_recordings(reports: dict[str, dict[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _diagram(axes: Axes, title: str) -> None:
+def draw_diagonal(axes: Axes, title: str) -> None:
     """What every reliability diagram has: the diagonal, both axes from 0 to 1."""
-    axes.plot((0, 1), (0, 1), color=_GREY, linewidth=1, linestyle="--", label="calibrated")
+    axes.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle="--", label="calibrated")
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=title)
     axes.set(xlabel="nominal coverage of the ellipsoids", ylabel="share inside")
     axes.grid(color="#e5e5e5", linewidth=0.6)
 
 
 def _reliability(axes: Axes, reports: dict[str, dict[str, Any]]) -> None:
-    _diagram(axes, "Reliability")
-    for (name, report), colour in zip(reports.items(), cycle(_COLOURS), strict=False):
+    draw_diagonal(axes, "Reliability")
+    for (name, report), colour in zip(reports.items(), cycle(COLOURS), strict=False):
         curve = report["reliability"]
         label = f"{name}: ECE {report['ece']:.3f}"
         axes.plot(curve["nominal"], curve["empirical"], "o-", color=colour, markersize=3, linewidth=1.4, label=label)
@@ -105,10 +105,10 @@ def _sharpness(axes: Axes, reports: dict[str, dict[str, Any]]) -> None:
     protocol = next(iter(reports.values()))["settings"]["protocol"]
     kinds = ("50 %\nellipsoid", "90 %\nellipsoid", f"MPJPE\n({protocol})")
     width = 0.8 / len(reports)
-    for row, ((name, report), colour) in enumerate(zip(reports.items(), cycle(_COLOURS), strict=False)):
+    for row, ((name, report), colour) in enumerate(zip(reports.items(), cycle(COLOURS), strict=False)):
         heights = [report["sharpness_50_mm"], report["sharpness_90_mm"], report["mpjpe_mm"]]
         place = np.arange(len(kinds)) + (row - (len(reports) - 1) / 2) * width
         bars = axes.bar(place, heights, 0.92 * width, color=colour, label=name)
-        axes.bar_label(bars, fmt="%.0f", fontsize=8, color=_GREY)
+        axes.bar_label(bars, fmt="%.0f", fontsize=8, color=GREY)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.set(ylabel="mm", title="Sharpness: mean radius")

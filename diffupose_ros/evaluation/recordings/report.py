@@ -18,23 +18,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import track
 
 from diffupose_ros.data.recordings import Recording
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.evaluate import versions
 from diffupose_ros.evaluation.recordings.detections import detections
+from diffupose_ros.evaluation.recordings.frames import SEED, Drawing, lift_cameras, profile_name
 from diffupose_ros.evaluation.recordings.tables import View, bone_lengths, mean, of_detections, per_joint, per_score
 from diffupose_ros.evaluation.recordings.tracks import FIGURES, LEAST_FRAMES, LEAST_JOINTS, Track, figures
-from diffupose_ros.lifting import Lifted, Lifter
-from diffupose_ros.profiles import PROFILES
+from diffupose_ros.lifting import Lifter
 
 FloatArray = npt.NDArray[np.float64]
 
-BATCH = 128
-"""Frames lifted at once; with the seed, it decides which noise each one gets."""
-SEED = 0
 KINDS = ("joints", "root", "absolute")
 """What ellipsoids are of: joints relative to the root, the root, joints in the camera's frame."""
 
@@ -74,8 +69,8 @@ def evaluate_recording(
     seen = {camera: detections(recording, camera, of) for camera, of in enumerate(truth)}
     seen = {camera: of for camera, of in seen.items() if np.isfinite(of.pixels).any()}
     profile = "generic" if generic else profile_name(recording)
-    lifted = _lift(lifter, recording, list(seen), hypotheses, steps, flip, profile, progress)
-    views = [View(c, of, _track(lifted[c], truth[c])) for c, of in seen.items()]
+    lifted = lift_cameras(lifter, recording, list(seen), Drawing(hypotheses, steps, flip), profile, progress)
+    views = [View(c, of, Track.of(lifted[c], truth[c])) for c, of in seen.items()]
     measured = [view for view in views if view.measured]
     report = _report(measured, recording.rate) if measured else {}
     if not measured:
@@ -87,7 +82,7 @@ def evaluate_recording(
         "per_score": per_score(views),
     }
     return {
-        **_rounded(report),
+        **rounded(report),
         "settings": {
             "frames": len(recording.gt_world),
             "cameras": recording.cameras,
@@ -104,50 +99,6 @@ def evaluate_recording(
     }
 
 
-def profile_name(recording: Recording) -> str:
-    """Return the name of the profile that ships for a recording's detector, whose first word names it; or generic."""
-    name = recording.detector.split()[0].rstrip(",;:").lower()
-    return name if name in PROFILES else "generic"
-
-
-def _lift(
-    lifter: Lifter,
-    recording: Recording,
-    cameras: list[int],
-    hypotheses: int,
-    steps: int,
-    flip: bool,
-    profile: str,
-    progress: bool,
-) -> dict[int, list[Lifted]]:
-    """Lift all frames of some cameras, batch by batch."""
-    console = Console(stderr=True)
-    batches = [(camera, first) for camera in cameras for first in range(0, len(recording.gt_world), BATCH)]
-    lifted: dict[int, list[Lifted]] = {camera: [] for camera in cameras}
-    for camera, first in track(
-        batches, "lifting", console=console, transient=True, disable=not (progress and console.is_terminal)
-    ):
-        lifted[camera].append(
-            lifter.lift(
-                recording.keypoints[camera][first : first + BATCH],
-                np.nan_to_num(recording.scores[camera][first : first + BATCH]),
-                recording.camera(camera),
-                recording.layout,
-                hypotheses,
-                steps,
-                flip,
-                SEED,
-                profile,
-            )
-        )
-    return lifted
-
-
-def _track(lifted: list[Lifted], truth: FloatArray) -> Track:
-    arrays = {name: np.concatenate([getattr(part, name) for part in lifted]) for name in vars(lifted[0])}
-    return Track.of(Lifted(**arrays), truth)
-
-
 def _report(views: list[View], rate: float) -> dict[str, Any]:
     """What is said of 3D; of cameras that saw enough."""
     of_cameras = {str(view.camera): figures(view.track, rate) for view in views}
@@ -162,12 +113,12 @@ def _report(views: list[View], rate: float) -> dict[str, Any]:
     }
 
 
-def _rounded(report: Any) -> Any:
-    """Round all numbers to what can be read; None for NaN, which JSON has no word for."""
+def rounded(report: Any) -> Any:
+    """Return a report with all numbers rounded to what can be read; None for NaN, which JSON has no word for."""
     if isinstance(report, dict):
-        return {name: _rounded(value) for name, value in report.items()}
+        return {name: rounded(value) for name, value in report.items()}
     if isinstance(report, list):
-        return [_rounded(value) for value in report]
+        return [rounded(value) for value in report]
     if isinstance(report, (str, int)):
         return report
     return round(float(report), 4) if np.isfinite(report) else None

@@ -162,7 +162,6 @@ def figures(track: Track, rate: float) -> dict[str, float]:
     lateral = np.sqrt(np.maximum((offset**2).sum(1) - along**2, 0))
     levels = track.levels()
     sigma = np.sqrt(np.trace(track.covariance, axis1=-2, axis2=-1))
-    stride = max(1, round(rate / _JITTER_RATE))
     absolute = metrics.joint_errors(track.pose + track.root[:, None], track.truth)
     values = {
         "frames": frames.sum(),
@@ -177,8 +176,8 @@ def figures(track: Track, rate: float) -> dict[str, float]:
         "depth_bias_percent": 100 * (along / distance)[frames].mean(),
         "lateral_mm": 1000 * lateral[frames].mean(),
         "absolute_mm": 1000 * absolute[counted].mean(),
-        "jitter": _jitter_ratio(track.pose, track.true_pose, counted, stride),
-        "root_jitter": _jitter_ratio(track.root[:, None], track.pelvis[:, None], frames[:, None], stride),
+        "jitter": jitter_ratio(track.pose, track.true_pose, counted, rate),
+        "root_jitter": jitter_ratio(track.root[:, None], track.pelvis[:, None], frames[:, None], rate),
     }
     for name, level in levels.items():
         values |= {f"{name}_in_{p}": 100 * metrics.coverage(level, p / 100) for p in (50, 90)}
@@ -199,7 +198,16 @@ def _best(track: Track) -> FloatArray:
     return np.asarray(total.min(1) / np.maximum(track.counted.sum(1), 1))
 
 
-def _jitter_ratio(points: FloatArray, truth: FloatArray, counted: BoolArray, stride: int) -> float:
+def jitter_ratio(points: FloatArray, truth: FloatArray, counted: BoolArray, rate: float) -> float:
+    """Return how long second differences of points are at about 30 Hz, over those of the truth; NaN without any.
+
+    Args:
+        points: (T, J, 3).
+        truth: (T, J, 3).
+        counted: (T, J) bool, those that count.
+        rate: Hz.
+    """
+    stride = max(1, round(rate / _JITTER_RATE))
     of_truth = _jitter(truth, counted, stride)
     return _jitter(points, counted, stride) / of_truth if of_truth > 0 else np.nan
 

@@ -316,7 +316,7 @@ def test_the_command_shows_and_writes_and_draws(tmp_path: Path) -> None:
     ("arguments", "reason"),
     [
         (["--data", "nowhere.npz"], "no recording at nowhere.npz"),
-        (["--data", "a.npz", "--data", "a.npz"], "--data: expected each recording once, got a.npz, a.npz"),
+        (["--data", "a.npz", "--data", "a.npz"], "--data: expected each file once, got a.npz, a.npz"),
         (["--data", "a.npz", "--sampler", "ddpm"], "--sampler ddpm: recordings are lifted as they are, expected ddim"),
         (["--data", "a.npz", "--protocol", "paper"], "--protocol paper: recordings are lifted as they are"),
         (["--data", "a.npz", "--keypoints", "cpn"], "--keypoints cpn: recordings are lifted as they are"),
