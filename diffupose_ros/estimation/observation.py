@@ -42,7 +42,7 @@ class Observation:
         position: (P, 17, 3) row 0 the pelvis in the world, the others relative to it.
         fresh: (P, 17, 3, 3) m^2 of their errors that are new in this frame.
         lasting: (P, 17, 3, 3) m^2 of those that are not, but for what is due to the person's size.
-        size: (P,) variance of the logarithm of people's sizes over what the model takes them for: all that lasts
+        size: (P,) variance of the part of people's sizes by which the model takes them for too small: all that lasts
             of the error along the ray.
         camera: (3,) where the camera was.
         novelty: (P,) see ``lifting.Lifted``.

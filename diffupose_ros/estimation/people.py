@@ -94,7 +94,7 @@ class People:
         placed = joints_of(state)
         positions, covariance = placed.positions, covariance_of(state, placed)
         velocities, velocity_covariance = _moving(state)
-        size = np.sqrt(state.root.covariance[:, SIZE, SIZE])
+        size = state.scale * np.sqrt(state.root.covariance[:, SIZE, SIZE])
         stature = stature_of(positions, placed.lasting)
         stature[:, 1] = np.hypot(stature[:, 1], stature[:, 0] * size)
         return cls(

@@ -15,9 +15,10 @@
 """One Gaussian state per person: the pelvis with the person's size, and the joints relative to it.
 
 One camera cannot tell a small near person from a large far one. So where people appear to be, were they of the size
-that the model takes them for, is one thing, and the logarithm s of their true size over that another. From a camera
-at c the pelvis appears at a, and is at c + exp(s) (a - c); from a camera at c' it appears at a + s (c' - c), to first
-order. So frames of one camera say nothing of s, those of another do, and so does whatever else measures a distance.
+that the model takes them for, is one thing, and k, their true size over that, another. From a camera at c the pelvis
+appears at a, and is at c + k (a - c); so from a camera at c' it appears at a + n (c' - c), where n = 1 - 1 / k is the
+part of their size by which the model takes people for too small. That is linear: frames of one camera say nothing of
+n, those of another do, and so does whatever else measures a distance.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -37,11 +38,13 @@ from diffupose_ros.skeleton import PELVIS, unit
 FloatArray = npt.NDArray[np.float64]
 
 POSITION, VELOCITY, SIZE = slice(0, 3), slice(3, 6), 6
-"""Parts of a state: metres, m/s, and the logarithm of the size (the pelvis' only)."""
+"""Parts of a state: metres, m/s, and the size n (the pelvis' only)."""
 _UNIT = np.eye(3)
 _ANYWHERE = 30.0  # m
 _SPEED = 0.7  # m/s, typical, before any was seen
 _SHAKE = 0.1  # part of a velocity's own variance that counts as speed
+_SIZES = (-2.0, 0.6)
+"""n of people of a third of the size that the model takes them for, and of two and a half times it."""
 _SIZE_MEMORY = 60.0
 """s, in which what was learned of a person's size is forgotten: it differs a little from pose to pose."""
 GATE = 12.0
@@ -59,7 +62,7 @@ class State:
         anchor: (P, 3) the camera centre for which they are.
         root: P states of dimension 7, where the pelvis appears to be in the world, and the size.
         joints: (P, 16) states of dimension 6, the joints but the pelvis, relative to it, at the model's size.
-        size: (P,) variance of the logarithm of the size, before anything is learned of it.
+        size: (P,) variance of n before anything is learned of it.
         bias: errors that last; joint 0 the pelvis'.
     """
 
@@ -107,8 +110,8 @@ class State:
 
     @property
     def scale(self) -> FloatArray:
-        """(P,) size over that which the model takes the person for."""
-        return np.asarray(np.exp(self.root.mean[:, SIZE]))
+        """(P,) k."""
+        return scale_of(self.root.mean[:, SIZE])
 
 
 def first_state(time: float, seen: Observation) -> State:
@@ -175,13 +178,13 @@ def measured(state: State, what: Measurements, independent: FloatArray) -> State
     for joint in np.unique(what.joint):
         one = what[what.joint == joint]
         person, direction, anchor = one.person, one.direction, state.anchor[one.person]
-        scale, own = np.exp(root.mean[person, SIZE, None]), (person, joint - 1)
+        scale, own = scale_of(root.mean[person, SIZE])[:, None], (person, joint - 1)
         apparent = root.mean[person, POSITION] + (joints.mean[own][:, POSITION] if joint > PELVIS else 0)
         away = scale * (apparent - anchor)
         of_size = ~direction.any(1)
         by_root = np.zeros((len(one), SIZE + 1))
         by_root[:, POSITION] = scale * direction
-        by_root[:, SIZE] = (direction * away).sum(1) + of_size
+        by_root[:, SIZE] = (direction * scale * away).sum(1) + of_size
         expected = (direction * (anchor + away)).sum(1) + of_size * root.mean[person, SIZE]
         stays = np.einsum("mi,mij,mj->m", direction, lasting[person, joint], direction)
         touched: list[tuple[Gaussian, Any, FloatArray]] = [(root, person, by_root)]
@@ -203,6 +206,11 @@ def _corrected(
 ) -> tuple[Gaussian, FloatArray]:
     expected = (observation @ state.mean[..., None])[..., 0]
     return kalman.update(state, observation, position - expected, noise, GATE)
+
+
+def scale_of(size: FloatArray) -> FloatArray:
+    """Return k = 1 / (1 - n), within what people are."""
+    return np.asarray(1 / (1 - np.clip(size, *_SIZES)))
 
 
 class Placed(NamedTuple):
@@ -227,7 +235,7 @@ def joints_of(state: State) -> Placed:
     positions = anchor + scale * (apparent - anchor)
     by_root = np.zeros((*positions.shape, SIZE + 1))
     by_root[..., POSITION] = scale[..., None] * _UNIT
-    by_root[..., SIZE] = positions - anchor  # people who are larger are further away
+    by_root[..., SIZE] = scale * (positions - anchor)  # people who are larger are further away
     return Placed(positions, by_root, lasting_of(state))
 
 

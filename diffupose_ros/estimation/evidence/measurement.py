@@ -34,7 +34,7 @@ class View:
         covariance: (P, 17, 3, 3) m^2.
         measured: (P, 17) bool, joints that the detector gave.
         camera_pose: (4, 4) of the camera in the world.
-        size: (P,) logarithm of people's size over what the model takes them for.
+        size: (P,) n = 1 - 1 / k of people k times as large as the model takes them for.
     """
 
     ids: tuple[str, ...]
@@ -47,13 +47,13 @@ class View:
 
 @dataclass(frozen=True)
 class Measurements:
-    """M measurements: ``direction`` . joint = ``value``, or, without a joint, of the logarithm of a person's size.
+    """M measurements: ``direction`` . joint = ``value``, or, without a joint, of a person's size, see ``View.size``.
 
     Attributes:
         person: (M,) rows of the people; each at most once for a joint.
         joint: (M,) of the H36M joints.
-        direction: (M, 3) unit vectors in the world; all zero for a measurement of the size.
-        value: (M,) metres, or the logarithm.
+        direction: (M, 3) unit vectors in the world; all zero for one of the size.
+        value: (M,) metres, or the size.
         variance: (M,) of it.
     """
 
@@ -65,7 +65,7 @@ class Measurements:
 
     @classmethod
     def of_size(cls, person: IntArray, value: FloatArray, variance: FloatArray) -> "Measurements":
-        """Return measurements of the logarithm of people's sizes."""
+        """Return measurements of people's sizes, see ``View.size``."""
         return cls(person, np.zeros_like(person), np.zeros((len(person), 3)), value, variance)
 
     def __len__(self) -> int:

@@ -51,5 +51,6 @@ class Stature:
         known = np.array([row for row, name in enumerate(view.ids) if name in self.metres], np.intp)
         metres = np.array([self.metres[view.ids[row]] for row in known])
         estimated, left_open = stature_of(view.positions[known], view.covariance[known] * 0).T
-        value = view.size[known] + np.log(metres / estimated)
-        return Measurements.of_size(known, value, (left_open / estimated) ** 2 + (self.deviation / metres) ** 2)
+        smaller = (1 - view.size[known]) * estimated / metres
+        variance = (left_open / estimated) ** 2 + (self.deviation / metres) ** 2
+        return Measurements.of_size(known, 1 - smaller, smaller**2 * variance)
