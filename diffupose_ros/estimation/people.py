@@ -27,6 +27,9 @@ from diffupose_ros.lifting.uncertainty import MIN_VARIANCE
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
+FREEDOM = 4.0
+"""Degrees of freedom of the errors' distribution: their tails are longer than a normal distribution's."""
+
 
 @dataclass(frozen=True)
 class Flags:
@@ -49,8 +52,8 @@ class Flags:
 class People:
     """P people at one time, joints as in H36M-17, in the frame of the camera pose's parent. Metres, seconds.
 
-    Covariances are of the whole error of a position in that frame: nothing is to be added. Calibrated as normal
-    distributions, ``radius2(probability)``.
+    Covariances are of the whole error of a position in that frame: nothing is to be added. Who takes them for those of
+    normal distributions is right at 90 %, and careful below it (``lifting.uncertainty.radius2``, ``freedom``).
 
     Attributes:
         time: s, of everything here.
@@ -104,6 +107,11 @@ class People:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def freedom(self) -> FloatArray:
+        """(P, 17) degrees of freedom of the distributions of positions and velocities, see ``radius2``."""
+        return np.full((len(self), 17), FREEDOM)
 
     @property
     def root(self) -> FloatArray:

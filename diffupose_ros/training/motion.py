@@ -32,13 +32,14 @@ _STEADY = 0.1
 """s, for which accelerations last: noise over less grows as from there, or that of many steps would be too little."""
 _RATE = 30
 _INSIDE = 0.9
+_RESTLESS = 0.75  # part of the clips in which people move less than the noise says
 _RADIUS2 = 6.2514  # squared, of the ball that holds 90 % of a normal distribution in 3D
 
 
 def learn_motion(clips: dict[str, FloatArray]) -> Motion:
     """Return the motion of the people in clips (T, 17, 3) at 30 Hz, those of three seconds and more.
 
-    Velocities go on as least squares say; noise is such that its 90 % ellipsoids hold 90 %.
+    Velocities go on as least squares say; noise is such that its 90 % ellipsoids hold 90 % in three of four clips.
 
     Raises:
         ValueError: no clip is long enough.
@@ -63,6 +64,11 @@ def save_motion(motion: Motion, path: Path) -> None:
     write_text(json.dumps({name: np.round(rows, 4).tolist() for name, rows in asdict(motion).items()}) + "\n", path)
 
 
+def _restless(squares: list[FloatArray]) -> FloatArray:
+    """The noise (17,) of people who move more than most: in each clip (T, 17) 90 % are inside."""
+    return np.asarray(np.quantile([np.quantile(s, _INSIDE, axis=0) for s in squares], _RESTLESS, axis=0) / _RADIUS2)
+
+
 def _path(clip: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Positions and velocities (T - 2, 17, 3): the pelvis in the world, the others relative to it."""
     position = np.concatenate([clip[:, :1], clip[:, 1:] - clip[:, :1]], 1)
@@ -80,8 +86,9 @@ def _horizon(paths: list[tuple[FloatArray, FloatArray]], frames: int, longest: i
     off, off_velocity = moved - carried[:, None] * velocity, later - kept[:, None] * velocity
     speed = np.maximum(np.linalg.norm(velocity, axis=-1), SLOWEST)
     growth = speed * (speed + STARTING)
+    clips = np.cumsum([len(v) - longest for _, v in paths])[:-1]
     position_noise, velocity_noise = (
-        np.quantile((error**2).sum(-1) / growth, _INSIDE, axis=0) / _RADIUS2 for error in (off, off_velocity)
+        _restless(np.split((error**2).sum(-1) / growth, clips)) for error in (off, off_velocity)
     )
     together, alone, alone_velocity = (
         (product.sum(-1) / growth).mean(0) for product in (off * off_velocity, off**2, off_velocity**2)

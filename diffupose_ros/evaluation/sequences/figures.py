@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.data.recordings import JOINTS
+from diffupose_ros.estimation.people import FREEDOM
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.recordings.tracks import jitter_ratio
 from diffupose_ros.evaluation.sequences.tracks import HORIZONS, Belief, Single, Track, ahead_by
-from diffupose_ros.lifting.uncertainty import NORMAL, containing_probability, mahalanobis2
+from diffupose_ros.lifting.uncertainty import containing_probability, mahalanobis2
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -225,7 +226,7 @@ def _levels(belief: Belief, truth: FloatArray, where: BoolArray, freedom: FloatA
     """Probabilities (n,) of the ellipsoids that the truth just lies in ``where`` (T, 13) there is one."""
     where = where & np.isfinite(truth).all(-1) & np.isfinite(belief.mean).all(-1)
     distance2 = mahalanobis2((belief.mean - truth)[where], belief.covariance[where])
-    return containing_probability(distance2, np.full(where.sum(), NORMAL) if freedom is None else freedom[where])
+    return containing_probability(distance2, np.full(where.sum(), FREEDOM) if freedom is None else freedom[where])
 
 
 def _joints(mask: BoolArray) -> BoolArray:

@@ -71,7 +71,7 @@ class MarkerBuilder:
         count, lasting = len(people), duration(lifetime)
         if not count:
             return array
-        sizes, axes = ellipsoid_shapes(people.covariance[:, _SURE], probability)
+        sizes, axes = ellipsoid_shapes(people.covariance[:, _SURE], probability, people.freedom[:, _SURE])
         moved = people.positions + _ARROW * people.velocities
         tips = np.where(np.linalg.norm(moved - people.positions, axis=-1, keepdims=True) > _SHORTEST, moved, np.nan)
         columns = (
