@@ -27,10 +27,8 @@ FloatArray = npt.NDArray[np.float64]
 _ARMS = ([11, 12, 13], [14, 15, 16])
 _LEGS = ([4, 5, 6], [1, 2, 3])
 _LEG_BONES = [2, 3, 5, 6]
-_UNCHANGED = 0.15
-"""Share of people who stay as they were recorded."""
 _RECORDED = 0.35
-"""Share of the others who keep about the proportions of the person who was recorded."""
+"""Share of people who keep about the proportions of the person who was recorded."""
 _CHILDREN = 0.12
 _CHILDS_STATURE = (1.0, 1.5)  # m
 _CHILDS_LIMBS = 1.35
@@ -81,26 +79,22 @@ _OFFSET = 0.012  # m, of a joint as a detector defines it, in the trunk's frame
 def vary_bodies(poses: FloatArray, rng: np.random.Generator, children: bool = False) -> FloatArray:
     """Return the poses (B, 17, 3) on other bodies: stature, bone lengths, joint definitions, mirrored.
 
-    One in seven stays as recorded. Of the others a third keep about the proportions that were recorded, the rest have
-    those of people of 1.0 to 2.05 m, children among them. Some have the arms or legs of another pose of the batch,
-    limbs that point a little elsewhere, or lean as a whole: motion capture knows few of the poses that there are.
-    Whatever is lowest stays on the ground.
+    A third keep about the proportions that were recorded; the others have those of people of 1.0 to 2.05 m, children
+    among them. Some have the arms or legs of another pose of the batch, limbs that point a little elsewhere, or lean as
+    a whole: motion capture knows few of the poses that there are. Whatever is lowest stays on the ground.
 
     Args:
         poses: (B, 17, 3) metres, world frame, z up.
         rng: source of the bodies.
         children: all are children of 1.0 to 1.5 m.
     """
-    batch, ground, recorded = len(poses), poses[..., 2].min(1), poses
+    batch, ground = len(poses), poses[..., 2].min(1)
     poses = _recombine(poses, rng, _ARMS, share=0.45)
     poses = _lean(_recombine(poses, rng, _LEGS, share=0.3), rng)
     swing = rng.normal(0, _BY, poses.shape) * (rng.random((batch, 1, 1)) < _MOVED) * _SWINGING[:, None]
     varied = _rebuild(poses, _draw_lengths(poses, rng, children), swing)
     varied = _redefine(varied, _draw_offsets(batch, rng))
     varied[..., 2] += (ground - varied[..., 2].min(1))[:, None]
-    if not children:
-        unchanged = rng.random(batch) < _UNCHANGED
-        varied[unchanged] = recorded[unchanged]
     mirror = rng.random(batch) < 0.5
     varied[mirror] = _mirrored(varied[mirror])
     return varied
@@ -117,15 +111,13 @@ def vary_body(clip: FloatArray, rng: np.random.Generator, children: bool = False
         rng: source of the body.
         children: it is a child of 1.0 to 1.5 m.
     """
-    varied = clip
-    if children or rng.random() >= _UNCHANGED:
-        varied = _redefine(_rebuild(clip, _draw_lengths(clip[:1], rng, children)), _draw_offsets(1, rng))
-        varied = _rebuild(varied, np.median(_lengths(varied), 0)[None])  # the trunk's frame is not that of the limbs
-        growth = _lengths(varied[:1])[0, _LEG_BONES].sum() / _lengths(clip[:1])[0, _LEG_BONES].sum()
-        start = clip[0, PELVIS]
-        varied = varied - varied[:, [PELVIS]] + start + growth * (clip[:, [PELVIS]] - start)
-        varied[..., 2] += clip[..., 2].min() - varied[..., 2].min()
-    return _mirrored(varied) if rng.random() < 0.5 else varied.copy()
+    varied = _redefine(_rebuild(clip, _draw_lengths(clip[:1], rng, children)), _draw_offsets(1, rng))
+    varied = _rebuild(varied, np.median(_lengths(varied), 0)[None])  # the trunk's frame is not that of the limbs
+    growth = _lengths(varied[:1])[0, _LEG_BONES].sum() / _lengths(clip[:1])[0, _LEG_BONES].sum()
+    start = clip[0, PELVIS]
+    varied = varied - varied[:, [PELVIS]] + start + growth * (clip[:, [PELVIS]] - start)
+    varied[..., 2] += clip[..., 2].min() - varied[..., 2].min()
+    return _mirrored(varied) if rng.random() < 0.5 else varied
 
 
 def draw_stature(batch: int, rng: np.random.Generator) -> FloatArray:
