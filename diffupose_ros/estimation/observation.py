@@ -118,7 +118,8 @@ def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, flo
     of_root = rotation @ lifted.root_covariance[valid] @ rotation.T
     depth2 = (ray**2).sum(1)
     size = (1 - FRESH) * np.einsum("pi,pij,pj->p", ray, of_root, ray) / depth2**2
-    lasting = _without_size((1 - FRESH) * covariance, position, size[:, None])
+    lasting = (1 - FRESH) * covariance
+    lasting[:, 1:] = _without_size(lasting[:, 1:], position[:, 1:], size[:, None])
     metres, radians = extrinsic
     along = np.einsum("pi,pj->pij", ray, ray)
     turned = radians**2 * (depth2[:, None, None] * _UNIT - along)
@@ -134,6 +135,7 @@ def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, flo
 def _without_size(covariance: FloatArray, offset: FloatArray, size: FloatArray) -> FloatArray:
     """The covariances (..., 3, 3) of offsets (..., 3) without the person's size (...), which is a state of its own."""
     direction = unit(offset)
-    along = (direction[..., None, :] @ covariance @ direction[..., None])[..., 0, 0]
-    of_size = np.minimum(size * (offset**2).sum(-1), (1 - _LEAST_REST) * along)
+    # More than this, and the rest would not be positive definite.
+    most = 1 / (direction * np.linalg.solve(covariance, direction[..., None])[..., 0]).sum(-1)
+    of_size = np.minimum(size * (offset**2).sum(-1), (1 - _LEAST_REST) * most)
     return np.asarray(covariance - of_size[..., None, None] * direction[..., None] * direction[..., None, :])

@@ -48,9 +48,12 @@ def test_what_lasts_of_a_depths_error_is_the_persons_size() -> None:
 
 def test_covariances_stay_positive_definite_where_size_explains_all_and_more() -> None:
     lifted = lifted_people(TWO, POSE)
-    tight = replace(lifted, covariance=lifted.covariance * 1e-2)
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=lifted.covariance.shape) * (1e-2, 0.1, 1)
+    tight = replace(lifted, covariance=1e-2 * flat @ np.swapaxes(flat, -1, -2))
     seen = observe(tight, POSE)
     assert (np.linalg.eigvalsh(seen.covariance) > 0).all()
+    assert (np.linalg.eigvalsh(seen.lasting[:, 1:]) > 0).all()
 
 
 def test_an_uncertain_camera_pose_turns_and_moves_people() -> None:
