@@ -24,7 +24,7 @@ from diffupose_ros.estimation.association import associate, distances2
 from diffupose_ros.estimation.evidence import Depth, Evidence, View
 from diffupose_ros.estimation.motion import load_motion
 from diffupose_ros.estimation.observation import Observation, observe
-from diffupose_ros.estimation.people import Flags, People, covariance_of
+from diffupose_ros.estimation.people import LEFT_OUT, Flags, People, covariance_of
 from diffupose_ros.estimation.sides import exchanged
 from diffupose_ros.estimation.state import (
     POSITION,
@@ -46,12 +46,13 @@ NOVEL = 2.0
 LATE = 0.5
 """s, up to which a frame may be older than the latest one and still counts."""
 RESTART = 2.0
-"""s, from which on time has gone back and everything starts anew."""
+"""s, from which on a camera's time has gone back and everything starts anew."""
 _MISFITS = 3  # frames in a row in which somebody is where he cannot be, until he is believed to be there
 _SIDES_MEMORY = 0.7  # s
 _SIDES_KNOWN = 0.3  # s of age from which on a track may say which side is which
 _SIDES_UNCERTAIN = 0.05  # share of exchanged frames lately
 _RECENT = 0.5  # s
+_SIMULTANEOUS = 0.05  # s, by which a frame with evidence may be late
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Estimator:
     >>> people.predict(0.3).positions
 
     Args:
-        forget_after: s, for which somebody who is not seen is predicted.
+        forget_after: s, for which somebody who is not seen is predicted. May be changed at any time, as may
         extrinsic_deviation: of camera poses: metres and radians, standard deviations.
 
     Raises:
@@ -88,9 +89,13 @@ class Estimator:
     """
 
     def __init__(self, forget_after: float = 2.0, extrinsic_deviation: tuple[float, float] = (0.0, 0.0)) -> None:
-        for name, value in (("forget_after", forget_after), ("extrinsic_deviation", extrinsic_deviation)):
-            if not (np.isfinite(value) & (np.asarray(value) >= 0)).all():
-                raise ValueError(f"{name}: expected 0 or more, got {value}")
+        if not (np.isfinite(forget_after) and forget_after >= 0):
+            raise ValueError(f"forget_after: expected seconds, 0 or more, got {forget_after}")
+        deviations = np.asarray(extrinsic_deviation)
+        if deviations.shape != (2,) or not (np.isfinite(deviations) & (deviations >= 0)).all():
+            raise ValueError(
+                f"extrinsic_deviation: expected metres and radians, each 0 or more, got {extrinsic_deviation}"
+            )
         self.forget_after, self.extrinsic_deviation = forget_after, extrinsic_deviation
         self._motion = load_motion()
         self.reset()
@@ -100,6 +105,7 @@ class Estimator:
         self._state, self._tracks = State.empty(), list[_Track]()
         self._latest = -np.inf
         self._stamps: set[tuple[Hashable, float]] = set()
+        self._newest: dict[str, float] = {}
 
     def update(
         self,
@@ -127,8 +133,8 @@ class Estimator:
             ValueError: shapes or numbers that do not fit; says what was expected.
         """
         pose = _checked(time, ids, lifted, camera_pose)
-        problems = self._admit(time, (source, pose.tobytes()))
-        if not any(kind in ("late", "repeated") for kind, _ in problems):
+        problems = self._admit(time, source, pose)
+        if not any(kind in LEFT_OUT for kind, _ in problems):
             self._latest = max(self._latest, time)
             self._forget()
             seen = observe(lifted, pose, self.extrinsic_deviation)
@@ -150,13 +156,16 @@ class Estimator:
             raise ValueError(f"time: expected seconds, got {time}")
         return self._people(time, [])
 
-    def _admit(self, time: float, source: Hashable) -> list[tuple[str, str]]:
+    def _admit(self, time: float, name: str, pose: FloatArray) -> list[tuple[str, str]]:
         """What is wrong with a frame's time; forgets everybody where time has gone back."""
-        back = self._latest - time
-        if back > RESTART:
+        source = name, pose.tobytes()
+        back, own = self._latest - time, self._newest.get(name, -np.inf) - time
+        self._newest[name] = time
+        if own > RESTART:
             self.reset()
+            self._newest[name] = time
             self._stamps.add((source, time))
-            return [("time went back", f"by {back:.1f} s: everybody is forgotten, and estimation starts anew")]
+            return [("time went back", f"by {own:.1f} s: everybody is forgotten, and estimation starts anew")]
         if back > LATE:
             return [("late", f"a frame {back:.2f} s older than the latest is left out: expected at most {LATE} s")]
         if (source, time) in self._stamps:
@@ -165,12 +174,12 @@ class Estimator:
         return []
 
     def _forget(self) -> None:
-        kept = self._remembered(self._latest)
+        kept = self._remembered(self._latest, max(self.forget_after, LATE))
         if len(kept) < len(self._tracks):
             self._state, self._tracks = self._state[kept], [self._tracks[row] for row in kept]
 
-    def _remembered(self, time: float) -> list[int]:
-        return [row for row, track in enumerate(self._tracks) if time - track.seen <= self.forget_after]
+    def _remembered(self, time: float, seconds: float) -> list[int]:
+        return [row for row, track in enumerate(self._tracks) if time - track.seen <= seconds]
 
     def _recognise(
         self,
@@ -203,7 +212,8 @@ class Estimator:
                 if track.misfits >= _MISFITS:
                     self._restart(old, time, seen[np.array([index])])
                     problems.append(("jump", f"{name!r} went where nobody can go: estimated anew"))
-                    track.first = time
+                else:
+                    problems.append(("misfit", f"{name!r} is where nobody can have gone: left out of this frame"))
             else:
                 new.append(index)
         for index in new:
@@ -217,6 +227,7 @@ class Estimator:
         self._state = self._state.replaced(np.array([row]), first_state(time, seen))
         self._tracks[row].misfits = 0
         self._tracks[row].evidence.clear()
+        self._tracks[row].first = time
         self._tracks[row].seen = max(self._tracks[row].seen, time)
 
     def _unused(self, name: str) -> str:
@@ -242,6 +253,7 @@ class Estimator:
             if track.exchanged > 0.5:  # it is the track that has them wrong
                 track.exchanged, wrong[i] = 0.5 * wrong[i], False
                 track.evidence.clear()
+                track.first = time
                 anew.append(i)
             track.novel = bool(seen.novelty[i] >= NOVEL)
             track.seen = max(track.seen, time)
@@ -261,7 +273,8 @@ class Estimator:
         source: str,
     ) -> None:
         """Take in what evidence says of the people who are seen."""
-        index = np.array([i for i, row in enumerate(rows) if row is not None], np.intp)
+        late = self._state.time - time > _SIMULTANEOUS  # it would be taken for what is there now
+        index = np.array([i for i, row in enumerate(rows) if row is not None and not late[row]], np.intp)
         row = np.array([rows[i] for i in index], np.intp)
         tracks, kind = [self._tracks[r] for r in row], (type(evidence), source)
         since = np.array([time - track.evidence.get(kind, -np.inf) for track in tracks])
@@ -276,11 +289,11 @@ class Estimator:
             said = evidence.measure(view, round_)
             self._state = self._state.replaced(row, measured(state, said, independent))
             for person in np.unique(said.person):
-                tracks[person].evidence[kind] = time
+                tracks[person].evidence[kind] = max(time, tracks[person].evidence.get(kind, -np.inf))
 
     def _people(self, time: float, problems: list[tuple[str, str]]) -> People:
         now = max(self._latest, time)
-        rows = self._remembered(now)
+        rows = self._remembered(now, self.forget_after)
         tracks, state = [self._tracks[row] for row in rows], self._state[rows]
         flags = Flags(
             coasting=np.array([track.seen < now for track in tracks], bool),

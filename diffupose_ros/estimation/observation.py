@@ -28,8 +28,9 @@ _UNIT = np.eye(3)
 FRESH = 0.35
 """Part of a covariance that is new in each frame. The rest lasts for tenths of a second and longer: no filter can tell
 it from how people move, and it stays for as long as they are seen from about the same side."""
-_RESTLESS = 1.0
+_JUMPING = 1.0
 """Part of what lasts along the ray by which it counts as new too: depth jumps more than anybody moves."""
+_NEAREST = 0.01  # m, of a pelvis
 _LEAST_REST = 0.5  # part of what lasts that is not of the person's size, at least
 _REVERSED = 3.0  # factor on the covariances of a pose whose sides were exchanged after lifting
 
@@ -116,7 +117,7 @@ def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, flo
     position = (mean - root[:, None]) @ rotation.T
     covariance = rotation @ lifted.covariance[valid] @ rotation.T
     of_root = rotation @ lifted.root_covariance[valid] @ rotation.T
-    depth2 = (ray**2).sum(1)
+    depth2 = np.maximum((ray**2).sum(1), _NEAREST**2)
     size = (1 - FRESH) * np.einsum("pi,pij,pj->p", ray, of_root, ray) / depth2**2
     lasting = (1 - FRESH) * covariance
     lasting[:, 1:] = _without_size(lasting[:, 1:], position[:, 1:], size[:, None])
@@ -126,7 +127,7 @@ def observe(lifted: Lifted, camera_pose: FloatArray, extrinsic: tuple[float, flo
     across = _UNIT - np.einsum("pi,pj->pij", unit(ray), unit(ray))
     lasting[:, 0] = across @ of_root @ across + metres**2 * _UNIT + turned
     fresh = FRESH * covariance
-    fresh[:, 0] = FRESH * of_root + _RESTLESS * size[:, None, None] * along
+    fresh[:, 0] = FRESH * of_root + _JUMPING * size[:, None, None] * along
     position[:, 0] = ray + camera_pose[:3, 3]
     measured = lifted.status[valid] == Status.MEASURED
     return Observation(position, fresh, lasting, size, camera_pose[:3, 3], lifted.novelty[valid], measured)

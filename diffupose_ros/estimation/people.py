@@ -27,6 +27,8 @@ from diffupose_ros.lifting.uncertainty import MIN_VARIANCE
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
+LEFT_OUT = ("late", "repeated")
+"""Kinds of problems of input that was left out."""
 FREEDOM = 4.0
 """Degrees of freedom of the errors' distribution: their tails are longer than a normal distribution's."""
 
@@ -63,7 +65,7 @@ class People:
         velocities: (P, 17, 3) m/s.
         velocity_covariance: (P, 17, 3, 3) m^2/s^2.
         stature: (P, 2) metres, and its standard deviation.
-        age: (P,) s since the person was first seen.
+        age: (P,) s since the person was first seen, or estimated anew.
         flags: what else a consumer should know.
         problems: (kind, detail) of what was wrong with the latest input, and was left out.
     """
@@ -132,6 +134,11 @@ class People:
     def root_velocity_covariance(self) -> FloatArray:
         """(P, 3, 3) m^2/s^2."""
         return self.velocity_covariance[:, 0]
+
+    @property
+    def left_out(self) -> bool:
+        """Whether the latest input was, as it came too late or twice."""
+        return any(kind in LEFT_OUT for kind, _ in self.problems)
 
     def predict(self, seconds: float) -> "People":
         """Return where the people will be, and how sure that is.

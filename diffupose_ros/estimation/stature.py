@@ -27,18 +27,20 @@ _OF_STATURE = 2 * (0.235 + 0.231) + 0.130 + 0.137 + 0.112 + 0.055
 _SPREAD = 0.025  # of that ratio, from person to person
 
 
-def stature_of(positions: FloatArray, covariance: FloatArray) -> FloatArray:
+def stature_of(positions: FloatArray, covariance: FloatArray | None = None) -> FloatArray:
     """Return the statures (P, 2) of people in metres, and what their bones leave open, as a standard deviation.
 
     Args:
         positions: (P, 17, 3) metres.
-        covariance: (P, 17, 3, 3) m^2 of what stays wrong of them.
+        covariance: (P, 17, 3, 3) m^2 of what stays wrong of them; None: nothing.
     """
     bones = np.array([child for part in _BONES.values() for child in part])
     parents = np.array(PARENTS)[bones]
     offset = positions[:, bones] - positions[:, parents]
     length = np.linalg.norm(offset, axis=-1)
+    total = length.sum(1) / _OF_STATURE
+    if covariance is None:
+        return np.stack([total, _SPREAD * total], 1)
     direction = offset / np.maximum(length, 1e-6)[..., None]
     variance = np.einsum("pji,pjik,pjk->pj", direction, covariance[:, bones] + covariance[:, parents], direction)
-    total = length.sum(1) / _OF_STATURE
     return np.stack([total, np.hypot(_SPREAD * total, np.sqrt(variance.sum(1)) / _OF_STATURE)], 1)

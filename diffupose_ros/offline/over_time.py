@@ -19,19 +19,18 @@ from collections import Counter
 from std_msgs.msg import Header
 
 from diffupose_ros.estimation import Estimator
+from diffupose_ros.estimation.people import LEFT_OUT
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.msg import People
 from diffupose_ros.nodes.common.conversions import stamp_ns
 from diffupose_ros.nodes.common.people_messages import people_message
-
-_LEFT_OUT = ("late", "repeated", "time went back")
 
 
 class OverTime:
     """Estimates people from one camera's frames, in that camera's frame, which stands still.
 
     Attributes:
-        problems: frames, or what was known before them, that were left out, by kind.
+        problems: what frames were left out, or made everybody be forgotten, by kind.
     """
 
     def __init__(self) -> None:
@@ -39,7 +38,7 @@ class OverTime:
         self.problems: Counter[str] = Counter()
 
     def add(self, header: Header, ids: list[str], lifted: Lifted) -> People | None:
-        """Return the people at a frame's time; None where the frame came too late to count.
+        """Return the people at a frame's time; None where a later one came before it, or it came twice.
 
         Args:
             header: of the frame.
@@ -48,5 +47,5 @@ class OverTime:
         """
         time = stamp_ns(header) * 1e-9
         people = self._estimator.update(time, ids, lifted)
-        self.problems.update(kind for kind, _ in people.problems if kind in _LEFT_OUT)
-        return people_message(header, people) if people.time == time else None
+        self.problems.update(kind for kind, _ in people.problems if kind in (*LEFT_OUT, "time went back"))
+        return people_message(header, people) if people.time == time and not people.left_out else None

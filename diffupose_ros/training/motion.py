@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from diffupose_ros.data.clips import RATE
 from diffupose_ros.estimation.motion import SLOWEST, STARTING, Motion
 from diffupose_ros.files import write_text
 
@@ -30,7 +31,6 @@ HORIZONS = (0.0, 1 / 30, 1 / 15, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 """Seconds; whole frames of clips at 30 Hz."""
 _STEADY = 0.1
 """s, for which accelerations last: noise over less grows as from there, or that of many steps would be too little."""
-_RATE = 30
 _INSIDE = 0.9
 _RESTLESS = 0.75  # part of the clips in which people move less than the noise says
 _RADIUS2 = 6.2514  # squared, of the ball that holds 90 % of a normal distribution in 3D
@@ -44,12 +44,12 @@ def learn_motion(clips: dict[str, FloatArray]) -> Motion:
     Raises:
         ValueError: no clip is long enough.
     """
-    longest = round(HORIZONS[-1] * _RATE)
+    longest = round(HORIZONS[-1] * RATE)
     paths = [_path(clip) for clip in clips.values() if len(clip) >= 1.5 * longest]
     if not paths:
         raise ValueError(f"no clip of {1.5 * longest:.0f} frames or more: people's motion cannot be learned from these")
     now = np.ones((1, 5, 17))
-    tables = np.concatenate([now, [_horizon(paths, round(h * _RATE), longest) for h in HORIZONS[1:]]])
+    tables = np.concatenate([now, [_horizon(paths, round(h * RATE), longest) for h in HORIZONS[1:]]])
     steady = HORIZONS.index(_STEADY)
     tables[:steady, 2:] = tables[steady, 2:]
     return Motion(np.array(HORIZONS), *np.moveaxis(tables, 1, 0))
@@ -72,12 +72,12 @@ def _restless(squares: list[FloatArray]) -> FloatArray:
 def _path(clip: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Positions and velocities (T - 2, 17, 3): the pelvis in the world, the others relative to it."""
     position = np.concatenate([clip[:, :1], clip[:, 1:] - clip[:, :1]], 1)
-    return position[1:-1], (position[2:] - position[:-2]) * (_RATE / 2)
+    return position[1:-1], (position[2:] - position[:-2]) * (RATE / 2)
 
 
 def _horizon(paths: list[tuple[FloatArray, FloatArray]], frames: int, longest: int) -> FloatArray:
     """The rows (5, 17) of ``Motion`` at one horizon."""
-    seconds, kept_frames = frames / _RATE, slice(None, -longest)
+    seconds, kept_frames = frames / RATE, slice(None, -longest)
     velocity = np.concatenate([v[kept_frames] for _, v in paths])
     moved = np.concatenate([(x[frames:] - x[: len(x) - frames])[: len(x) - longest] for x, _ in paths])
     later = np.concatenate([v[frames:][: len(v) - longest] for _, v in paths])

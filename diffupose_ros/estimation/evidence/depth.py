@@ -43,6 +43,7 @@ _PATCH = 0.03  # m, half of what is looked at around a joint
 _SAMPLES = 5  # of the patch, in a row
 _ITERATIONS = 3
 _FEWEST = 5  # pixels of a patch that must agree
+_UNLIKELY = 0.05  # chance that a surface is this body's, below which it says nothing
 _ELSEWHERE = 0.3  # chance that a pixel is of something else: an arm in front, the wall behind
 _NEAREST, _FARTHEST = 0.2, 60.0  # m
 _HIDES = 0.1  # m across the ray, up to which a hip or a knee hides the one behind it
@@ -74,7 +75,8 @@ class Depth:
                 f"{camera.width}x{camera.height}: give the depth image that is registered to the colour image, and "
                 "its own camera_info"
             )
-        known = image[(image > 0) & np.isfinite(image)] if image.dtype.kind == "f" else image[:0]
+        some = image[::8, ::8]
+        known = some[(some > 0) & np.isfinite(some)] if some.dtype.kind == "f" else some[:0]
         if len(known) and np.median(known) > _MILLIMETRES:
             raise ValueError(
                 "depth image: floating point is in metres (REP-118), but half of it lies beyond "
@@ -85,7 +87,13 @@ class Depth:
 
     @classmethod
     def from_points(cls, points: npt.ArrayLike, camera: Camera, width: int = 320) -> "Depth":
-        """Return the depth image of points (N, 3) in the camera's frame, of a lidar perhaps, ``width`` pixels wide."""
+        """Return the depth image of points (N, 3) in the camera's frame, of a lidar perhaps, ``width`` pixels wide.
+
+        Raises:
+            ValueError: a camera without a size.
+        """
+        if not (camera.width and camera.height):
+            raise ValueError("points: expected a camera whose image's width and height are known")
         factor = width / camera.width
         size = width, max(1, round(camera.height * factor))
         small = Camera(np.diag([factor, factor, 1]) @ camera.K, camera.D, camera.model, *size)
@@ -110,7 +118,7 @@ class Depth:
         variance = np.einsum("i,mij,j->m", axis, view.covariance[person, joint], axis)
         spread = np.where(np.isin(joint, _JOINTS[_OF_TRUNK]), _SPREAD[True], _SPREAD[False])
         depth, count, chance, noise = self._surface(at, surface, variance + spread**2)
-        found = count >= _FEWEST
+        found = (count >= _FEWEST) & (chance > _UNLIKELY)
         return Measurements(
             person, joint, np.tile(axis, (len(person), 1)),
             axis @ view.camera_pose[:3, 3] + depth + under * ray[:, 2], (spread**2 + noise) / chance,

@@ -79,7 +79,7 @@ class Measurements:
 
 
 class Evidence(Protocol):
-    """A source of measurements beside the lifted poses.
+    """A source of measurements beside the lifted poses; of each class one for a camera's frame.
 
     Attributes:
         memory: s, for which its errors last: no two measurements within are independent.

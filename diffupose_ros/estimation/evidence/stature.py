@@ -28,7 +28,7 @@ class Stature:
     """How tall some people are.
 
     Args:
-        metres: by people's names.
+        metres: by people's ids in ``People``.
         deviation: m, standard deviation of these.
 
     Raises:
@@ -50,7 +50,7 @@ class Stature:
         """Return how much larger than estimated people of known stature are."""
         known = np.array([row for row, name in enumerate(view.ids) if name in self.metres], np.intp)
         metres = np.array([self.metres[view.ids[row]] for row in known])
-        estimated, left_open = stature_of(view.positions[known], view.covariance[known] * 0).T
+        estimated, left_open = stature_of(view.positions[known]).T
         smaller = (1 - view.size[known]) * estimated / metres
         variance = (left_open / estimated) ** 2 + (self.deviation / metres) ** 2
         return Measurements.of_size(known, 1 - smaller, smaller**2 * variance)

@@ -155,7 +155,7 @@ def follow(scene: Scene, lifted: Mapping[int, Lifted]) -> Track:
     for t in range(len(recording.gt_world)):
         for camera in scene.cameras:
             name = names[camera][t]
-            seen = _frames(lifted[camera], slice(t, t + 1 if name else t))
+            seen = lifted[camera][t : t + 1 if name else t]
             people = estimator.update(
                 t / recording.rate, [name] if name else [], seen, poses[camera], scene.evidence(camera, t), str(camera)
             )
@@ -198,10 +198,6 @@ def _pose(rotation: FloatArray, translation: FloatArray) -> FloatArray:
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = rotation.T, -rotation.T @ translation
     return pose
-
-
-def _frames(lifted: Lifted, rows: slice) -> Lifted:
-    return Lifted(**{name: array[rows] for name, array in vars(lifted).items()})
 
 
 def _single(lifted: Lifted, pose: FloatArray) -> Single:

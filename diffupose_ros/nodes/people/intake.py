@@ -29,6 +29,7 @@ from diffupose_ros.nodes.common.conversions import FloatArray, stamp_ns
 from diffupose_ros.skeleton import H36M17
 
 JOINTS = len(H36M17)
+_NEAREST = 0.05  # m, of a pelvis
 _ASYMMETRY = 1e-6  # part of the largest entry, that a covariance of rounded numbers may have
 
 
@@ -79,6 +80,8 @@ def _numbers(skeleton: Skeleton3D) -> tuple[Any, ...]:
     origin = np.array([place.x, place.y, place.z], np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(origin).all()):
         raise ValueError("positions that are no numbers")
+    if np.linalg.norm(origin) < _NEAREST:
+        raise ValueError("a pelvis in the camera itself")
     _check_covariance("joints", covariance[1:])  # the pelvis' is relative to itself
     _check_covariance("root", pose_covariance[:3, :3])
     try:

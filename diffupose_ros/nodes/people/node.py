@@ -14,7 +14,6 @@
 
 """The people node: 3D skeletons of single images of one camera or several in, people over time out."""
 
-import copy
 import time
 import traceback
 from collections import Counter
@@ -198,7 +197,7 @@ class PeopleNode(ManagedNode):
         except Exception:  # noqa: BLE001 - whatever it is
             self.diagnostics.problem("internal error", f"everybody is forgotten: {traceback.format_exc()}")
             self._estimator.reset()
-            self._people = None
+            self._publish(self._estimator.people(self._updated[1]))
 
     def _floor(self, header: Header) -> Floor | None:
         assert self._frames is not None
@@ -231,7 +230,7 @@ class PeopleNode(ManagedNode):
         for kind, detail in (*seen.problems, *people.problems):
             self.diagnostics.problem(kind, f"{topic}: {detail}")
         self.diagnostics.duration("update", time.monotonic() - start)
-        if {"late", "repeated"} & {kind for kind, _ in people.problems}:
+        if people.left_out:
             return
         if people.time == moment:
             self._newest = header
@@ -245,8 +244,10 @@ class PeopleNode(ManagedNode):
             return
         then, moment = self._updated
         silence = (self.get_clock().now().nanoseconds - then) * 1e-9
-        if silence >= _SILENCE:  # a copy: frames that come after a pause are not late
-            self._guard(lambda: self._publish(copy.copy(self._estimator).people(moment + silence)))
+        if silence >= _SILENCE:
+            # No later than the last is forgotten: a clock that begins to be simulated jumps.
+            ahead = min(silence, self.parameters["forget_after"] + _SILENCE)
+            self._guard(lambda: self._publish(self._estimator.people(moment + ahead)))
 
     # Output
 
