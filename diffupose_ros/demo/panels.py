@@ -31,44 +31,6 @@ from diffupose_ros.skeleton import BONES, LAYOUTS, Status
 
 FloatArray = npt.NDArray[np.floating]
 
-_ANKLES, _SOLE = (3, 6), 0.09  # an ankle joint's height above the floor, m
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What the frames of one picture have in common, in the scene frame of ``view``.
-
-    Attributes:
-        low, high: (3,) metres, the box that all people stay in; ``low[2]`` is the floor.
-        azimuth: radians, from where people hide each other least.
-        colours: of each person.
-        recording: that the frames are of.
-    """
-
-    low: FloatArray
-    high: FloatArray
-    azimuth: float
-    colours: Mapping[str, str]
-    recording: Recording
-
-    @classmethod
-    def of(cls, recording: Recording, frames: list[Frame]) -> "Stage":
-        """Measure the frames of a picture; single wild joints do not count.
-
-        Raises:
-            ValueError: nobody in them.
-        """
-        poses = [e.mean for frame in frames for e in frame.estimates.values() if np.isfinite(e.mean).all()]
-        if not poses:
-            raise ValueError("the recording has no 3D skeletons: nothing to draw")
-        joints = view.to_scene(np.stack(poses))
-        low, high = np.percentile(joints.reshape(-1, 3), [0.5, 99.5], axis=0)
-        low[2] = np.percentile(joints[:, _ANKLES, 2].min(1), 10) - _SOLE
-        low[:2], high[:2] = np.floor(2 * (low[:2] - 0.15)) / 2, np.ceil(2 * (high[:2] + 0.15)) / 2
-        high[2] = max(high[2] + 0.2, low[2] + 2.0)
-        return cls(low, high, _best_azimuth(frames), person_colours(recording.people()), recording)
-
-
 class ImagePanel:
     """The 2D input in the image; what the detector misses is missing.
 
@@ -107,79 +69,6 @@ class ImagePanel:
         self._bones.set(segments=lines, colors=line_colours)
         self._dots.set_offsets(np.concatenate(dots))
         self._dots.set_facecolors(dot_colours)
-
-
-class Bodies:
-    """3D skeletons with the 90 % ellipsoids of their joints, drawn through a view.
-
-    Ground truth is drawn moved to the estimated root, to which the ellipsoids are relative.
-
-    Args:
-        axes: to draw in.
-        stage: of the recording.
-        scale: factor on line widths.
-        floor: draw shadows at the scene's floor.
-    """
-
-    def __init__(self, axes: Axes, stage: Stage, scale: float = 1.0, floor: bool = False) -> None:
-        self._stage, self._floor = stage, floor
-
-        def lines(width: float, order: float, **more: object) -> LineCollection:
-            return axes.add_collection(  # type: ignore[return-value]
-                LineCollection([], linewidths=width * scale, zorder=order, capstyle="round", **more), autolim=False
-            )
-
-        def surfaces(width: float, order: float) -> PolyCollection:
-            return axes.add_collection(  # type: ignore[return-value]
-                PolyCollection([], linewidths=width * scale, zorder=order), autolim=False
-            )
-
-        self._shadow = lines(3.2, 1, colors="#e6e9ef")
-        self._seen, self._unseen = surfaces(0.5, 2), surfaces(0.9, 3)
-        self._rings = lines(0.45, 3.1, colors=[to_rgba(UNSEEN, 0.55)])
-        self._bones = lines(3.0, 4)
-        self._dots = axes.scatter([], [], s=11 * scale**2, zorder=4.5, edgecolors=PAPER, linewidths=0.5 * scale)
-        self._truth = lines(0.8, 5, colors=TRUTH)
-
-    def show(self, frame: Frame, projection: FloatArray, shifts: Mapping[str, FloatArray] | None = None) -> None:
-        """Draw the frame's people.
-
-        Args:
-            frame: what to draw.
-            projection: (2, 3), a view of the scene frame.
-            shifts: metres (3,) in the scene frame to move each person by.
-        """
-        bones, colours, dots, dot_colours, truths, shadows = [], [], [np.zeros((0, 2))], [], [], []
-        seen, seen_colours, unseen, wires = [], [], [], []
-        for person, estimate in _far_to_near(frame):
-            shift = (shifts or {}).get(person, np.zeros(3))
-            joints, colour = view.to_scene(estimate.mean) + shift, self._stage.colours[person]
-            flat, hidden = joints @ projection.T, estimate.status == Status.MISSING
-            bones += [flat[list(bone)] for bone in BONES]
-            colours += [UNSEEN if hidden[child] else colour for _, child in BONES]
-            dots.append(flat)
-            dot_colours += [UNSEEN if h else colour for h in hidden]
-            outline, ring = _ellipsoids(joints, estimate, projection)
-            seen += list(outline[~hidden])
-            seen_colours += [colour] * int((~hidden).sum())
-            unseen += list(outline[hidden])
-            wires += list(ring[hidden].reshape(-1, *ring.shape[2:]))
-            if self._floor:
-                ground = np.concatenate([joints[:, :2], np.full((17, 1), self._stage.low[2])], 1) @ projection.T
-                shadows += [ground[list(bone)] for bone in BONES]
-            if person in frame.truth:
-                true = view.to_scene(frame.truth[person])
-                true = (true - true[0] + joints[0]) @ projection.T
-                truths += [true[list(bone)] for bone in BONES]
-        self._bones.set(segments=bones, colors=colours)
-        self._dots.set_offsets(np.concatenate(dots))
-        self._dots.set_facecolors(dot_colours)
-        self._truth.set_segments(truths)
-        self._shadow.set_segments(shadows)
-        self._seen.set(verts=seen, facecolors=[to_rgba(c, 0.13) for c in seen_colours])
-        self._seen.set_edgecolors([to_rgba(c, 0.5) for c in seen_colours])
-        self._unseen.set(verts=unseen, facecolors=[to_rgba(UNSEEN, 0.16)], edgecolors=[to_rgba(UNSEEN, 0.95)])
-        self._rings.set_segments(wires)
 
 
 class ObliquePanel:
@@ -308,34 +197,6 @@ class MapPanel:
         rays = camera.rays([[0, camera.K[1, 2]], [camera.width, camera.K[1, 2]]])
         for ray in rays[np.isfinite(rays).all(1)]:
             axes.plot([0, 20 * ray[2]], [0, -20 * ray[0]], color=FAINT, linewidth=0.7 * scale, linestyle=":")
-
-
-def _best_azimuth(frames: list[Frame]) -> float:
-    """Return the azimuth from which the two people nearest to each other are the furthest apart on average."""
-
-    def separation(azimuth: float) -> float:
-        gaps = []
-        for frame in frames:
-            roots = np.array([view.to_scene(e.mean[0]) for _, e in _far_to_near(frame)]).reshape(-1, 3)
-            across = np.sort(roots @ view.oblique(azimuth, 0.0)[0])
-            if len(across) > 1:
-                gaps.append(min(np.diff(across).min(), 1.0))
-        return float(np.mean(gaps)) if gaps else 0.0
-
-    return max((float(a) for a in np.radians([30, -30, 25, -25, 20, -20, 35, -35])), key=separation)
-
-
-def _far_to_near(frame: Frame) -> list[tuple[str, Estimate]]:
-    people = [(person, e) for person, e in frame.estimates.items() if np.isfinite(e.mean).all()]
-    return sorted(people, key=lambda pair: -pair[1].mean[0, 2])
-
-
-def _ellipsoids(joints: FloatArray, estimate: Estimate, projection: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return outlines (17, K, 2) and wireframes (17, 3, K, 2); the root, to which all is relative, has none."""
-    covariance = view.covariance_to_scene(np.nan_to_num(estimate.covariance))
-    covariance[0] = 0
-    wires = view.rings(joints, covariance, projection)
-    return view.outlines(joints, covariance, projection), wires.reshape(len(joints), 3, *wires.shape[1:])
 
 
 def _plain(axes: Axes, spines: tuple[str, ...] = ("left", "right", "top", "bottom")) -> None:
