@@ -79,7 +79,11 @@ def table(figures: Figures, title: str, pace: Pace, health: Mapping[str, str] | 
         ("  pose, seen", percentage(lifting.coverage_seen), "", f"about the root, {lifting.joints_seen} joints"),
         ("  pose, unseen", percentage(lifting.coverage_unseen), "", f"{lifting.joints_unseen} hidden joints"),
         ("jitter", *_both(single.jitter, people.jitter, 1, " x"), "times that of the truth"),
-        ("wrist speed off", *_both(single.wrist_speed_error, people.wrist_speed_error, 2, " m/s"), "by this, on average"),
+        (
+            "wrist speed off",
+            *_both(single.wrist_speed_error, people.wrist_speed_error, 2, " m/s"),
+            "by this, on average",
+        ),
     ):
         grid.add_row(*row)
     says = [f"{name} says: {message}" for name, message in sorted((health or {}).items())]
