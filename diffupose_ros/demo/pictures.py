@@ -37,7 +37,7 @@ LIMBS = tuple(
     H36M17.index(f"{side}_{part}") for part in ("wrist", "elbow", "ankle", "knee") for side in ("left", "right")
 )
 ELEVATION, SWAY = np.radians(20), np.radians(12)
-COLOURS = 128  # of the GIF
+COLOURS = 255  # of the GIF
 FRAME_MS = 110
 COLUMNS = ((0.022, 0.15), (0.18, 0.2), (0.41, 0.45), (0.88, 0.115))  # left edges and widths
 TITLES = (
@@ -104,7 +104,7 @@ def choose_clip(frames: list[Frame], count: int, interval_ms: int = FRAME_MS) ->
 
 
 def contact_sheet(recording: Recording, path: Path, count: int = 4, progress: Progress | None = None) -> None:
-    """Write a PNG: a row for each chosen moment; 2D input, 3D obliquely, from the side, from above.
+    """Write a PNG, a row for each chosen moment: 2D input, and people over time beside single images.
 
     Raises:
         ValueError: the recording has no results.
@@ -132,8 +132,8 @@ def contact_sheet(recording: Recording, path: Path, count: int = 4, progress: Pr
     figure.savefig(path, facecolor=PAPER)
 
 
-def animation(recording: Recording, path: Path, count: int = 62, progress: Progress | None = None) -> None:
-    """Write a looping GIF in real time: the 2D input beside the 3D skeletons.
+def animation(recording: Recording, path: Path, count: int = 48, progress: Progress | None = None) -> None:
+    """Write a looping GIF in real time: the 2D input, and people over time beside single images.
 
     Raises:
         ValueError: the recording has no results.

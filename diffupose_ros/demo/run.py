@@ -206,10 +206,10 @@ def _files(output: Path) -> Table:
     grid = Table.grid(padding=(0, 2))
     for name, meaning in (
         ("contact_sheet.png", "four moments"),
-        ("demo.gif", "single images beside people over time, in real time"),
+        ("demo.gif", "what was seen, in real time"),
         ("bag", "all topics, MCAP: ros2 bag play"),
         ("statistics.json", "the figures"),
-        ("lift_node.log", "people_node.log and replay_node.log"),
+        ("lift_node.log", "and those of the other nodes"),
     ):
         grid.add_row(str((output / name).resolve()), f"[dim]{meaning}[/]")
     return grid
