@@ -62,7 +62,7 @@ def demo(
     seconds: Annotated[float, typer.Option(min=2, help="How long to watch.")] = 20.0,
     people: Annotated[int, typer.Option(min=1, max=50, help="People in the scene.")] = 3,
 ) -> None:
-    """Watch recorded people being lifted: a live table, a bag and pictures."""
+    """Watch recorded people, lifted and over time: a live table, a bag and pictures."""
     from diffupose_ros.demo.run import run_demo
 
     raise typer.Exit(run_demo(output, seconds, people))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Skeleton messages as arrays. Takes the messages of rclpy, of our runtime and of rosbags alike."""
+"""Skeleton and people messages as arrays. Takes the messages of rclpy, of our runtime and of rosbags alike."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +54,28 @@ class Estimate:
     status: npt.NDArray[np.int8]
     root_covariance: FloatArray
 
+    @property
+    def whole_covariance(self) -> FloatArray:
+        """(17, 3, 3) m^2, of where the joints are in the camera's frame."""
+        return self.covariance + self.root_covariance
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person over time, H36M-17, in the frame of the message: in the demo the camera's optical frame too.
+
+    Attributes:
+        mean: (17, 3) metres.
+        covariance: (17, 3, 3) m^2, whole.
+        velocity: (17, 3) m/s.
+        coasting: not seen in the latest image, but predicted.
+    """
+
+    mean: FloatArray
+    covariance: FloatArray
+    velocity: FloatArray
+    coasting: bool
+
 
 def detections(message: Any) -> dict[str, Detection]:
     """Return the people of a ``Skeleton2DArray`` by id."""
@@ -63,6 +85,11 @@ def detections(message: Any) -> dict[str, Detection]:
 def estimates(message: Any) -> dict[str, Estimate]:
     """Return the people of a ``Skeleton3DArray`` by id."""
     return {person.id: _estimate(person) for person in message.skeletons}
+
+
+def people(message: Any) -> dict[str, Person]:
+    """Return the people of a ``People`` by id."""
+    return {person.id: _person(person) for person in message.people}
 
 
 def _detection(person: Any) -> Detection:
@@ -79,4 +106,14 @@ def _estimate(person: Any) -> Estimate:
         np.array([j.covariance for j in joints], np.float64).reshape(-1, 3, 3),
         np.array([j.status for j in joints], np.int8),
         np.array(person.root.covariance, np.float64).reshape(6, 6)[:3, :3],
+    )
+
+
+def _person(person: Any) -> Person:
+    joints = person.joints
+    return Person(
+        np.array([(j.position.x, j.position.y, j.position.z) for j in joints], np.float64),
+        np.array([j.position_covariance for j in joints], np.float64).reshape(-1, 3, 3),
+        np.array([(j.velocity.x, j.velocity.y, j.velocity.z) for j in joints], np.float64),
+        bool(person.coasting),
     )

@@ -15,11 +15,27 @@
 """The figures as a table for a terminal, and as one line for a log."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from rich.table import Table
 
+from diffupose_ros.demo.over_time import OverTime
 from diffupose_ros.demo.pace import Pace
 from diffupose_ros.demo.statistics import Summary
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that was measured.
+
+    Attributes:
+        lifting: of single images.
+        over_time: of people over time, beside single images.
+    """
+
+    lifting: Summary
+    over_time: OverTime
 
 
 def figure(value: float, digits: int = 0, unit: str = "") -> str:
@@ -27,42 +43,66 @@ def figure(value: float, digits: int = 0, unit: str = "") -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f}{unit}"
 
 
-def percentage(share: float, count: int) -> str:
-    """Return a share and what it is of."""
-    return "–" if math.isnan(share) else f"{100 * share:.1f} %  of {count}"
+def percentage(share: float) -> str:
+    """Return a share as per cent."""
+    return figure(100 * share, 1, " %")
 
 
-def table(summary: Summary, title: str, pace: Pace, health: str = "") -> Table:
-    """Return the figures, one row each, with what they mean."""
+def table(figures: Figures, title: str, pace: Pace, health: Mapping[str, str] | None = None) -> Table:
+    """Return the figures, one row each, with what they mean.
+
+    Args:
+        figures: to show.
+        title: above them.
+        pace: of the input.
+        health: what each node says of itself, by its name.
+    """
     grid = Table(title=title, title_justify="left", title_style="bold", min_width=78)
-    grid.add_column("figure")
-    grid.add_column("value", justify="right", style="bold")
+    grid.add_column("")
+    grid.add_column("each image", justify="right", style="bold")
+    grid.add_column("over time", justify="right", style="bold")
     grid.add_column("meaning", style="dim")
-    rows = (
-        ("people", str(summary.people), "different ids in skeletons_3d"),
-        ("rate in", figure(summary.rate_in, 1, " /s"), f"{summary.inputs} skeletons_2d"),
-        ("rate out", figure(summary.rate_out, 1, " /s"), f"{summary.results} skeletons_3d"),
-        ("dropped", str(summary.dropped), "inputs never answered"),
-        ("DDIM steps", " or ".join(map(str, summary.steps)) or "–", f"as many as {pace.budget_ms} ms allow"),
-        ("latency p50", figure(summary.latency_p50_ms, 1, " ms"), "input stamp to result received"),
-        ("latency p99", figure(summary.latency_p99_ms, 1, " ms"), ""),
-        ("MPJPE", figure(summary.mpjpe_mm, 1, " mm"), f"root-relative, {summary.compared} poses"),
-        ("in 90 % ellipsoid, seen", percentage(summary.coverage_seen, summary.joints_seen), "joints; 90 % is ideal"),
-        ("in 90 % ellipsoid, unseen", percentage(summary.coverage_unseen, summary.joints_unseen), "hidden joints"),
-    )
-    for row in rows:
+    lifting, tracks = figures.lifting, figures.over_time
+    single, people = tracks.single, tracks.people
+    steps = " or ".join(map(str, lifting.steps)) or "–"
+    for row in (
+        ("results", figure(lifting.rate_out, 1, " /s"), figure(tracks.rate, 1, " /s"), "skeletons_3d; people"),
+        ("of input", figure(lifting.rate_in, 1, " /s"), "", f"{lifting.inputs} skeletons_2d, {lifting.people} people"),
+        ("dropped", str(lifting.dropped), "", "inputs never answered"),
+        ("DDIM steps", steps, "", f"as many as {pace.budget_ms} ms allow"),
+        ("update", "", figure(tracks.update_p50_ms, 1, " ms"), "what people_node adds"),
+        ("latency p50", *_both(lifting.latency_p50_ms, tracks.latency_p50_ms, 1, " ms"), "input stamp to receipt"),
+        ("latency p99", *_both(lifting.latency_p99_ms, tracks.latency_p99_ms, 1, " ms"), ""),
+        ("MPJPE", *_both(single.mpjpe_mm, people.mpjpe_mm, 1, " mm"), f"about the root, {tracks.compared} poses"),
+        ("error", *_both(single.error_mm, people.error_mm, 1, " mm"), "of where joints are"),
+        ("in 90 % ellipsoid", percentage(single.coverage), percentage(people.coverage), "the same; 90 % is ideal"),
+        ("  pose, seen", percentage(lifting.coverage_seen), "", f"about the root, {lifting.joints_seen} joints"),
+        ("  pose, unseen", percentage(lifting.coverage_unseen), "", f"{lifting.joints_unseen} hidden joints"),
+        ("jitter", *_both(single.jitter, people.jitter, 1, " x"), "times that of the truth"),
+        (
+            "wrist speed off",
+            *_both(single.wrist_speed_error, people.wrist_speed_error, 2, " m/s"),
+            "by this, on average",
+        ),
+    ):
         grid.add_row(*row)
-    notes = [pace.remark(), f"lift_node says: {health}" if health else ""]
-    grid.caption = "\n".join(filter(None, notes)) or None
+    says = [f"{name} says: {message}" for name, message in sorted((health or {}).items())]
+    grid.caption = "\n".join(filter(None, [pace.remark(), *says])) or None
     return grid
 
 
-def line(summary: Summary, elapsed: float) -> str:
+def line(figures: Figures, elapsed: float) -> str:
     """Return the figures in one line."""
+    lifting, tracks = figures.lifting, figures.over_time
     return (
-        f"{elapsed:5.1f} s  people {summary.people}  in {figure(summary.rate_in, 1)}/s  "
-        f"out {figure(summary.rate_out, 1)}/s  dropped {summary.dropped}  "
-        f"latency p50 {figure(summary.latency_p50_ms)} p99 {figure(summary.latency_p99_ms)} ms  "
-        f"MPJPE {figure(summary.mpjpe_mm)} mm  in 90 % ellipsoid: seen {figure(100 * summary.coverage_seen)} % "
-        f"unseen {figure(100 * summary.coverage_unseen)} %"
+        f"{elapsed:5.1f} s  people {lifting.people}  in {figure(lifting.rate_in, 1)}/s  "
+        f"out {figure(lifting.rate_out, 1)}/s  dropped {lifting.dropped}  "
+        f"latency p50 {figure(lifting.latency_p50_ms)} p99 {figure(lifting.latency_p99_ms)} ms  "
+        f"MPJPE {figure(lifting.mpjpe_mm)} mm  in 90 % ellipsoid: seen {figure(100 * lifting.coverage_seen)} % "
+        f"unseen {figure(100 * lifting.coverage_unseen)} %  over time: out {figure(tracks.rate, 1)}/s "
+        f"error {figure(tracks.people.error_mm)} mm jitter {figure(tracks.people.jitter, 1)} x"
     )
+
+
+def _both(single: float, people: float, digits: int, unit: str) -> tuple[str, str]:
+    return figure(single, digits, unit), figure(people, digits, unit)

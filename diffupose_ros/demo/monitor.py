@@ -31,11 +31,12 @@ from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.bags import BagRecorder
-from diffupose_ros.demo.arrays import estimates
-from diffupose_ros.demo.display import line, table
+from diffupose_ros.demo.arrays import estimates, people
+from diffupose_ros.demo.display import Figures, line, table
+from diffupose_ros.demo.over_time import Comparison
 from diffupose_ros.demo.pace import Pace
-from diffupose_ros.demo.statistics import Statistics, Summary
-from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
+from diffupose_ros.demo.statistics import Statistics
+from diffupose_ros.msg import Hypotheses3DArray, People, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.conversions import stamp_ns
 
 DEPTH = 50
@@ -47,6 +48,9 @@ TOPICS = {
     "skeletons_3d": (Skeleton3DArray, QoSProfile(depth=DEPTH)),
     "hypotheses": (Hypotheses3DArray, QoSProfile(depth=DEPTH)),
     "markers": (MarkerArray, QoSProfile(depth=DEPTH)),
+    "people": (People, QoSProfile(depth=DEPTH)),
+    "people_predicted": (People, QoSProfile(depth=DEPTH)),
+    "people_markers": (MarkerArray, QoSProfile(depth=DEPTH)),
     "/diagnostics": (DiagnosticArray, QoSProfile(depth=DEPTH)),
 }
 REFRESH = 0.25  # s between two updates of the live table
@@ -63,13 +67,14 @@ class Monitor:
 
     Attributes:
         received: messages per topic since the start.
-        health: what the lift node's last diagnostics say.
+        health: what the last diagnostics of each node say, by its name.
     """
 
     def __init__(self, context: Context, bag: Path) -> None:
         self.received: Counter[str] = Counter()
-        self.health = ""
+        self.health: dict[str, str] = {}
         self.statistics = Statistics()
+        self.comparison = Comparison()
         self._recorder = BagRecorder(bag)
         self._window: tuple[int, int] | None = None  # stamps that count, ns
         self.node = Node("demo_monitor", context=context)
@@ -82,7 +87,7 @@ class Monitor:
         """Handle one message, or wait for one."""
         self._executor.spin_once(timeout_sec=timeout)
 
-    def watch(self, seconds: float, console: Console, pace: Pace) -> Summary:
+    def watch(self, seconds: float, console: Console, pace: Pace) -> Figures:
         """Measure and record for a time, and show the figures meanwhile."""
         table(self._summary(), "", pace)  # the first takes longest
         start = time.monotonic()
@@ -108,8 +113,8 @@ class Monitor:
         self._executor.shutdown()
         self.node.destroy_node()
 
-    def _summary(self) -> Summary:
-        return self.statistics.summary(self._now())
+    def _summary(self) -> Figures:
+        return Figures(self.statistics.summary(self._now()), self.comparison.summary())
 
     def _now(self) -> int:
         return int(self.node.get_clock().now().nanoseconds)
@@ -126,28 +131,36 @@ class Monitor:
                 self._recorder.write(name, type_name, bytes(data), now)
             if topic == "/diagnostics":
                 self._take_diagnostics(deserialize_message(data, kind))
-            elif topic in ("skeletons_2d", "ground_truth", "skeletons_3d"):
+            elif topic in ("skeletons_2d", "ground_truth", "skeletons_3d", "people"):
                 self._measure(topic, deserialize_message(data, kind), now)
 
         return receive
 
     def _measure(self, topic: str, message: Any, now: int) -> None:
         stamp = stamp_ns(message.header)
-        people = {} if topic == "skeletons_2d" else estimates(message)
         if self._window is None or not self._window[0] <= stamp <= self._window[1]:
             return
         if topic == "skeletons_2d":
             self.statistics.add_input(stamp, now)
         elif topic == "skeletons_3d":
-            self.statistics.add_result(stamp, now, people)
+            single = estimates(message)
+            self.statistics.add_result(stamp, now, single)
+            self.comparison.add_single(stamp, single)
+        elif topic == "people":
+            self.comparison.add_people(stamp, now, people(message))
         else:
-            self.statistics.add_truth(stamp, {name: e.mean for name, e in people.items()})
+            truth = {name: e.mean for name, e in estimates(message).items()}
+            self.statistics.add_truth(stamp, truth)
+            self.comparison.add_truth(stamp, truth)
 
     def _take_diagnostics(self, message: Any) -> None:
         for status in message.status:
-            if "lift_node" not in status.name:
+            name = status.name.rpartition("/")[2]
+            self.health[name] = status.message
+            values = {value.key: value.value for value in status.values}
+            if self._window is None:
                 continue
-            self.health = status.message
-            steps = next((value.value for value in status.values if value.key == "steps"), "")
-            if steps and self._window is not None:
-                self.statistics.add_steps(int(steps))
+            if name == "lift_node" and values.get("steps"):
+                self.statistics.add_steps(int(values["steps"]))
+            elif name == "people_node" and "update p50 ms" in values:
+                self.comparison.add_update(float(values["update p50 ms"]))

@@ -21,7 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SHARE = 0.6
-"""Of the time between two messages, that the model may take; the rest is for topics, markers and the subscriber."""
+"""Of the time between two messages, that the model may take; the rest is for the people node, topics, markers and the
+subscriber."""
 
 KEPT = 0.9  # share of the inputs that are answered where the lift node keeps up
 IN_FLIGHT = 2  # messages without an answer yet
@@ -62,11 +63,11 @@ class Pace:
 
 
 def kept_up(before: Mapping[str, int], after: Mapping[str, int]) -> bool:
-    """Return whether (nearly) all 2D messages between two moments were answered.
+    """Return whether (nearly) all 2D messages between two moments were answered, by both nodes.
 
     Args:
         before: messages received by topic, at the first moment.
         after: the same at the second.
     """
-    inputs, results = (after[topic] - before[topic] for topic in ("skeletons_2d", "skeletons_3d"))
-    return 0 < results >= KEPT * inputs - IN_FLIGHT
+    inputs, *results = (after[topic] - before[topic] for topic in ("skeletons_2d", "skeletons_3d", "people"))
+    return 0 < min(results) >= KEPT * inputs - IN_FLIGHT

@@ -24,8 +24,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
-from diffupose_ros.demo.panels import ImagePanel, LineUpPanel, MapPanel, ObliquePanel, Stage
-from diffupose_ros.demo.recording import Frame, Recording
+from diffupose_ros.demo.bodies import MOVED
+from diffupose_ros.demo.panels import ImagePanel, LineUpPanel, MapPanel, ObliquePanel
+from diffupose_ros.demo.recording import AHEAD, Frame, Recording
+from diffupose_ros.demo.stage import Stage
 from diffupose_ros.drawing.style import FAINT, PAPER, TEXT, TRUTH, UNSEEN
 from diffupose_ros.skeleton import H36M17, Status
 
@@ -37,12 +39,12 @@ LIMBS = tuple(
 ELEVATION, SWAY = np.radians(20), np.radians(12)
 COLOURS = 255  # of the GIF
 FRAME_MS = 110
-COLUMNS = ((0.028, 0.205), (0.245, 0.265), (0.535, 0.27), (0.83, 0.16))  # left edges and widths
+COLUMNS = ((0.022, 0.15), (0.18, 0.2), (0.41, 0.45), (0.88, 0.115))  # left edges and widths
 TITLES = (
     "2D input",
-    "3D, from behind and above the camera",
-    "3D, everybody from the side",
-    "from above, with the roots' 90 % ellipses",
+    "3D over time, from behind and above the camera",
+    "everybody from the side: each image by itself, and people over time",
+    "from above; thin: each image",
 )
 
 
@@ -102,14 +104,14 @@ def choose_clip(frames: list[Frame], count: int, interval_ms: int = FRAME_MS) ->
 
 
 def contact_sheet(recording: Recording, path: Path, count: int = 4, progress: Progress | None = None) -> None:
-    """Write a PNG: a row for each chosen moment; 2D input, 3D obliquely, from the side, from above.
+    """Write a PNG, a row for each chosen moment: 2D input, and people over time beside single images.
 
     Raises:
         ValueError: the recording has no results.
     """
     moments = choose_moments(recording.answered(), count)
     start = recording.frames[0].stamp
-    top, row = 1.05, 3.35  # inches
+    top, row = 1.05, 3.05  # inches
     figure = Figure(figsize=(18, top + row * len(moments)), dpi=100, facecolor=PAPER)
     height = figure.get_figheight()
     _heading(figure, Stage.of(recording, moments), 1 - 0.30 / height, 1 - 0.68 / height, 1.0)
@@ -130,8 +132,8 @@ def contact_sheet(recording: Recording, path: Path, count: int = 4, progress: Pr
     figure.savefig(path, facecolor=PAPER)
 
 
-def animation(recording: Recording, path: Path, count: int = 62, progress: Progress | None = None) -> None:
-    """Write a looping GIF in real time: the 2D input beside the 3D skeletons.
+def animation(recording: Recording, path: Path, count: int = 48, progress: Progress | None = None) -> None:
+    """Write a looping GIF in real time: the 2D input, and people over time beside single images.
 
     Raises:
         ValueError: the recording has no results.
@@ -141,12 +143,12 @@ def animation(recording: Recording, path: Path, count: int = 62, progress: Progr
     figure = Figure(figsize=(10, 6.3), dpi=100, facecolor=PAPER)
     canvas = FigureCanvasAgg(figure)
     _heading(figure, stage, 0.96, 0.055, 0.86)
-    image = ImagePanel(figure.add_axes((0.045, 0.515, 0.40, 0.36)), stage, 0.85)
-    lined = LineUpPanel(figure.add_axes((0.065, 0.175, 0.52, 0.29)), stage, 0.8)
-    above = MapPanel(figure.add_axes((0.655, 0.175, 0.33, 0.29)), stage, 0.8)
+    image = ImagePanel(figure.add_axes((0.035, 0.56, 0.28, 0.31)), stage, 0.8)
+    lined = LineUpPanel(figure.add_axes((0.065, 0.155, 0.925, 0.33)), stage, 0.85)
+    above = MapPanel(figure.add_axes((0.77, 0.56, 0.22, 0.31)), stage, 0.8)
     sway = [stage.azimuth + SWAY * np.sin(2 * np.pi * i / len(frames)) for i in range(len(frames))]
-    oblique = ObliquePanel(figure.add_axes((0.46, 0.475, 0.54, 0.40)), stage, [min(sway), max(sway)], ELEVATION)
-    for (x, y), title in zip(((0.045, 0.885), (0.5, 0.885), (0.065, 0.472), (0.655, 0.472)), TITLES, strict=True):
+    oblique = ObliquePanel(figure.add_axes((0.30, 0.50, 0.46, 0.38)), stage, [min(sway), max(sway)], ELEVATION)
+    for (x, y), title in zip(((0.035, 0.885), (0.355, 0.885), (0.065, 0.492), (0.745, 0.885)), TITLES, strict=True):
         figure.text(x, y, title, fontsize=7.5, color=FAINT)
     clock = figure.text(0.02, 0.917, "", fontsize=10, color=TEXT, family="monospace")
     pages = []
@@ -191,18 +193,14 @@ def _heading(figure: Figure, stage: Stage, title_y: float, legend_y: float, scal
     ]
     first = next(iter(stage.colours.values()))
     handles += [
-        Patch(facecolor=first + "22", edgecolor=first, label="90 % ellipsoid, joint seen (person's colour)"),
-        Patch(facecolor=UNSEEN + "2a", edgecolor=UNSEEN, label="90 % ellipsoid, joint not seen"),
-        Line2D(
-            [],
-            [],
-            color=TRUTH,
-            linewidth=1,
-            label="ground truth, moved to the estimated root (not in the view from above)",
-        ),
+        Patch(facecolor=first + "22", edgecolor=first, label="90 % ellipsoid of where a joint is"),
+        Patch(facecolor=UNSEEN + "2a", edgecolor=UNSEEN, label="the same, joint not seen in this image"),
+        Line2D([], [], color=first, marker=">", markevery=[1], label=f"moves, in {MOVED:g} s"),
+        Line2D([], [], color=first, alpha=0.28, **line, label=f"predicted, {AHEAD / 1e9:g} s ahead"),  # type: ignore[arg-type]
+        Line2D([], [], color=TRUTH, linewidth=1, label="ground truth"),
     ]
     figure.legend(
         handles=handles, loc="center left", bbox_to_anchor=(0.012, legend_y), frameon=False,
-        ncol=len(handles) if scale == 1 else 3, fontsize=9 * scale, labelcolor=TEXT, handlelength=1.6,
+        ncol=len(handles) if scale == 1 else 4, fontsize=9 * scale, labelcolor=TEXT, handlelength=1.6,
         columnspacing=1.6,
     )  # fmt: skip

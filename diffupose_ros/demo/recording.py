@@ -15,7 +15,7 @@
 """A run on disk, read for the pictures."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from rosbags.highlevel import AnyReader
 
 from diffupose_ros.bags import typestore
 from diffupose_ros.camera import Camera
-from diffupose_ros.demo.arrays import Detection, Estimate, detections, estimates
+from diffupose_ros.demo.arrays import Detection, Estimate, Person, detections, estimates, people
 from diffupose_ros.nodes.common.conversions import camera_from_info, stamp_ns
 
 FloatArray = npt.NDArray[np.floating]
@@ -34,7 +34,12 @@ CONVERTERS = {
     "skeletons_2d": detections,
     "skeletons_3d": estimates,
     "ground_truth": lambda message: {name: e.mean for name, e in estimates(message).items()},
+    "people": people,
+    "people_predicted": lambda message: {name: person.mean for name, person in people(message).items()},
 }
+AHEAD = 500_000_000
+"""ns that ``people_predicted`` is ahead of ``people``: the people node's default."""
+_ROUNDED = 1_000_000  # ns that stamps of predictions may be off by
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,16 @@ class Frame:
         detections: the 2D input.
         estimates: the 3D result; empty where none came.
         truth: true poses (17, 3) in metres in the camera's optical frame.
+        people: over time; empty where none came.
+        ahead: where the joints (17, 3) of these will be ``AHEAD`` later, metres.
     """
 
     stamp: int
     detections: dict[str, Detection]
     estimates: dict[str, Estimate]
     truth: dict[str, FloatArray]
+    people: dict[str, Person] = field(default_factory=dict)
+    ahead: dict[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,18 +105,27 @@ def read_recording(path: Path) -> Recording:
             if topic == "skeletons_2d":
                 width, height = int(message.image_width), int(message.image_height)
     camera = _camera(camera_info) if camera_info is not None else None
+    ahead = {round((stamp - AHEAD) / _ROUNDED): poses for stamp, poses in parts["people_predicted"].items()}
     frames = [
         Frame(
             stamp,
             parts["skeletons_2d"].get(stamp, {}),
             parts["skeletons_3d"].get(stamp, {}),
             parts["ground_truth"].get(stamp, {}),
+            parts["people"].get(stamp, {}),
+            _near(ahead, stamp),
         )
         for stamp in sorted({*parts["skeletons_2d"], *parts["skeletons_3d"]})
     ]
     if camera is not None:
         width, height = width or camera.width, height or camera.height
     return Recording(frames, camera, width, height)
+
+
+def _near(by_time: dict[int, Any], stamp: int) -> Any:
+    """Return what is there of a stamp: that of a prediction is rounded."""
+    at = round(stamp / _ROUNDED)
+    return next((by_time[near] for near in (at, at - 1, at + 1) if near in by_time), {})
 
 
 def _messages(path: Path) -> Iterator[tuple[str, Any]]:

@@ -39,13 +39,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from diffupose_ros.demo.display import table
+from diffupose_ros.demo.display import Figures, table
 from diffupose_ros.demo.monitor import Monitor
 from diffupose_ros.demo.pace import Pace, kept_up
 from diffupose_ros.demo.pictures import animation, contact_sheet
 from diffupose_ros.demo.processes import DemoError, NodeProcess
 from diffupose_ros.demo.recording import read_recording
-from diffupose_ros.demo.statistics import Summary
 
 START_PATIENCE = 60.0  # s until the first result
 WARM_UP = 1.0  # s from the first result until the lift node has chosen its steps
@@ -54,7 +53,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "coco17", rate: float = 30.0) -> int:
-    """Run replay_node and lift_node, watch them for a time, and write bag, pictures and figures.
+    """Run replay_node, lift_node and people_node, watch them for a time, and write bag, pictures and figures.
 
     The lift node takes as many DDIM steps as it has time for. Where none keep up, the people come more slowly.
 
@@ -74,10 +73,10 @@ def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "
         with _terminable():
             run = {"seconds": seconds, "people": people, "layout": layout}
             pace = Pace(float(rate), float(rate))
-            while (summary := _watch(output, run, pace, console)) is None:
+            while (figures := _watch(output, run, pace, console)) is None:
                 pace = pace.slower()
                 console.print(pace.remark())
-            _write_figures(output / "statistics.json", summary, run | asdict(pace))
+            _write_figures(output / "statistics.json", figures, run | asdict(pace))
             _draw(output, console)
     except KeyboardInterrupt:
         console.print("interrupted; the nodes have been stopped")
@@ -85,13 +84,13 @@ def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "
     except (DemoError, OSError, ValueError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
         return 1
-    console.print(table(summary, f"{people} people, {layout}, {seconds:g} s", pace))
+    console.print(table(figures, f"{people} people, {layout}, {seconds:g} s", pace))
     console.print(_files(output))
     return 0
 
 
-def _watch(output: Path, run: dict[str, Any], pace: Pace, console: Console) -> Summary | None:
-    """Return the figures; None where the lift node does not keep up and the people may come more slowly."""
+def _watch(output: Path, run: dict[str, Any], pace: Pace, console: Console) -> Figures | None:
+    """Return the figures; None where the nodes do not keep up and the people may come more slowly."""
     with ExitStack() as stack:
         context = Context()
         rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
@@ -104,50 +103,54 @@ def _watch(output: Path, run: dict[str, Any], pace: Pace, console: Console) -> S
             _refuse_company(monitor)
             if not pace.slowest and not _keeps_up(monitor, nodes):
                 return None
-        summary = monitor.watch(run["seconds"], console, pace)
-    if not summary.results:
-        raise DemoError(f"no result in {run['seconds']:g} s; the lift node's log:\n{nodes[0].tail()}")
-    return summary
+        figures = monitor.watch(run["seconds"], console, pace)
+    for node, results in zip(nodes, (figures.lifting.results, figures.over_time.results), strict=False):
+        if not results:
+            raise DemoError(f"no result in {run['seconds']:g} s; the log of {node.name}:\n{node.tail()}")
+    return figures
 
 
 @contextmanager
 def _nodes(output: Path, run: dict[str, Any], pace: Pace) -> Iterator[list[NodeProcess]]:
-    """Run the lift node and the replay node for the length of a with block; they must end well."""
+    """Run the lift node, the people node and the replay node for the length of a with block; they must end well."""
     scene = {"people": run["people"], "layout": run["layout"], "rate": pace.rate}
     with (
         NodeProcess("lift_node", output / "lift_node.log", {"latency_budget_ms": pace.budget_ms}) as lift,
+        # In the camera's frame, the default, as the camera stands still; replay_node's tf says where the floor is.
+        NodeProcess("people_node", output / "people_node.log", {"floor_frame": "map"}) as people,
         NodeProcess("replay_node", output / "replay_node.log", scene) as replay,
     ):
-        yield [lift, replay]
-        for node in (lift, replay):
+        nodes = [lift, people, replay]
+        yield nodes
+        for node in nodes:
             node.check()
-        codes = {node: node.stop() for node in (replay, lift)}
+        codes = {node: node.stop() for node in reversed(nodes)}
     for node, code in codes.items():
         if code:
             raise DemoError(f"{node.name} ended with exit code {code}, expected 0; its log:\n{node.tail()}")
 
 
 def _wait_for_results(monitor: Monitor, nodes: list[NodeProcess]) -> None:
-    """Return a moment after the first 3D skeletons have come."""
+    """Return a moment after the first people over time, and so the first 3D skeletons, have come."""
     end = time.monotonic() + START_PATIENCE
     ready = math.inf
     while time.monotonic() < ready:
         monitor.spin_once()
         for node in nodes:
             node.check()
-        if monitor.received["skeletons_3d"] and ready == math.inf:
+        if monitor.received["people"] and ready == math.inf:
             ready = time.monotonic() + WARM_UP
         if ready == math.inf and time.monotonic() > end:
             counts = ", ".join(f"{topic} {n}" for topic, n in sorted(monitor.received.items())) or "none"
             logs = "\n".join(node.tail() for node in nodes)
             raise DemoError(
-                f"no 3D skeletons within {START_PATIENCE:.0f} s. Messages received: {counts}. "
-                f"lift_node says: {monitor.health or 'nothing'}. Logs:\n{logs}"
+                f"no people within {START_PATIENCE:.0f} s. Messages received: {counts}. "
+                f"The nodes say: {monitor.health or 'nothing'}. Logs:\n{logs}"
             )
 
 
 def _keeps_up(monitor: Monitor, nodes: list[NodeProcess]) -> bool:
-    """Return whether the lift node answers (nearly) everything for a while."""
+    """Return whether both nodes answer (nearly) everything for a while."""
     before, end = monitor.received.copy(), time.monotonic() + TRIAL
     while time.monotonic() < end:
         monitor.spin_once()
@@ -158,7 +161,7 @@ def _keeps_up(monitor: Monitor, nodes: list[NodeProcess]) -> bool:
 
 def _refuse_company(monitor: Monitor) -> None:
     """Raise DemoError if other nodes publish on our topics: the figures would mean nothing."""
-    for topic in ("skeletons_2d", "skeletons_3d"):
+    for topic in ("skeletons_2d", "skeletons_3d", "people"):
         if monitor.node.count_publishers(topic) > 1:
             domain = os.environ.get("ROS_DOMAIN_ID", "0")
             raise DemoError(f"somebody else publishes {topic} in ROS domain {domain}: set another ROS_DOMAIN_ID")
@@ -177,25 +180,36 @@ def _draw(output: Path, console: Console) -> None:
             )
 
 
-def _write_figures(path: Path, summary: Summary, run: dict[str, Any]) -> None:
-    figures = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(summary).items()}
+def _write_figures(path: Path, figures: Figures, run: dict[str, Any]) -> None:
     machine = {
         "python": platform.python_version(),
         "system": platform.platform(),
         "cpus": os.cpu_count(),
         "load": [round(load, 2) for load in os.getloadavg()],
     }
-    path.write_text(json.dumps({"run": run, "figures": figures, "machine": machine}, indent=2) + "\n")
+    path.write_text(json.dumps({"run": run, "figures": _known(asdict(figures)), "machine": machine}, indent=2) + "\n")
+
+
+def _known(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures with null for what is not known: JSON has no NaN."""
+    return {
+        name: _known(value)
+        if isinstance(value, dict)
+        else None
+        if isinstance(value, float) and math.isnan(value)
+        else value
+        for name, value in figures.items()
+    }
 
 
 def _files(output: Path) -> Table:
     grid = Table.grid(padding=(0, 2))
     for name, meaning in (
         ("contact_sheet.png", "four moments"),
-        ("demo.gif", "2D beside 3D, in real time"),
+        ("demo.gif", "what was seen, in real time"),
         ("bag", "all topics, MCAP: ros2 bag play"),
         ("statistics.json", "the figures"),
-        ("lift_node.log", "and replay_node.log"),
+        ("lift_node.log", "and those of the other nodes"),
     ):
         grid.add_row(str((output / name).resolve()), f"[dim]{meaning}[/]")
     return grid

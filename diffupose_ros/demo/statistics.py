@@ -67,14 +67,14 @@ class Summary:
     joints_unseen: int
 
 
-def root_relative_errors(estimate: Estimate, truth: FloatArray) -> FloatArray:
+def root_relative_errors(mean: FloatArray, truth: FloatArray) -> FloatArray:
     """Return the errors (16, 3) in metres of all joints but the root, both poses moved to their roots.
 
     Args:
-        estimate: mean (17, 3) metres.
+        mean: (17, 3) metres.
         truth: (17, 3) metres, same frame.
     """
-    errors = (estimate.mean - estimate.mean[:1]) - (truth - truth[:1])
+    errors = (mean - mean[:1]) - (truth - truth[:1])
     return np.asarray(errors[1:])
 
 
@@ -138,8 +138,8 @@ class Statistics:
             latency_p99_ms=float(p99),
             mpjpe_mm=1000 * float(np.mean(self._distances)) if self._distances else float("nan"),
             compared=len(self._distances),
-            coverage_seen=_share(self._seen),
-            coverage_unseen=_share(self._unseen),
+            coverage_seen=share(self._seen),
+            coverage_unseen=share(self._unseen),
             joints_seen=self._seen[1],
             joints_unseen=self._unseen[1],
         )
@@ -157,7 +157,7 @@ class Statistics:
             return
         truth, result = self._waiting_truth.pop(stamp), self._waiting_result.pop(stamp)
         for person in truth.keys() & result.keys():
-            estimate, errors = result[person], root_relative_errors(result[person], truth[person])
+            estimate, errors = result[person], root_relative_errors(result[person].mean, truth[person])
             if not np.isfinite(errors).all() or not np.isfinite(estimate.covariance).all():
                 continue
             self._distances.append(float(np.linalg.norm(errors, axis=1).sum() / 17))
@@ -168,5 +168,6 @@ class Statistics:
                 counts[1] += int(chosen.sum())
 
 
-def _share(counts: list[int]) -> float:
+def share(counts: list[int]) -> float:
+    """Return [inside, all] as a share; NaN of none."""
     return counts[0] / counts[1] if counts[1] else float("nan")

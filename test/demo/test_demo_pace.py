@@ -17,8 +17,8 @@
 from diffupose_ros.demo.pace import LOWEST, Pace, kept_up
 
 
-def counts(inputs: int, results: int) -> dict[str, int]:
-    return {"skeletons_2d": inputs, "skeletons_3d": results}
+def counts(inputs: int, results: int, people: int | None = None) -> dict[str, int]:
+    return {"skeletons_2d": inputs, "skeletons_3d": results, "people": results if people is None else people}
 
 
 def test_the_model_may_take_a_share_of_the_time_between_two_messages() -> None:
@@ -44,4 +44,5 @@ def test_who_answers_all_but_a_few_keeps_up() -> None:
     assert kept_up(before, counts(160, 150))
     assert kept_up(before, counts(160, 142))  # 52 of 60: two may be under way
     assert not kept_up(before, counts(160, 141))
+    assert not kept_up(before, counts(160, 150, people=141))  # the people node lags behind
     assert not kept_up(before, before)  # nothing came at all

@@ -24,7 +24,7 @@ from PIL import Image
 from diffupose_ros.camera import Camera
 from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
-from diffupose_ros.demo.arrays import Detection, Estimate
+from diffupose_ros.demo.arrays import Detection, Estimate, Person
 from diffupose_ros.demo.pictures import animation, choose_clip, choose_moments, contact_sheet, hidden_limbs
 from diffupose_ros.demo.recording import Frame, Recording
 from diffupose_ros.drawing import view
@@ -39,6 +39,7 @@ def frame(scene: Scene, index: int, hidden: bool) -> Frame:
     """Two people at 10 Hz; the left wrist of the first may be hidden."""
     poses = scene.poses(3 * index)
     pixels, scores = SimulatedDetector("coco17", noise=0, occlusion=0).observe(poses, scene.camera, index / 10)
+    velocity = (scene.poses(3 * index + 1) - poses) * scene.RATE
     status = np.zeros((2, 17), np.int8)
     covariance = np.tile(np.eye(3) * 0.04**2, (2, 17, 1, 1))
     if hidden:
@@ -52,6 +53,8 @@ def frame(scene: Scene, index: int, hidden: bool) -> Frame:
         {i: Detection("coco17", pixels[n], scores[n]) for n, i in enumerate(ids)},
         {i: Estimate(poses[n] + 0.02, covariance[n], status[n], np.eye(3) * 0.01) for n, i in enumerate(ids)},
         {i: poses[n] for n, i in enumerate(ids)},
+        {i: Person(poses[n] + 0.01, covariance[n], velocity[n], i == "bob") for n, i in enumerate(ids)},
+        {i: poses[n] + 0.5 * velocity[n] for n, i in enumerate(ids)},
     )
 
 
@@ -77,7 +80,7 @@ def test_animation(recording: Recording, tmp_path: Path) -> None:
     animation(recording, tmp_path / "demo.gif", count=12)
     picture = Image.open(tmp_path / "demo.gif")
     assert picture.n_frames == 12 and picture.info["duration"] == 110 and picture.info["loop"] == 0
-    assert picture.size == (1000, 630) and (tmp_path / "demo.gif").stat().st_size < 1_000_000
+    assert picture.size == (1000, 630) and (tmp_path / "demo.gif").stat().st_size < 1_200_000
     pages = []
     for index in (0, 11):
         picture.seek(index)
@@ -87,12 +90,13 @@ def test_animation(recording: Recording, tmp_path: Path) -> None:
 
 
 def test_strange_recordings_are_drawn_too(recording: Recording, tmp_path: Path) -> None:
-    """No camera, no truth, no 2D, one moment, somebody without a pose, an unknown layout."""
+    """No camera, no truth, no 2D, one moment, somebody without a pose, an unknown layout, a stranger over time."""
     first = recording.frames[0]
     ann, bob = first.estimates["ann"], first.estimates["bob"]
     nowhere = Estimate(bob.mean * np.nan, bob.covariance * np.nan, bob.status, bob.root_covariance * np.nan)
     strange = Detection("tentacles", np.zeros((8, 2)), np.ones(8))
-    odd = Recording([Frame(5, {"zed": strange}, {"ann": ann, "bob": nowhere}, {})], None, 0, 0)
+    stranger = {"eve": first.people["ann"]}
+    odd = Recording([Frame(5, {"zed": strange}, {"ann": ann, "bob": nowhere}, {}, stranger)], None, 0, 0)
     contact_sheet(odd, tmp_path / "sheet.png")
     animation(odd, tmp_path / "demo.gif")
     assert Image.open(tmp_path / "demo.gif").n_frames == 1

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diffupose_ros.msg import Keypoint2D, Skeleton2D, Skeleton2DArray, Skeleton3D, Skeleton3DArray
+from diffupose_ros.msg import Keypoint2D, People, Person, Skeleton2D, Skeleton2DArray, Skeleton3D, Skeleton3DArray
 from rclpy.serialization import serialize_message
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CameraInfo
 
 from diffupose_ros.bags import BagRecorder
-from diffupose_ros.demo.recording import read_recording
+from diffupose_ros.demo.recording import AHEAD, read_recording
 
 NAN = float("nan")
 
@@ -53,6 +53,15 @@ def result_3d(stamp: int, height: float) -> Skeleton3DArray:
     return stamped(Skeleton3DArray(skeletons=[person]), stamp)
 
 
+def over_time(stamp: int, height: float) -> People:
+    person = Person(id="a", coasting=True)
+    for index, joint in enumerate(person.joints):
+        joint.position.x, joint.position.y, joint.position.z = float(index), height, 3.0
+        joint.velocity.z = 0.5
+        joint.position_covariance = np.arange(9.0)
+    return stamped(People(people=[person]), stamp)
+
+
 @pytest.fixture
 def bag(tmp_path: Path) -> Path:
     info = CameraInfo(width=640, height=480, distortion_model="plumb_bob", d=[0.0] * 5)
@@ -63,8 +72,10 @@ def bag(tmp_path: Path) -> Path:
                 ("/camera_info", info),
                 ("/robot/skeletons_2d", input_2d(stamp)),
                 ("/ground_truth", result_3d(stamp, 1.0)),
+                ("/people", over_time(stamp, 1.5)),
+                ("/people_predicted", over_time(stamp + AHEAD + 240, 1.75)),  # stamps of predictions are rounded
                 ("/skeletons_3d", result_3d(stamp, 1.25)),
-            )[: 4 - number]:
+            )[: 6 - 3 * number]:
                 kind = f"{type(message).__module__.partition('.')[0]}/msg/{type(message).__name__}"
                 recorder.write(topic, kind, serialize_message(message), stamp + 10)
     return tmp_path / "bag"
@@ -86,6 +97,13 @@ def test_what_goes_in_comes_out(bag: Path) -> None:
     np.testing.assert_array_equal(estimate.status[:4], [0, 1, 2, 0])
     np.testing.assert_allclose(estimate.root_covariance, [[0, 1, 2], [6, 7, 8], [12, 13, 14]])
     np.testing.assert_allclose(first.truth["a"][5], (5, 1, 3))
+    person = first.people["a"]
+    np.testing.assert_allclose(person.mean[5], (5, 1.5, 3))
+    np.testing.assert_allclose(person.covariance[5], np.arange(9.0).reshape(3, 3))
+    np.testing.assert_allclose(person.velocity[5], (0, 0, 0.5))
+    assert person.coasting
+    np.testing.assert_allclose(first.ahead["a"][5], (5, 1.75, 3))
+    assert not second.people and not second.ahead
 
 
 def test_the_bag_holds_its_definitions(bag: Path) -> None:

@@ -69,17 +69,20 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.output.count("15 messages a second: with 30 this machine did not keep up.") == 2
     told = json.loads((output / "statistics.json").read_text())
     assert told["run"] == {"seconds": 2, "people": 2, "layout": "coco17", "rate": 15, "wanted": 30}
-    assert told["figures"]["rate_in"] < 20 and set(told["figures"]["steps"]) <= set(CHOICES)
-    assert told["figures"]["steps"]
-    figures = told["figures"]
+    figures, over_time = told["figures"]["lifting"], told["figures"]["over_time"]
+    assert figures["rate_in"] < 20 and figures["steps"] and set(figures["steps"]) <= set(CHOICES)
     assert figures["people"] == 2 and figures["results"] > 4
     assert figures["inputs"] >= figures["results"] + figures["dropped"] - 1
     assert figures["mpjpe_mm"] < 150 and figures["compared"] >= figures["results"]
     assert 0.5 < figures["coverage_seen"] <= 1
+    assert over_time["results"] > 4 and 0 < over_time["compared"] <= figures["compared"]
+    assert 0.5 < over_time["people"]["coverage"] <= 1 and over_time["people"]["jitter"] < over_time["single"]["jitter"]
     assert Image.open(output / "contact_sheet.png").width == 1800
     assert Image.open(output / "demo.gif").n_frames > 10
     recording = read_recording(output / "bag")
     assert recording.camera is not None and len(recording.answered()) >= figures["results"]
+    assert any(frame.people and frame.ahead for frame in recording.frames)
+    assert (output / "people_node.log").is_file()
     metadata = (output / "bag" / "metadata.yaml").read_text()
     for topic in (
         "skeletons_2d",
@@ -88,6 +91,9 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "skeletons_3d",
         "hypotheses",
         "markers",
+        "people",
+        "people_predicted",
+        "people_markers",
         "diagnostics",
     ):
         assert f"name: /{topic}\n" in metadata
@@ -99,7 +105,7 @@ def test_the_command_tries_its_pace_and_ends_with_0(tmp_path: Path) -> None:
     assert process.returncode == 0, out + err
     told = json.loads((tmp_path / "out" / "statistics.json").read_text())
     assert told["run"]["rate"] in (30, 15, 7.5, 3.75) and told["run"]["wanted"] == 30
-    assert told["figures"]["people"] == 1 and told["figures"]["results"] > 0
+    assert told["figures"]["lifting"]["people"] == 1 and told["figures"]["over_time"]["results"] > 0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
@@ -107,14 +113,14 @@ def test_the_command_tries_its_pace_and_ends_with_0(tmp_path: Path) -> None:
 def test_signals_stop_the_nodes(tmp_path: Path, number: int, code: int) -> None:
     process = start("--output", tmp_path / "out", "--seconds", 100)
     end = time.monotonic() + 60
-    while len(nodes := children(process)) < 2 and time.monotonic() < end:
+    while len(nodes := children(process)) < 3 and time.monotonic() < end:
         time.sleep(0.1)
     time.sleep(0.3)
     process.send_signal(number)
     out, err = process.communicate(timeout=40)
     assert process.returncode == code, out + err
     assert "Traceback" not in err
-    assert len(nodes) == 2 and not any(alive(node) for node in nodes)
+    assert len(nodes) == 3 and not any(alive(node) for node in nodes)
 
 
 def test_a_node_that_dies_is_reported_with_its_log(tmp_path: Path) -> None:

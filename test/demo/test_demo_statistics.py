@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 from diffupose_ros.demo.arrays import Estimate
-from diffupose_ros.demo.display import line, table
+from diffupose_ros.demo.display import Figures, line, table
+from diffupose_ros.demo.over_time import Comparison
 from diffupose_ros.demo.pace import Pace
 from diffupose_ros.demo.statistics import Statistics, root_relative_errors
 from diffupose_ros.lifting.uncertainty import mahalanobis2
@@ -74,7 +75,7 @@ def test_error_is_relative_to_the_root_which_counts_with_0() -> None:
     summary = statistics.summary(8)
     assert summary.mpjpe_mm == pytest.approx(50 / 17)
     assert summary.compared == 1
-    assert root_relative_errors(estimate(offset), np.zeros((17, 3))).shape == (16, 3)
+    assert root_relative_errors(offset, np.zeros((17, 3))).shape == (16, 3)
 
 
 @pytest.mark.parametrize("truth_first", [True, False])
@@ -113,24 +114,25 @@ def test_normal_errors_are_covered_as_often_as_promised() -> None:
 
 def test_nothing_measured_is_no_number_and_people_without_pose_are_left_out() -> None:
     statistics = Statistics()
-    empty = statistics.summary(SECOND)
-    assert math.isnan(empty.rate_in) and math.isnan(empty.latency_p50_ms) and math.isnan(empty.mpjpe_mm)
+    empty = Figures(statistics.summary(SECOND), Comparison().summary())
+    assert math.isnan(empty.lifting.rate_in) and math.isnan(empty.lifting.latency_p50_ms)
+    assert math.isnan(empty.lifting.mpjpe_mm)
     assert "–" in line(empty, 0)
     shown = table(empty, "nothing", Pace(30.0, 30.0))
-    assert shown.row_count == 10 and shown.caption is None
+    assert shown.row_count == 14 and shown.caption is None
     statistics.add_truth(7, {"a": np.zeros((17, 3))})
     statistics.add_result(7, 8, {"a": estimate(np.full((17, 3), np.nan))})
     assert statistics.summary(8).compared == 0
 
 
-def test_the_table_tells_the_chosen_steps_a_lowered_rate_and_how_the_lift_node_is() -> None:
+def test_the_table_tells_the_chosen_steps_a_lowered_rate_and_how_the_nodes_are() -> None:
     statistics = Statistics()
     for steps in (5, 2, 5):
         statistics.add_steps(steps)
-    summary = statistics.summary(SECOND)
-    assert summary.steps == (2, 5)
-    shown = table(summary, "two", Pace(15.0, 30.0), "lifting")
+    figures = Figures(statistics.summary(SECOND), Comparison().summary())
+    assert figures.lifting.steps == (2, 5)
+    shown = table(figures, "two", Pace(15.0, 30.0), {"people_node": "estimating", "lift_node": "lifting"})
     cells = [list(column.cells) for column in shown.columns]
     row = cells[0].index("DDIM steps")
-    assert (cells[1][row], cells[2][row]) == ("2 or 5", "as many as 40 ms allow")
-    assert shown.caption == f"{Pace(15.0, 30.0).remark()}\nlift_node says: lifting"
+    assert (cells[1][row], cells[2][row], cells[3][row]) == ("2 or 5", "", "as many as 40 ms allow")
+    assert shown.caption == f"{Pace(15.0, 30.0).remark()}\nlift_node says: lifting\npeople_node says: estimating"

@@ -110,7 +110,7 @@ def test_ellipsoids_hold_what_they_say_if_all_is_as_the_model_says(rate: float) 
     estimator, names = Estimator(), [str(i) for i in range(80)]
     for frame, people in enumerate(lifted):
         said = estimator.update(frame / rate, names, people, pose)
-        assert list(said.ids) == names and not said.problems
+        assert list(said.ids) == names and {kind for kind, _ in said.problems} <= {"misfit"}
     inside = mahalanobis2(said.positions - truth[-1], said.covariance) <= radius2(0.9)
     assert 0.83 <= inside.mean() <= 0.97
     assert 0.8 <= inside[:, 0].mean() <= 0.99
