@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.stats import chi2
 from support.people import lifted_people
 from support.recordings import recording
 from typer.testing import CliRunner
@@ -32,13 +31,14 @@ from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.recordings import JOINTS, Recording, save_recording
 from diffupose_ros.data.sequences import World, simulate_recording
 from diffupose_ros.estimation.evidence import Depth, Floor
+from diffupose_ros.estimation.people import FREEDOM
 from diffupose_ros.evaluation.recordings.frames import Drawing
 from diffupose_ros.evaluation.sequences.figures import FIGURES, LEVELS, figures, levels
 from diffupose_ros.evaluation.sequences.report import evaluate_sequences, load_people
 from diffupose_ros.evaluation.sequences.scenes import OF_CLIPS, OF_RECORDINGS, Scene, on_floor, with_depth
 from diffupose_ros.evaluation.sequences.tracks import HORIZONS, Belief, Single, Track, follow
 from diffupose_ros.lifting import Lifted, Lifter
-from diffupose_ros.lifting.uncertainty import NORMAL
+from diffupose_ros.lifting.uncertainty import NORMAL, containing_probability
 from diffupose_ros.resources import resource_path
 
 CLIPS = resource_path("resource/clips/people.npz")
@@ -120,7 +120,7 @@ def test_ellipsoids_hold_what_they_say() -> None:
         found, level = figures(track(error)), levels(track(error))
         assert found["absolute_mm"] == pytest.approx(1000 * error) and found["mpjpe_mm"] == pytest.approx(0, abs=1e-6)
         assert found["absolute_in_90"] == found["root_in_90"] == found["predicted_0.1_in_90"] == 100 * (0.9 in holds)
-        assert level["absolute"] == pytest.approx(chi2.cdf(deviations**2, 3), abs=1e-6)
+        assert level["absolute"] == pytest.approx(containing_probability(np.array(deviations**2), FREEDOM), abs=1e-6)
         assert found["velocity_in_50"] == 100 and set(level) == set(LEVELS)
 
 
