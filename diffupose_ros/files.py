@@ -12,10 +12,29 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Results on disk."""
+"""Where people say that files are, and results on disk."""
 
 import os
+import re
 from pathlib import Path
+from urllib.parse import unquote
+
+_FILE_ADDRESS = re.compile(r"file:(?://?(?:localhost)?)?(?=[/~])")  # pathlib makes one slash of three
+
+
+def user_path(written: str | Path) -> Path:
+    """Return the path that somebody wrote: ``~`` is a home, and it may be an address, ``file:///...``.
+
+    Raises:
+        ValueError: there is no such home.
+    """
+    text = str(written)
+    if address := _FILE_ADDRESS.match(text):
+        text = unquote(text[address.end() :], errors="surrogateescape")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{written}: {error}") from None
 
 
 def write_text(text: str, path: Path) -> None:

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.files import write_text
+from diffupose_ros.files import user_path, write_text
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import LAYOUTS, Skeletons2D, apparent_size, layout_joints, seen_joints, to_h36m
 
@@ -164,7 +164,7 @@ def load_profile(name: str | Path, layout: str = "") -> Profile:
     Raises:
         ValueError: no such profile or file, a broken one, or one of another layout. Says what was expected.
     """
-    profile = _shipped(str(name)) if str(name) in PROFILES else _read(Path(name))
+    profile = _shipped(str(name)) if str(name) in PROFILES else _read(user_path(name))
     if layout and profile.layout not in ("", layout):
         raise ValueError(f"{name}: the profile is of layout {profile.layout}, the skeletons are of {layout}")
     return profile

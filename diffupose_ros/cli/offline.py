@@ -139,7 +139,7 @@ def run(
     detector: Annotated[DetectorName, typer.Option(help="Finds the 2D skeletons.")] = DetectorName.hrnet,
     weights: Annotated[str, typer.Option(help="Of the detector: name or path; none: its usual ones.")] = "",
     finder: Annotated[FinderName, typer.Option(help="Finds people; whole_image: one who fills it.")] = FinderName.hog,
-    calibration: Annotated[Path | None, typer.Option(help="Of the camera: YAML as camera_calibration writes.")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="Of the camera: YAML of ROS, OpenCV, Kalibr.")] = None,
     hfov: Annotated[
         float | None, typer.Option(min=5, max=170, help="Horizontal field of view in degrees, where not calibrated.")
     ] = None,

@@ -25,6 +25,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from diffupose_ros.files import user_path
+
 Pixels = npt.NDArray[np.uint8]
 
 FOLDER_RATE = 10.0
@@ -74,7 +76,7 @@ def open_source(source: str, start_at: float = 0.0, rate: float = 0.0) -> Source
     Raises:
         ValueError: there is nothing there, or nothing that can be read; says what was expected.
     """
-    path = Path(source).expanduser()
+    path = user_path(source)
     if source.isdecimal() or path.is_char_device():
         return Camera(source)
     if source and (path.is_dir() or path.is_file()):

@@ -25,6 +25,8 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from diffupose_ros.files import user_path
+
 MIRROR = "DIFFUPOSE_WEIGHTS_MIRROR"
 """Environment variable: an address (https://..., file://...) or a folder that holds the files instead."""
 _TIMEOUT = 30.0  # seconds without a byte
@@ -109,7 +111,7 @@ def find_weights(name_or_path: str | Path) -> Path:
         FileNotFoundError: neither; says how to get them.
         ValueError: the cached file is damaged.
     """
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if path.is_file():
         return path
     name = str(name_or_path)
@@ -164,7 +166,7 @@ def _address(entry: PublicWeights) -> str:
     mirror = os.environ.get(MIRROR, "")
     if not mirror:
         return entry.address
-    base = mirror if "://" in mirror else Path(mirror).expanduser().resolve().as_uri()
+    base = mirror if "://" in mirror else user_path(mirror).resolve().as_uri()
     return f"{base.rstrip('/')}/{entry.file}"
 
 

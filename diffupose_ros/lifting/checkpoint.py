@@ -30,6 +30,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from diffupose_ros.files import user_path
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.diffusion import Diffusion, Prediction, Schedule
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
@@ -135,7 +136,7 @@ def weights_path(name_or_path: str | Path) -> Path:
         FileNotFoundError: neither a shipped name nor a file; says which names there are.
     """
     folder = resource_path("resource/weights")
-    for path in (Path(name_or_path).expanduser(), folder / f"{name_or_path}.safetensors"):
+    for path in (user_path(name_or_path), folder / f"{name_or_path}.safetensors"):
         if path.is_file():
             return path
     shipped = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors")))

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from diffupose_ros.files import user_path
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, load_checkpoint
 from diffupose_ros.lifting.networks import prior
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
@@ -207,7 +208,7 @@ def read_any(name_or_path: str | Path) -> Trained | Checkpoint:
         FileNotFoundError: no such file.
         ValueError: none of those.
     """
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if path.suffix == ".pt" and path.is_file():
         try:
             return read_trained(path)
