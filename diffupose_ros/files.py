@@ -37,6 +37,21 @@ def user_path(written: str | Path) -> Path:
         raise ValueError(f"{written}: {error}") from None
 
 
+def check_downloaded(path: Path) -> None:
+    """Refuse what comes in place of a large file: a page of a web site, a pointer of Git LFS.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is one of these; says how to get the file itself.
+    """
+    with open(path, "rb") as file:
+        begin = file.read(512).lstrip().lower()
+    if begin.startswith(b"version https://git-lfs"):
+        raise ValueError(f"{path}: a pointer of Git LFS, not the file itself: get that with `git lfs pull`")
+    if begin.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ValueError(f"{path}: a page of a web site, not the file itself: download it again, and look at the page")
+
+
 def write_text(text: str, path: Path) -> None:
     """Write a file whole or not at all.
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from diffupose_ros.detection.boxes import checked_boxes, checked_image
 from diffupose_ros.detection.detector import Detections, FloatArray, Image
 from diffupose_ros.detection.heatmaps import STRIDE, Maps, crop, crop_affine, decode, normalise
-from diffupose_ros.files import user_path
+from diffupose_ros.files import check_downloaded, user_path
 
 _JOINTS = 17  # of coco17
 
@@ -56,6 +56,7 @@ class OnnxDetector:
         file = user_path(path)
         if not file.is_file():
             raise FileNotFoundError(f"no network at {str(path)!r}: expected an .onnx file of a pose network")
+        check_downloaded(file)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         providers = _providers(device, onnxruntime.get_available_providers())

@@ -26,7 +26,7 @@ from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionCo
 from diffupose_ros.lifting.networks import prior
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig, both_images
-from diffupose_ros.pytorch import one_line
+from diffupose_ros.pytorch import load_pickled, one_line
 from diffupose_ros.skeleton import PARENTS
 from diffupose_ros.training.config import ModelConfig
 from diffupose_ros.training.regressor import is_regressor, load_regressor, load_weights, regressor_config
@@ -175,7 +175,7 @@ def read_trained(path: str | Path) -> Trained:
     if not path.is_file():
         raise FileNotFoundError(f"no trained model at {path}: expected best.pt of a `diffupose train` run")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_pickled(path)
         kind = state.get("kind", "denoiser")
         return Trained(
             kind,
