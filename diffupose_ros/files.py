@@ -37,6 +37,18 @@ def user_path(written: str | Path) -> Path:
         raise ValueError(f"{written}: {error}") from None
 
 
+def opencv_name(path: Path) -> str:
+    """Return the path as OpenCV takes it, which crashes on names that are not UTF-8.
+
+    Raises:
+        ValueError: it is such a name.
+    """
+    try:
+        return str(path).encode().decode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{str(path)!r}: not a name in UTF-8, which OpenCV needs: rename it") from None
+
+
 def check_downloaded(path: Path) -> None:
     """Refuse what comes in place of a large file: a page of a web site, a pointer of Git LFS.
 

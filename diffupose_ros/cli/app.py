@@ -14,8 +14,10 @@
 
 """The application that the commands register with, and how a command fails."""
 
+import io
 import re
-from typing import NoReturn
+import sys
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -27,6 +29,12 @@ _HOME_OR_ADDRESS = re.compile(r"(--[\w-]+=)?(~.*|file:/.*)", re.DOTALL)
 
 class _Commands(TyperGroup):
     """Reads paths as every part of the package does: shells leave ``--option=~/file`` and ``file://`` alone."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run; what the terminal cannot show, such as a file's name that is not UTF-8, is shown escaped."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        return super().main(*args, **kwargs)
 
     def parse_args(self, context: typer.Context, args: list[str]) -> list[str]:
         """Parse the arguments, those for ROS as they are: ``~`` is a node's name there."""

@@ -23,6 +23,7 @@ import typer
 from typer.core import TyperCommand
 
 from diffupose_ros.cli.app import app, fail
+from diffupose_ros.start import node
 
 if TYPE_CHECKING:
     from diffupose_ros.camera import Camera
@@ -99,9 +100,7 @@ def lift(
     diffupose lift --ros-args -p NAME:=VALUE -r FROM:=TO ...
     """
     if NODE in context.meta:
-        from diffupose_ros.nodes.lift.node import main
-
-        raise typer.Exit(main(context.args))
+        raise typer.Exit(node("lift", context.args))
     if bag_in is None or bag_out is None:
         raise typer.BadParameter("expected BAG_IN and BAG_OUT, or --ros-args for the lift node")
     from rich.console import Console

@@ -88,9 +88,18 @@ ALIASES = {"w32": "w32-256x192-dark", "w48": "w48-384x288-dark"}
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloaded weights; it need not exist."""
+    """Return the folder of downloaded weights; it need not exist.
+
+    Raises:
+        FileNotFoundError: the user has no home, nor set another place.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "diffupose_ros"
+    try:
+        return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "diffupose_ros"
+    except RuntimeError:
+        raise FileNotFoundError(
+            "no home directory to keep weights in: set HOME or XDG_CACHE_HOME, or give the path of a file"
+        ) from None
 
 
 def public_weights(name: str) -> PublicWeights:

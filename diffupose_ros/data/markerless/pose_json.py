@@ -95,7 +95,7 @@ def _frames(files: Sequence[Path], joints: int, advance: Callable[[], object]) -
 
 def _read(path: Path, joints: int) -> Frames:
     """Return the frames of a file by number."""
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(content, dict) and "instance_info" in content:  # MMPose: what it knows of the joints is beside it
         content = content["instance_info"]
     if isinstance(content, dict) and "people" in content:
