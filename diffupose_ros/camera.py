@@ -35,6 +35,17 @@ LENS_MODELS = {
 }
 """Lens models and the numbers of distortion coefficients each may have (0: an ideal lens)."""
 
+_POLYNOMIALS = ("plumb_bob", "rational_polynomial")  # one model, of fewer and of more coefficients
+_OTHER_NAMES = {
+    "": "plumb_bob",
+    "radtan": "plumb_bob",
+    "brown_conrady": "plumb_bob",
+    "fisheye": "equidistant",
+    "kannala_brandt": "equidistant",
+    "kannala_brandt4": "equidistant",
+}
+_IDEAL = ("none", "pinhole")
+
 HEIGHT_SPREAD = 0.05
 """Relative standard deviation of human body size (adult stature: 4 % within, 5 % across sexes; ANSUR II).
 One image cannot tell a small near person from a large far one, so no depth is known better than this."""
@@ -50,7 +61,9 @@ class Camera:
     Args:
         K: (3, 3) or 9 numbers row-major, the intrinsic matrix in pixels.
         D: distortion coefficients; empty for an ideal lens. (All zero too, but not of ``equidistant``.)
-        model: a key of ``LENS_MODELS``.
+        model: a key of ``LENS_MODELS``, or what drivers and tools call these: "" and ``radtan`` are ``plumb_bob``,
+            ``fisheye`` and ``kannala_brandt4`` are ``equidistant``, ``none`` and ``pinhole`` are ideal lenses.
+            ``plumb_bob`` with 8 coefficients and more is ``rational_polynomial``.
         width, height: of the image in pixels; 0 where unknown.
 
     Raises:
@@ -69,13 +82,8 @@ class Camera:
                 f"the camera is not calibrated: K[0] = {matrix[0, 0]:g}, K[4] = {matrix[1, 1]:g}, expected focal "
                 "lengths above 0. Calibrate it (camera_calibration) and publish the result as CameraInfo"
             )
-        if model not in LENS_MODELS:
-            raise ValueError(f"unknown lens model {model!r}: expected one of {', '.join(LENS_MODELS)}")
-        if distortion.size not in LENS_MODELS[model] or not np.isfinite(distortion).all():
-            expected = " or ".join(map(str, LENS_MODELS[model]))
-            hint = "; 8 and more are of rational_polynomial" if distortion.size >= 8 else ""
-            raise ValueError(f"D of {model}: expected {expected} finite coefficients, got {distortion.tolist()}{hint}")
-        self.K, self.D, self.model = matrix, distortion, model
+        self.K = matrix
+        self.model, self.D = _lens(model, distortion)
         self.width, self.height = int(width), int(height)
 
     @classmethod
@@ -194,6 +202,25 @@ def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: 
     mean_weight = weights.sum(-1) / np.maximum(seen.sum(-1), 1)
     covariance = inverse * (variance[..., 0] * mean_weight)[..., None, None]
     return RootFit(root, covariance)
+
+
+def _lens(name: str, D: FloatArray) -> tuple[str, FloatArray]:
+    """Return the key of ``LENS_MODELS`` and the coefficients that a lens' name and coefficients mean."""
+    model = name.strip().lower()
+    model = _OTHER_NAMES.get(model, model)
+    if model in _IDEAL:
+        if D.any():
+            raise ValueError(f"D of a lens without distortion ({name}): expected zeros or nothing, got {D.tolist()}")
+        return "plumb_bob", D[:0]
+    if model in _POLYNOMIALS:
+        model = _POLYNOMIALS[int(D.size > max(LENS_MODELS["plumb_bob"]))]
+    if model not in LENS_MODELS:
+        known = ", ".join(filter(None, (*LENS_MODELS, *_OTHER_NAMES, *_IDEAL)))
+        raise ValueError(f"unknown lens model {name!r}: expected one of {known}")
+    if D.size not in LENS_MODELS[model] or not np.isfinite(D).all():
+        expected = " or ".join(map(str, LENS_MODELS[model]))
+        raise ValueError(f"D of {model}: expected {expected} finite coefficients, got {D.tolist()}")
+    return (model, D) if D.size else ("plumb_bob", D)
 
 
 def _homogeneous(xy: FloatArray) -> FloatArray:

@@ -12,9 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+"""Calibrated cameras from the files that tools write: YAML of ROS, OpenCV and Kalibr."""
 
-"""Calibrated cameras from files, in the YAML of ROS' camera_calibration and camera_info_manager."""
-
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,23 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
+from diffupose_ros.files import user_path
 
 FloatArray = npt.NDArray[np.float64]
+
+# What tools call the same, without case and underscores; the first is how camera_calibration writes it.
+_NAMES = {
+    "image_width": ("imagewidth", "width"),
+    "image_height": ("imageheight", "height"),
+    "image_size": ("imagesize", "resolution"),
+    "camera_matrix": ("cameramatrix", "k", "intrinsicmatrix"),
+    "distortion_coefficients": ("distortioncoefficients", "distcoeffs", "distortioncoeffs", "d"),
+    "distortion_model": ("distortionmodel",),
+    "rectification_matrix": ("rectificationmatrix", "r"),
+    "projection_matrix": ("projectionmatrix", "p"),
+}
+_OPENCV_HEADER = re.compile(r"\A%YAML:1\.\d")  # which is no YAML; nor is a tag of a type that only OpenCV has
+_OPENCV_TAG = re.compile(r"!!opencv-[\w-]+")
 
 
 @dataclass(frozen=True)
@@ -45,57 +61,112 @@ class CameraFile:
 def read_camera_file(path: str | Path) -> CameraFile:
     """Return what a camera's YAML file says.
 
+    That is one of camera_calibration (ROS), a CameraInfo as ``ros2 topic echo`` shows it, a FileStorage of OpenCV, or
+    a camchain of Kalibr.
+
+    Args:
+        path: of the file. ``FILE#cam1``: the camera that a camchain calls so; needed where it has several.
+
     Raises:
-        ValueError: there is no such file, it is not in that format, or its numbers are of no camera.
+        ValueError: there is no such file, it is in none of those formats, or its numbers are of no camera.
     """
+    file, chosen = user_path(path), ""
+    if "#" in file.name and not file.exists():
+        name, _, chosen = file.name.partition("#")
+        file = file.with_name(name)
     try:
-        text = Path(path).read_text()
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"calibration {path} cannot be read: {error}") from error
     try:
-        return _camera_file(load_yaml(text))
+        return _camera_file(_kalibr_or_other(load_yaml(text), chosen))
     except (TypeError, ValueError) as error:
-        hint = "expected the YAML that camera_calibration writes"
+        hint = "expected YAML of camera_calibration, OpenCV or Kalibr, or an echoed CameraInfo"
         raise ValueError(f"calibration {path}: {error} ({hint})") from error
 
 
-def _camera_file(content: Any) -> CameraFile:
+def _kalibr_or_other(content: Any, chosen: str) -> Any:
+    """Return the chosen camera of a camchain under the names of the other formats; what is none as it is."""
     if not isinstance(content, dict):
         raise ValueError("no mapping of names to values")
-    width, height = (int(_value(content, name)) for name in ("image_width", "image_height"))
+    chain = {str(name): entry for name, entry in content.items() if isinstance(entry, dict) and "intrinsics" in entry}
+    if "intrinsics" in content:  # one camera, taken out of its chain
+        chain = {"cam0": content}
+    if chosen and chosen not in chain:
+        raise ValueError(f"no camera {chosen!r} in it: there is {', '.join(chain) or 'one, without a name'}")
+    if not chain:
+        return content
+    if len(chain) > 1 and not chosen:
+        raise ValueError(f"it is of several cameras: choose one of {', '.join(f'FILE#{name}' for name in chain)}")
+    entry = chain[chosen or next(iter(chain))]
+    if (model := entry.get("camera_model", "pinhole")) != "pinhole":
+        raise ValueError(f"camera_model: expected pinhole, got {model!r}")
+    numbers = _numbers(entry, "intrinsics")
+    if numbers.shape != (4,):
+        raise ValueError(f"intrinsics: expected 4 numbers, fu, fv, pu and pv, got {numbers.size}")
+    fx, fy, cx, cy = numbers.tolist()
+    return entry | {"camera_matrix": [fx, 0, cx, 0, fy, cy, 0, 0, 1]}
+
+
+def _camera_file(content: dict[str, Any]) -> CameraFile:
+    values = dict(_named(content))
+    if "image_size" in values:
+        values["image_width"], values["image_height"] = _numbers(values, "image_size", (2,)).tolist()
+    width, height = (int(_value(values, name)) for name in ("image_width", "image_height"))
     if min(width, height) <= 0:
         raise ValueError(f"image_width and image_height: expected more than 0, got {width}x{height}")
-    K, D = _matrix(content, "camera_matrix", (3, 3)), _matrix(content, "distortion_coefficients", None)
-    camera = Camera(K, D, str(content.get("distortion_model", "plumb_bob")), width, height)
+    _check_whole(content, width, height)
+    K, D = _numbers(values, "camera_matrix", (3, 3)), _numbers(values, "distortion_coefficients").ravel()
+    model = "equidistant" if content.get("fisheye_model") else str(values.get("distortion_model") or "")
+    camera = Camera(K, D, model, width, height)
     rectification, projection = np.eye(3), np.concatenate([camera.K, np.zeros((3, 1))], 1)
-    if "rectification_matrix" in content:
-        rectification = _matrix(content, "rectification_matrix", (3, 3))
-    if "projection_matrix" in content:
-        projection = _matrix(content, "projection_matrix", (3, 4))
+    if "projection_matrix" in values and (told := _numbers(values, "projection_matrix", (3, 4))).any():
+        projection = told
+        if "rectification_matrix" in values:
+            rectification = _numbers(values, "rectification_matrix", (3, 3))
     return CameraFile(camera, rectification, projection)
 
 
-def _value(content: dict[str, Any], name: str) -> Any:
-    if name not in content:
+def _named(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what a file says, under our names."""
+    for key, value in content.items():
+        plain = str(key).lower().replace("_", "")
+        yield from ((ours, value) for ours, theirs in _NAMES.items() if plain in theirs)
+
+
+def _check_whole(content: dict[str, Any], width: int, height: int) -> None:
+    """Refuse an echoed CameraInfo of a binned or cut out image, whose numbers are of another one."""
+    roi = content["roi"] if isinstance(content.get("roi"), dict) else {}
+    size = (roi.get("width", 0), roi.get("height", 0))
+    cut_out = size not in ((0, 0), (width, height)) or roi.get("x_offset") or roi.get("y_offset")
+    if max(content.get("binning_x", 0), content.get("binning_y", 0)) > 1 or cut_out:
+        raise ValueError("binning and regions of interest are not supported: use the CameraInfo of the whole image")
+
+
+def _value(values: dict[str, Any], name: str) -> Any:
+    if name not in values:
         raise ValueError(f"{name} is missing")
-    return content[name]
+    return values[name]
 
 
-def _matrix(content: dict[str, Any], name: str, shape: tuple[int, int] | None) -> FloatArray:
-    """Return the ``data`` of a matrix; of any size where ``shape`` is None."""
-    entry = _value(content, name)
-    if not isinstance(entry, dict) or not isinstance(entry.get("data"), list):
-        raise ValueError(f"{name}: expected rows, cols and data")
-    numbers = np.array(entry["data"], np.float64).ravel()
+def _numbers(values: dict[str, Any], name: str, shape: tuple[int, ...] | None = None) -> FloatArray:
+    """Return the numbers of a list, or of a matrix' ``data``; as they are where ``shape`` is None."""
+    entry = _value(values, name)
+    entry = entry.get("data") if isinstance(entry, dict) else entry
+    if not isinstance(entry, list):
+        raise ValueError(f"{name}: expected numbers, or rows, cols and data")
+    numbers = np.array(entry, np.float64)
     if shape is None:
         return numbers
-    if numbers.size != shape[0] * shape[1]:
-        raise ValueError(f"{name}: expected {shape[0]}x{shape[1]} numbers, got {numbers.size}")
+    if numbers.size != np.prod(shape):
+        raise ValueError(f"{name}: expected {'x'.join(map(str, shape))} numbers, got {numbers.size}")
     return numbers.reshape(shape)
 
 
 def load_yaml(text: str) -> Any:
-    """Return what a YAML text says, by the parser that is there: pyyaml comes with ROS 2, ruamel.yaml with pip.
+    """Return what a YAML text says, OpenCV's too: the first of its documents that says anything.
+
+    The parser is the one that is there: pyyaml comes with ROS 2, ruamel.yaml with pip.
 
     Raises:
         ValueError: it is not YAML.
@@ -106,10 +177,11 @@ def load_yaml(text: str) -> Any:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import YAMLError
 
-        load, error_type = YAML(typ="safe", pure=True).load, YAMLError
+        load, error_type = YAML(typ="safe", pure=True).load_all, YAMLError
     else:
-        load, error_type = yaml.safe_load, yaml.YAMLError
+        load, error_type = yaml.safe_load_all, yaml.YAMLError
     try:
-        return load(text)
+        plain = _OPENCV_TAG.sub("", _OPENCV_HEADER.sub("", text))
+        return next((document for document in load(plain) if document is not None), None)
     except error_type as error:
         raise ValueError(f"not YAML: {error}") from error

@@ -12,10 +12,56 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Results on disk."""
+"""Where people say that files are, and results on disk."""
 
 import os
+import re
 from pathlib import Path
+from urllib.parse import unquote
+
+_FILE_ADDRESS = re.compile(r"file:(?://?(?:localhost)?)?(?=[/~])")  # pathlib makes one slash of three
+
+
+def user_path(written: str | Path) -> Path:
+    """Return the path that somebody wrote: ``~`` is a home, and it may be an address, ``file:///...``.
+
+    Raises:
+        ValueError: there is no such home.
+    """
+    text = str(written)
+    if address := _FILE_ADDRESS.match(text):
+        text = unquote(text[address.end() :], errors="surrogateescape")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{written}: {error}") from None
+
+
+def opencv_name(path: Path) -> str:
+    """Return the path as OpenCV takes it, which crashes on names that are not UTF-8.
+
+    Raises:
+        ValueError: it is such a name.
+    """
+    try:
+        return str(path).encode().decode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{str(path)!r}: not a name in UTF-8, which OpenCV needs: rename it") from None
+
+
+def check_downloaded(path: Path) -> None:
+    """Refuse what comes in place of a large file: a page of a web site, a pointer of Git LFS.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is one of these; says how to get the file itself.
+    """
+    with open(path, "rb") as file:
+        begin = file.read(512).lstrip().lower()
+    if begin.startswith(b"version https://git-lfs"):
+        raise ValueError(f"{path}: a pointer of Git LFS, not the file itself: get that with `git lfs pull`")
+    if begin.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ValueError(f"{path}: a page of a web site, not the file itself: download it again, and look at the page")
 
 
 def write_text(text: str, path: Path) -> None:

@@ -29,9 +29,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.files import write_text
+from diffupose_ros.files import user_path, write_text
 from diffupose_ros.resources import resource_path
-from diffupose_ros.skeleton import LAYOUTS, Skeletons2D, apparent_size, layout_joints, to_h36m
+from diffupose_ros.skeleton import LAYOUTS, Skeletons2D, apparent_size, layout_joints, seen_joints, to_h36m
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -140,7 +140,7 @@ class Profile:
             raise ValueError(f"scores of layout {layout}: expected shape (P, {len(names)}), got {scores.shape}")
         deviations = self.deviation(scores, names)
         if variance is not None and np.shape(keypoints) == (*scores.shape, 2):
-            size = apparent_size(np.where((scores > 0)[..., None], keypoints, np.nan))
+            size = apparent_size(np.where(seen_joints(keypoints, scores)[..., None], keypoints, np.nan))
             told = np.sqrt(variance) / np.maximum(size, 1e-9)
             deviations = np.where(np.asarray(variance) > 0, told, deviations)
         return to_h36m(keypoints, scores, layout, min_score, deviations)
@@ -164,7 +164,7 @@ def load_profile(name: str | Path, layout: str = "") -> Profile:
     Raises:
         ValueError: no such profile or file, a broken one, or one of another layout. Says what was expected.
     """
-    profile = _shipped(str(name)) if str(name) in PROFILES else _read(Path(name))
+    profile = _shipped(str(name)) if str(name) in PROFILES else _read(user_path(name))
     if layout and profile.layout not in ("", layout):
         raise ValueError(f"{name}: the profile is of layout {profile.layout}, the skeletons are of {layout}")
     return profile

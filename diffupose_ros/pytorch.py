@@ -23,12 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from diffupose_ros.files import check_downloaded
+
 _NATIVE_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 """What Linux calls a CPU's bfloat16 products: on x86, with tiles, and on Arm."""
+
+_WRAPPERS = ("ema", "model_ema", "ema_state_dict", "state_dict_ema", "model", "state_dict", "model_state_dict")
+_PREFIXES = re.compile(r"^(?:(?:_orig_mod|module|model)\.)+")
 
 
 def select_device(name: str) -> torch.device:
@@ -65,12 +70,33 @@ def cpu_flags() -> frozenset[str]:
         return frozenset()
 
 
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file is called, or looks like, safetensors; all other weights are pickled."""
+    with open(path, "rb") as file:
+        return path.suffix == ".safetensors" or file.read(9)[8:] == b"{"
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file.
+
+    Raises:
+        ValueError: truncated, or another kind of file.
+    """
+    check_downloaded(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path}: truncated, or not a safetensors file: {error}") from None
+
+
 def load_pickled(path: Path) -> dict[Any, Any]:
-    """Return what a ``.pt`` or ``.pth`` holds, on the CPU; no code of the file is run. Empty if it is no dict.
+    """Return what a ``.pt``, ``.pth`` or ``.ckpt`` holds, on the CPU; no code of the file is run. Empty if no dict.
 
     Raises:
         ValueError: truncated, not a file of weights, or with objects that are none.
     """
+    check_downloaded(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for a broken file
@@ -80,8 +106,22 @@ def load_pickled(path: Path) -> dict[Any, Any]:
                 f"{path}: holds a {foreign[1]}, which is no weight, and could run code: not loaded. If you trust the "
                 "file, keep its weights: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW_FILE)"
             ) from None
-        raise ValueError(f"{path}: truncated, or not a PyTorch weights file: {one_line(error)}") from None
+        advises = "weights_only" in str(error)  # to load it without looking at what it holds
+        reason = "" if advises else f": {one_line(error)}"
+        raise ValueError(f"{path}: truncated, or not a PyTorch weights file{reason}") from None
     return loaded if isinstance(loaded, dict) else {}
+
+
+def state_dict_of(loaded: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """Return the weights in what a training script saved, by their network's own names; averaged ones if there are.
+
+    What data-parallel training, ``torch.compile`` and Lightning put before a name is left out.
+    """
+    for wrapper in _WRAPPERS:
+        inside = loaded.get(wrapper)
+        if isinstance(inside, Mapping) and (weights := state_dict_of(inside)):
+            return weights
+    return {_PREFIXES.sub("", str(name)): value for name, value in loaded.items() if torch.is_tensor(value)}
 
 
 def kept(weights: Mapping[str, Tensor], matrices: torch.dtype = torch.float16) -> dict[str, Tensor]:

@@ -148,6 +148,15 @@ def layout_joints(layout: str) -> tuple[str, ...]:
     return LAYOUTS[layout]
 
 
+def seen_joints(keypoints: FloatArray, scores: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return which joints (..., J) a detector saw, of keypoints (..., J, 2) in pixels with scores (..., J).
+
+    Not seen is what has a score of 0 or below, what has no finite numbers, and what is at exactly (0, 0): so do
+    YOLO and others write a joint that they did not find, with whatever score.
+    """
+    return np.isfinite(keypoints).all(-1) & np.isfinite(scores) & (scores > 0) & keypoints.any(-1)
+
+
 def to_h36m(
     keypoints: npt.ArrayLike,
     scores: npt.ArrayLike,
@@ -157,7 +166,7 @@ def to_h36m(
 ) -> Skeletons2D:
     """Convert a detector's 2D joints to H36M-17.
 
-    A joint is missing where its score is 0 or below ``min_score``, or a number is NaN or infinite. A derived joint
+    A joint is missing where it was not seen (``seen_joints``), or its score is below ``min_score``. A derived joint
     is missing where one of the joints it is derived from is (the head: where all are).
 
     Args:
@@ -178,7 +187,7 @@ def to_h36m(
     if scores.shape != keypoints.shape[:2]:
         raise ValueError(f"scores: expected shape {keypoints.shape[:2]}, got {scores.shape}")
     weights, derived = _CONVERSIONS[layout]
-    seen = np.isfinite(keypoints).all(-1) & np.isfinite(scores) & (scores > 0) & (scores >= min_score)
+    seen = seen_joints(keypoints, scores) & (scores >= min_score)
     share = weights * seen[:, None]  # (P, 17, J)
     total = share.sum(-1)
     is_head = np.arange(len(H36M17)) == HEAD

@@ -172,7 +172,9 @@ def test_an_uncalibrated_camera_is_refused_saying_what_to_do(K: np.ndarray) -> N
     [
         ([0.1] * 3, "plumb_bob", r"D of plumb_bob: expected 0 or 4 or 5 finite.*got \[0.1, 0.1, 0.1\]"),
         ([0.1] * 5, "equidistant", "D of equidistant: expected 0 or 4 finite"),
-        ([0.1] * 5, "rational_polynomial", "D of rational_polynomial: expected 0 or 8 or 12 or 14 finite"),
+        ([0.1] * 6, "rational_polynomial", "D of rational_polynomial: expected 0 or 8 or 12 or 14 finite"),
+        ([0.1] * 4, "pinhole", r"without distortion \(pinhole\): expected zeros or nothing, got \[0.1"),
+        ([0.1] * 4, "None", r"without distortion \(None\)"),
         ([np.nan] * 5, "plumb_bob", "finite coefficients, got .*nan"),
         ([], "fov", "unknown lens model 'fov'.*plumb_bob, rational_polynomial, equidistant"),
     ],
@@ -180,6 +182,28 @@ def test_an_uncalibrated_camera_is_refused_saying_what_to_do(K: np.ndarray) -> N
 def test_distortion_that_no_lens_has_is_refused(D: list, model: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Camera([500, 0, 320, 0, 500, 240, 0, 0, 1], D, model)
+
+
+@pytest.mark.parametrize(
+    ("model", "D", "camera"),
+    [
+        ("plumb_bob", CAMERAS["azure kinect"].D, "azure kinect"),  # as RealSense and others publish it
+        ("", CAMERAS["azure kinect"].D, "azure kinect"),
+        ("", CAMERAS["webcam"].D, "webcam"),
+        ("rational_polynomial", CAMERAS["webcam"].D, "webcam"),
+        ("radtan", CAMERAS["pincushion"].D, "pincushion"),
+        ("fisheye", CAMERAS["fisheye T265"].D, "fisheye T265"),
+        ("kannala_brandt4", CAMERAS["fisheye T265"].D, "fisheye T265"),
+        ("Equidistant", CAMERAS["fisheye T265"].D, "fisheye T265"),
+        *((name, D, "ideal") for name in ("", "none", "None", "pinhole") for D in ([], [0] * 5)),
+        ("equidistant", [], "ideal"),
+    ],
+)
+def test_lenses_are_known_by_the_names_that_drivers_and_tools_give_them(model: str, D: list, camera: str) -> None:
+    expected = CAMERAS[camera]
+    named = Camera(expected.K, D, model, expected.width, expected.height)
+    assert named.model == expected.model
+    np.testing.assert_array_equal(named.rays(pixel_grid(expected)), expected.rays(pixel_grid(expected)))
 
 
 def test_a_matrix_of_another_size_is_refused() -> None:

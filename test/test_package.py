@@ -93,7 +93,7 @@ def test_ros_packages_that_the_code_imports_are_dependencies() -> None:
 
 def test_pip_and_ros_install_the_same_nodes() -> None:
     cmake = re.search(r"foreach\(node ([\w ]+)\)", (ROOT / "CMakeLists.txt").read_text())
-    script = r'^(\w+)_node = "diffupose_ros\.nodes\.\1\.node:main"$'
+    script = r'^(\w+)_node = "diffupose_ros\.start:\1_node"$'
     scripts = [f"{name}_node" for name in re.findall(script, (ROOT / "pyproject.toml").read_text(), re.M)]
     assert cmake and sorted(cmake[1].split()) == sorted(scripts) != []
 

@@ -159,6 +159,15 @@ def test_a_coordinate_that_is_not_finite_means_missing(value: float, axis: int) 
     assert np.isfinite(skeletons.keypoints).all()
 
 
+def test_a_joint_at_exactly_the_origin_is_missing_whatever_its_score() -> None:
+    keypoints = np.full((3, 17, 2), 50.0)
+    keypoints[0, 9], keypoints[1, 9], keypoints[2, 9] = (0, 0), (0, 50), (50, 0)  # the last two are at an edge
+    status = to_h36m(keypoints, np.full((3, 17), 0.9), "coco17").status
+    wrist = H36M17.index("left_wrist")
+    assert status[:, wrist].tolist() == [MISSING, MEASURED, MEASURED]
+    assert (np.delete(status[0], wrist) != MISSING).all()
+
+
 def test_scores_above_one_count_as_one() -> None:
     keypoints, scores = person("coco17")
     scores[0, 9], scores[0, 11:13] = 7, (0.4, 7)

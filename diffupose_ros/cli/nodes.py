@@ -20,6 +20,7 @@ from typing import Annotated
 import typer
 
 from diffupose_ros.cli.app import app
+from diffupose_ros.start import node
 
 ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -27,33 +28,25 @@ ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command(context_settings=ROS_ARGUMENTS)
 def replay(context: typer.Context) -> None:
     """Run the replay node: recorded people as 2D skeletons; takes what a ROS 2 node takes."""
-    from diffupose_ros.nodes.replay.node import main
-
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(node("replay", context.args))
 
 
 @app.command(context_settings=ROS_ARGUMENTS)
 def detect(context: typer.Context) -> None:
     """Run the detect node: images in, 2D skeletons out; takes what a ROS 2 node takes."""
-    from diffupose_ros.nodes.detect.node import main
-
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(node("detect", context.args))
 
 
 @app.command(context_settings=ROS_ARGUMENTS)
 def people(context: typer.Context) -> None:
     """Run the people node: 3D skeletons in, people over time out; takes what a ROS 2 node takes."""
-    from diffupose_ros.nodes.people.node import main
-
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(node("people", context.args))
 
 
 @app.command(context_settings=ROS_ARGUMENTS)
 def video(context: typer.Context) -> None:
     """Run the video node: a file, a folder of images or a camera as image topic; takes what a ROS 2 node takes."""
-    from diffupose_ros.nodes.video.node import main
-
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(node("video", context.args))
 
 
 @app.command()

@@ -23,6 +23,7 @@ import typer
 from typer.core import TyperCommand
 
 from diffupose_ros.cli.app import app, fail
+from diffupose_ros.start import node
 
 if TYPE_CHECKING:
     from diffupose_ros.camera import Camera
@@ -99,9 +100,7 @@ def lift(
     diffupose lift --ros-args -p NAME:=VALUE -r FROM:=TO ...
     """
     if NODE in context.meta:
-        from diffupose_ros.nodes.lift.node import main
-
-        raise typer.Exit(main(context.args))
+        raise typer.Exit(node("lift", context.args))
     if bag_in is None or bag_out is None:
         raise typer.BadParameter("expected BAG_IN and BAG_OUT, or --ros-args for the lift node")
     from rich.console import Console
@@ -139,7 +138,7 @@ def run(
     detector: Annotated[DetectorName, typer.Option(help="Finds the 2D skeletons.")] = DetectorName.hrnet,
     weights: Annotated[str, typer.Option(help="Of the detector: name or path; none: its usual ones.")] = "",
     finder: Annotated[FinderName, typer.Option(help="Finds people; whole_image: one who fills it.")] = FinderName.hog,
-    calibration: Annotated[Path | None, typer.Option(help="Of the camera: YAML as camera_calibration writes.")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="Of the camera: YAML of ROS, OpenCV, Kalibr.")] = None,
     hfov: Annotated[
         float | None, typer.Option(min=5, max=170, help="Horizontal field of view in degrees, where not calibrated.")
     ] = None,

@@ -32,9 +32,13 @@ def list_() -> None:
     from diffupose_ros.detection.weights import ALIASES, WEIGHTS, cache_folder
 
     short = {name: alias for alias, name in ALIASES.items()}
+    try:
+        folder = cache_folder()
+    except OSError as error:
+        fail(error)
     for name, entry in WEIGHTS.items():
         called = f"{name} ({short[name]})" if name in short else name
-        here = "here" if (cache_folder() / entry.file).is_file() else "not here"
+        here = "here" if (folder / entry.file).is_file() else "not here"
         typer.echo(f"{called:<23} AP {entry.average_precision}  {entry.licence}  {here:<8}  {entry.address}")
 
 

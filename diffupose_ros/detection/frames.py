@@ -25,6 +25,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from diffupose_ros.files import opencv_name, user_path
+
 Pixels = npt.NDArray[np.uint8]
 
 FOLDER_RATE = 10.0
@@ -74,7 +76,7 @@ def open_source(source: str, start_at: float = 0.0, rate: float = 0.0) -> Source
     Raises:
         ValueError: there is nothing there, or nothing that can be read; says what was expected.
     """
-    path = Path(source).expanduser()
+    path = user_path(source)
     if source.isdecimal() or path.is_char_device():
         return Camera(source)
     if source and (path.is_dir() or path.is_file()):
@@ -113,8 +115,8 @@ class VideoFile:
     time: float
 
     def __init__(self, path: Path, start_at: float) -> None:
-        self._path, self._start = path, start_at
-        self._capture = cv2.VideoCapture(str(path))
+        self._name, self._start = opencv_name(path), start_at
+        self._capture = cv2.VideoCapture(self._name)
         if not self._capture.isOpened():
             hint = "nothing in it can be read. Is it truncated? Try to convert it"
             raise ValueError(f"{path} is no video that OpenCV can read: {hint}")
@@ -138,7 +140,7 @@ class VideoFile:
 
     def rewind(self) -> None:
         """Start again; the file is opened anew, since not every format can go back."""
-        self._capture.open(str(self._path))
+        self._capture.open(self._name)
         self._seek()
 
     def close(self) -> None:
@@ -182,8 +184,9 @@ class Folder:
         if index >= self.count:
             return None
         try:
-            image = cv2.imread(str(self._files[index]), cv2.IMREAD_COLOR)
-        except cv2.error as error:  # too large, for instance
+            content = np.fromfile(self._files[index], np.uint8)  # of any name; imread wants UTF-8
+            image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+        except (OSError, cv2.error) as error:  # too large, for instance
             raise ValueError(f"{self._files[index]}: {error}") from error
         if image is None:
             raise ValueError(f"{self._files[index]} is no image that OpenCV can read")

@@ -20,10 +20,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from diffupose_ros.pytorch import kept, load_pickled, save_tensors
+from diffupose_ros.pytorch import is_safetensors, kept, load_pickled, load_tensors, save_tensors, state_dict_of
 
 # MMPose's names, old and new, for what the official network calls the same without the first word.
 _MMPOSE = re.compile(r"^(backbone|(keypoint_head|head)(?=\.final_layer\.))\.")
@@ -39,21 +38,12 @@ def read_hrnet(path: Path) -> tuple[dict[str, Tensor], tuple[int, int]]:
         ValueError: the file is truncated, of another kind, or holds NaN.
     """
     size = path.name
-    if path.suffix == ".safetensors":
-        try:
-            with safe_open(path, framework="pt") as file:
-                size = (file.metadata() or {}).get("input_size", size)
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(f"{path}: truncated, or not a safetensors file: {error}") from None
+    if is_safetensors(path):
+        state, metadata = load_tensors(path)
+        size = metadata.get("input_size", size)
     else:
-        loaded = load_pickled(path)
-        state = loaded.get("state_dict", loaded)
-    weights = {
-        str(name).removeprefix("module."): value.float() if value.is_floating_point() else value
-        for name, value in (state.items() if isinstance(state, dict) else ())
-        if torch.is_tensor(value)
-    }
+        state = load_pickled(path)
+    weights = {n: v.float() if v.is_floating_point() else v for n, v in state_dict_of(state).items()}
     if any(_MMPOSE.match(name) for name in weights):  # and leave out what is not of the network
         weights = {_MMPOSE.sub("", name): value for name, value in weights.items() if _MMPOSE.match(name)}
     if not any(name.startswith("stage2.") for name in weights):

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from diffupose_ros.detection.boxes import checked_boxes, checked_image
 from diffupose_ros.detection.detector import Detections, FloatArray, Image
 from diffupose_ros.detection.heatmaps import STRIDE, Maps, crop, crop_affine, decode, normalise
+from diffupose_ros.files import check_downloaded, user_path
 
 _JOINTS = 17  # of coco17
 
@@ -52,13 +53,15 @@ class OnnxDetector:
             raise ImportError(
                 "the detector onnx needs onnxruntime: pip install 'diffupose_ros[onnx]', or onnxruntime-gpu"
             ) from None
-        if not Path(path).is_file():
+        file = user_path(path)
+        if not file.is_file():
             raise FileNotFoundError(f"no network at {str(path)!r}: expected an .onnx file of a pose network")
+        check_downloaded(file)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         providers = _providers(device, onnxruntime.get_available_providers())
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+            self._session = onnxruntime.InferenceSession(str(file), options, providers=providers)
         except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no class of their own
             reason = " ".join(str(error).split())[:300]
             raise ValueError(f"{path}: not an ONNX network that onnxruntime can load: {reason}") from None

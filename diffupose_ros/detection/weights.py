@@ -25,6 +25,8 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from diffupose_ros.files import user_path
+
 MIRROR = "DIFFUPOSE_WEIGHTS_MIRROR"
 """Environment variable: an address (https://..., file://...) or a folder that holds the files instead."""
 _TIMEOUT = 30.0  # seconds without a byte
@@ -86,9 +88,18 @@ ALIASES = {"w32": "w32-256x192-dark", "w48": "w48-384x288-dark"}
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloaded weights; it need not exist."""
+    """Return the folder of downloaded weights; it need not exist.
+
+    Raises:
+        FileNotFoundError: the user has no home, nor set another place.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "diffupose_ros"
+    try:
+        return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "diffupose_ros"
+    except RuntimeError:
+        raise FileNotFoundError(
+            "no home directory to keep weights in: set HOME or XDG_CACHE_HOME, or give the path of a file"
+        ) from None
 
 
 def public_weights(name: str) -> PublicWeights:
@@ -109,7 +120,7 @@ def find_weights(name_or_path: str | Path) -> Path:
         FileNotFoundError: neither; says how to get them.
         ValueError: the cached file is damaged.
     """
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if path.is_file():
         return path
     name = str(name_or_path)
@@ -164,7 +175,7 @@ def _address(entry: PublicWeights) -> str:
     mirror = os.environ.get(MIRROR, "")
     if not mirror:
         return entry.address
-    base = mirror if "://" in mirror else Path(mirror).expanduser().resolve().as_uri()
+    base = mirror if "://" in mirror else user_path(mirror).resolve().as_uri()
     return f"{base.rstrip('/')}/{entry.file}"
 
 

@@ -27,14 +27,23 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from diffupose_ros.files import user_path
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.diffusion import Diffusion, Prediction, Schedule
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.uncertainty import Calibration
-from diffupose_ros.pytorch import check_finite, kept, load_pickled, one_line, save_tensors
+from diffupose_ros.pytorch import (
+    check_finite,
+    is_safetensors,
+    kept,
+    load_pickled,
+    load_tensors,
+    one_line,
+    save_tensors,
+    state_dict_of,
+)
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import PARENTS
 
@@ -135,7 +144,7 @@ def weights_path(name_or_path: str | Path) -> Path:
         FileNotFoundError: neither a shipped name nor a file; says which names there are.
     """
     folder = resource_path("resource/weights")
-    for path in (Path(name_or_path).expanduser(), folder / f"{name_or_path}.safetensors"):
+    for path in (user_path(name_or_path), folder / f"{name_or_path}.safetensors"):
         if path.is_file():
             return path
     shipped = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors")))
@@ -167,21 +176,21 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
-    """Load one of our checkpoints, or import an official ``.pt`` / ``.pth``.
+    """Load one of our checkpoints, or import an official one (``.pt``, ``.pth``, ``.ckpt``).
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: not a checkpoint, truncated, or of another format.
     """
     path = weights_path(name_or_path)
-    if path.suffix in (".pt", ".pth"):
+    if not is_safetensors(path):
         return import_official(path)
+    tensors, metadata = load_tensors(path)
+    tensors = {name: value.float() for name, value in tensors.items()}
     try:
-        with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {}).get("diffupose", "null"))
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: truncated, or not a safetensors file: {error}") from None
+        meta = json.loads(metadata.get("diffupose", "null"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: its metadata is no JSON: {error}") from None
     if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
         raise ValueError(
             f"{path}: not a diffupose checkpoint of format {_FORMAT}; make one with `diffupose train` "
@@ -239,7 +248,7 @@ _OFFICIAL_ANCHOR = "gconv_input.0.gconv.W"
 def import_official(path: Path) -> Checkpoint:
     """Import a checkpoint of the authors' released code; of its two copies the averaged (EMA) one.
 
-    Also takes the bare state dict of the network.
+    Also takes the bare state dict of the network, and what other training scripts make of it (``state_dict_of``).
 
     Raises:
         FileNotFoundError: no such file.
@@ -247,10 +256,8 @@ def import_official(path: Path) -> Checkpoint:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
-    loaded = load_pickled(path)
-    state = loaded.get("ema") or loaded.get("model") or loaded
-    state = {str(n): v for n, v in state.items() if torch.is_tensor(v)} if isinstance(state, dict) else {}
-    anchors = [name for name in state if str(name).endswith(_OFFICIAL_ANCHOR)]
+    state = state_dict_of(load_pickled(path))
+    anchors = [name for name in state if name.endswith(_OFFICIAL_ANCHOR)]
     # An EMA wrapper holds the online model too; its own copy is the one evaluated.
     anchors.sort(key=lambda name: not name.startswith("ema_model"))
     if not anchors:

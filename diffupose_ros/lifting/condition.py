@@ -25,7 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.skeleton import Status, unit
+from diffupose_ros.camera import Camera
+from diffupose_ros.skeleton import Skeletons2D, Status, unit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -36,6 +37,9 @@ MAX_RAY_TANGENT = 4.0
 _TYPICAL_LOG_SIZE = np.log(0.15)
 _LEAST_DEVIATION = 0.03
 """Of a joint that people are placed by, in units of the apparent size: the lifted pose itself errs that much."""
+
+_SMALLEST = 2.0  # px: coordinates over the image's size are in [0, 1] or [-1, 1], or a little beyond
+_SHORTEST = 10.0  # px: the focal length of a camera whose pixels are none
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,18 @@ class Condition:
     status: npt.NDArray[np.int8]
     rotation: FloatArray
     valid: npt.NDArray[np.bool_]
+
+
+def normalised(skeletons: Skeletons2D, camera: Camera) -> npt.NDArray[np.bool_]:
+    """Return which people (P,) have coordinates in units of the image's size, where pixels are expected.
+
+    Theirs are all joints, ``MIN_JOINTS`` or more, within two pixels of the image's corner. Nobody's with a camera
+    whose own unit is not the pixel.
+    """
+    seen = skeletons.status != Status.MISSING
+    near = (np.abs(skeletons.keypoints) <= _SMALLEST).all(-1)
+    small = (near | ~seen).all(-1) & (seen.sum(-1) >= MIN_JOINTS)
+    return np.asarray(small & (camera.K[0, 0] > _SHORTEST))
 
 
 def look_at(direction: FloatArray) -> FloatArray:

@@ -24,7 +24,7 @@ import torch
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
-from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, person_centred
+from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
 from diffupose_ros.lifting.engine.sampler import Precision, Sampler, Sampling
 from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
@@ -132,8 +132,8 @@ class Lifter:
     ) -> Lifted:
         """Lift P people in one batch.
 
-        Joints that are NaN, infinite or scored 0 are missing. With a seed a person's pose does not depend
-        on who else is in the batch, but for rounding.
+        Joints that are NaN, infinite, scored 0 or at exactly (0, 0) are missing. With a seed a person's pose does not
+        depend on who else is in the batch, but for rounding.
 
         Args:
             keypoints: (P, J, 2) pixels in the (distorted) image of ``camera``; P may be 0.
@@ -170,10 +170,13 @@ class Lifter:
 
         Raises:
             Interrupted: it said yes.
+            ValueError: keypoints that are no pixels.
         """
         if hypotheses < 1:
             raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
         self.sampler.diffusion.timesteps(steps)  # raises
+        if (small := np.flatnonzero(normalised(skeletons, camera))).size:
+            raise ValueError(f"the keypoints of people {small.tolist()} look normalised: expected pixels")
         rays, skeletons = _viewing_rays(skeletons, camera)
         if self.checkpoint.denoiser.variant == "robust":
             condition = person_centred(rays, skeletons.deviations, skeletons.status)
@@ -198,9 +201,7 @@ class Lifter:
         """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame."""
         calibration, deviations = self.checkpoint.calibration, skeletons.deviations
         placed = place(poses, condition, rays, deviations)
-        covariance = calibrated_covariance(
-            poses, skeletons.status, deviations, calibration, expected, placed.novelty
-        )
+        covariance = calibrated_covariance(poses, skeletons.status, deviations, calibration, expected, placed.novelty)
         root_covariance = calibration.root_covariance(placed.covariance, placed.root, deviations)
 
         back = np.swapaxes(condition.rotation, 1, 2)

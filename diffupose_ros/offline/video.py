@@ -22,6 +22,7 @@ from pathlib import Path
 import cv2
 
 from diffupose_ros.detection.frames import FOLDER_RATE, Pixels, open_recording
+from diffupose_ros.files import opencv_name
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,11 @@ class VideoWriter:
 
     Raises:
         OSError: it cannot be written.
+        ValueError: its name is not UTF-8.
     """
 
     def __init__(self, path: Path, rate: float, size: tuple[int, int]) -> None:
-        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+        self._writer = cv2.VideoWriter(opencv_name(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
         if not self._writer.isOpened():
             raise OSError(f"cannot write the video {path}: is its folder writable, and the disk not full?")
 

@@ -50,10 +50,19 @@ SUBNET = """<CycloneDDS><Domain id="any">
   <Internal><WriterLingerDuration>100ms</WriterLingerDuration></Internal>
 </Domain></CycloneDDS>"""
 
+MAX_DOMAIN = 232  # whose ports are below 65536
+
 
 def domain_id() -> int:
-    """Return ROS_DOMAIN_ID, 0 where it is not set."""
-    return int(os.environ.get("ROS_DOMAIN_ID") or 0)
+    """Return ROS_DOMAIN_ID, 0 where it is not set.
+
+    Raises:
+        ValueError: it is not the number of a domain.
+    """
+    told = os.environ.get("ROS_DOMAIN_ID") or "0"
+    if not re.fullmatch(r"\d{1,3}", told, re.ASCII) or int(told) > MAX_DOMAIN:
+        raise ValueError(f"ROS_DOMAIN_ID is {told!r}: expected a whole number, 0 to {MAX_DOMAIN}")
+    return int(told)
 
 
 def create_domain(identity: int) -> Domain | None:

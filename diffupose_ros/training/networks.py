@@ -21,11 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from diffupose_ros.files import user_path
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, load_checkpoint
 from diffupose_ros.lifting.networks import prior
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig, both_images
-from diffupose_ros.pytorch import one_line
+from diffupose_ros.pytorch import load_pickled, one_line
 from diffupose_ros.skeleton import PARENTS
 from diffupose_ros.training.config import ModelConfig
 from diffupose_ros.training.regressor import is_regressor, load_regressor, load_weights, regressor_config
@@ -174,7 +175,7 @@ def read_trained(path: str | Path) -> Trained:
     if not path.is_file():
         raise FileNotFoundError(f"no trained model at {path}: expected best.pt of a `diffupose train` run")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_pickled(path)
         kind = state.get("kind", "denoiser")
         return Trained(
             kind,
@@ -207,7 +208,7 @@ def read_any(name_or_path: str | Path) -> Trained | Checkpoint:
         FileNotFoundError: no such file.
         ValueError: none of those.
     """
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if path.suffix == ".pt" and path.is_file():
         try:
             return read_trained(path)

@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,15 @@ def test_a_video_starts_where_it_is_told_each_time(video: Path) -> None:
     assert level(source.read()) == 15
     with pytest.raises(ValueError, match=r"start_at is 2 s, but .*video.avi lasts 2.0 s"):
         open_source(str(video), start_at=2.0)
+
+
+def test_names_that_are_not_utf8_end_no_process(video: Path, folder: Path) -> None:
+    first = level(open_recording(folder).read())
+    foreign = folder.rename(folder.with_name("caf" + os.fsdecode(b"\xe9")))
+    assert level(open_recording(foreign).read()) == first
+    film = video.rename(video.with_name(os.fsdecode(b"\xe9.avi")))
+    with pytest.raises(ValueError, match=r"udce9\.avi': not a name in UTF-8, which OpenCV needs: rename it"):
+        open_recording(film)
 
 
 def test_a_video_that_breaks_off_ends_there(video: Path) -> None:

@@ -116,6 +116,15 @@ def training_run(weights: Weights) -> dict:
     return {"epoch": 210, "state_dict": {f"module.{name}": value for name, value in weights.items()}}
 
 
+def lightning_run(weights: Weights) -> dict:
+    return {"epoch": 210, "state_dict": {f"model._orig_mod.{name}": value for name, value in weights.items()}}
+
+
+def averaged(weights: Weights) -> dict:
+    worse = {name: value + 1 for name, value in weights.items()}
+    return {"model": worse, "ema": {f"module.{name}": value for name, value in weights.items()}}
+
+
 def mmpose(weights: Weights, head: str = "keypoint_head") -> dict:
     def renamed(name: str) -> str:
         return f"{head}.{name}" if name.startswith("final_layer.") else f"backbone.{name}"
@@ -129,7 +138,7 @@ def mmpose_1(weights: Weights) -> dict:
     return contents
 
 
-@pytest.mark.parametrize("form", [official, training_run, mmpose, mmpose_1])
+@pytest.mark.parametrize("form", [official, training_run, lightning_run, averaged, mmpose, mmpose_1])
 def test_every_form_of_file_loads(form: Callable[[Weights], dict], tmp_path: Path) -> None:
     path = tmp_path / "hrnet_w32_coco_384x288.pth"
     torch.save(form(thin_weights()), path)

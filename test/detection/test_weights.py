@@ -262,6 +262,18 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_names_it(server: Server
         fetch_weights("small")
 
 
+def test_without_a_home_it_says_what_to_set(server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", gone)  # as in a container whose user nobody entered
+    for variable in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    for call in (find_weights, fetch_weights):
+        with pytest.raises(FileNotFoundError, match=r"no home directory.*set HOME or XDG_CACHE_HOME"):
+            call("small")
+
+
 def test_commands(server: Server, cache: Path) -> None:
     testing = pytest.importorskip("typer.testing", reason="optional on a ROS 2")
     from diffupose_ros.cli import app

@@ -25,6 +25,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from diffupose_ros import pytorch
+from diffupose_ros.detection.hrnet_files import read_hrnet
 from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.lifting.checkpoint import (
     PARENTS_16,
@@ -37,6 +38,7 @@ from diffupose_ros.lifting.checkpoint import (
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.skeleton import NECK
+from diffupose_ros.training.networks import read_any
 
 SCHEDULE_BUFFERS = (
     "betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod",
@@ -124,6 +126,18 @@ def test_official_training_file_without_averaged_copy(official_file, vectors, tm
     saved = training_file(online, online)
     torch.save({"step": saved["step"], "model": saved["model"]}, tmp_path / "model.pt")
     assert_paper_outputs(import_official(tmp_path / "model.pt"), vectors)
+
+
+@pytest.mark.parametrize("wrapper", ["", "model", "state_dict", "model_state_dict", "ema", "model.state_dict"])
+@pytest.mark.parametrize(
+    "prefix", ["_orig_mod.", "module.", "model.", "module._orig_mod.", "model._orig_mod.denoise_fn."]
+)
+def test_what_training_scripts_make_of_a_state_dict(official_state, vectors, wrapper: str, prefix: str, tmp_path: Path):
+    saved: dict = {f"{prefix}{name}": value for name, value in official_state.items()}
+    for word in reversed(wrapper.split(".")) if wrapper else ():
+        saved = {"epoch": 3, word: saved, "optimizer": {"lr": 0.1}, "ema_state_dict": {"decay": 0.99}}
+    torch.save(saved, tmp_path / "model.ckpt")
+    assert_paper_outputs(load_checkpoint(tmp_path / "model.ckpt"), vectors)
 
 
 def test_official_16_joint_network_is_imported_and_lifts(official_file, vectors, tmp_path: Path) -> None:
@@ -257,9 +271,35 @@ def test_truncated_checkpoint_is_refused(kept: float, tmp_path: Path) -> None:
 
 
 def test_text_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "page.safetensors").write_text("<html>404: not found, and here is a long page about it</html>")
-    with pytest.raises(ValueError, match=r"page\.safetensors: truncated, or not a safetensors file"):
-        load_checkpoint(tmp_path / "page.safetensors")
+    (tmp_path / "text.safetensors").write_text("404: not found, and here is a long text about it")
+    with pytest.raises(ValueError, match=r"text\.safetensors: truncated, or not a safetensors file"):
+        load_checkpoint(tmp_path / "text.safetensors")
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pt", "a.ckpt", "a.pth.tar"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("<!DOCTYPE html>\n<html>Sign in</html>", "a page of a web site, not the file itself"),
+        ("\n<HTML><body>404</body>", "a page of a web site, not the file itself"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS.*`git lfs pull`"),
+        ("nothing", "truncated, or not a"),
+    ],
+)
+def test_what_came_in_place_of_weights_is_told(name: str, content: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    for load in (load_checkpoint, read_hrnet, read_any):
+        with pytest.raises(ValueError, match=reason) as raised:
+            load(tmp_path / name)
+        assert name in str(raised.value) and "weights_only" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["a.ckpt", "a.pth.tar", "a.bin", "a"])
+def test_a_file_is_read_by_what_it_holds(official_file: Path, vectors, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(official_file.read_bytes())
+    assert_paper_outputs(load_checkpoint(tmp_path / name), vectors)
+    save_checkpoint(small_checkpoint(), tmp_path / name)
+    assert load_checkpoint(tmp_path / name).denoiser == small_checkpoint().denoiser
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"diffupose": '{"format": 99}'}, {"diffupose": "[1]"}])

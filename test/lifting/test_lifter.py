@@ -306,6 +306,33 @@ def test_broken_scores_count_as_missing(lifter: Lifter, scene: Scene, people: np
     assert (lifted.status[:, LEFT_WRIST] == Status.MISSING).all()
 
 
+def test_joints_at_the_origin_move_nobody(lifter: Lifter, scene: Scene, people: np.ndarray) -> None:
+    pixels, scores = scene.camera.project(people), np.ones((5, 17))
+    pixels[:, LEFT_WRIST] = 0  # as YOLO writes what it did not find, with a score
+    told = lifter.lift(pixels, scores, scene.camera, "h36m17", seed=0)
+    scores[:, LEFT_WRIST] = 0
+    expected = lifter.lift(pixels, scores, scene.camera, "h36m17", seed=0)
+    np.testing.assert_array_equal(told.root, expected.root)
+    np.testing.assert_array_equal(told.mean, expected.mean)
+
+
+@pytest.mark.parametrize("unit", ["0 to 1", "-1 to 1"])
+def test_normalised_keypoints_are_refused(lifter: Lifter, scene: Scene, people: np.ndarray, unit: str) -> None:
+    camera = scene.camera
+    pixels, scores = camera.project(people), np.ones((5, 17))
+    pixels[3] /= (camera.width, camera.height)
+    if unit == "-1 to 1":
+        pixels[3] = 2 * pixels[3] - 1
+    pixels[3, 5], scores[3, 5] = 500, 0  # a joint that was not seen says nothing
+    with pytest.raises(ValueError, match=r"people \[3\] look normalised: expected pixels"):
+        lifter.lift(pixels, scores, camera, "h36m17")
+
+
+def test_a_camera_of_normalised_coordinates_takes_them(lifter: Lifter, people: np.ndarray) -> None:
+    camera = Camera(np.eye(3))
+    assert_plausible(lifter.lift(camera.project(people), np.ones((5, 17)), camera, "h36m17", seed=0), 5, 10)
+
+
 def test_all_joints_in_one_point_is_no_error(lifter: Lifter, scene: Scene) -> None:
     lifted = lifter.lift(np.full((1, 17, 2), 300.0), np.ones((1, 17)), scene.camera, "h36m17", seed=0, detector="exact")
     assert_plausible(lifted, 1, 10)

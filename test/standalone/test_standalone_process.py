@@ -72,6 +72,13 @@ def test_a_range_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         rclpy.init(args=[])
 
 
+@pytest.mark.parametrize("told", ["abc", "300", "233", "-1", "1.0", "²"])
+def test_a_domain_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", told)
+    with pytest.raises(ValueError, match=f"ROS_DOMAIN_ID is '{told}': expected a whole number, 0 to 232"):
+        rclpy.init(args=[])
+
+
 def test_range_off_hides_processes_from_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     with running():
         node = rclpy.create_node("tester")

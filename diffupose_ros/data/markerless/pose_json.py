@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from diffupose_ros.data.markerless.multiview import Multiview, Person, PlacedCamera, align, follow
-from diffupose_ros.skeleton import layout_joints
+from diffupose_ros.skeleton import layout_joints, seen_joints
 
 Frames = dict[int, list[Person]]
 
@@ -95,7 +95,7 @@ def _frames(files: Sequence[Path], joints: int, advance: Callable[[], object]) -
 
 def _read(path: Path, joints: int) -> Frames:
     """Return the frames of a file by number."""
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(content, dict) and "instance_info" in content:  # MMPose: what it knows of the joints is beside it
         content = content["instance_info"]
     if isinstance(content, dict) and "people" in content:
@@ -131,4 +131,5 @@ def _mmpose_person(entry: dict[str, Any], joints: int) -> Person:
     keypoints, scores = (np.array(entry[name], np.float64) for name in ("keypoints", "keypoint_scores"))
     if keypoints.shape != (joints, 2) or scores.shape != (joints,):
         raise ValueError(f"keypoints {keypoints.shape}, scores {scores.shape}, expected {joints}: is the layout right?")
+    scores = np.where(seen_joints(keypoints, scores), scores, 0)
     return Person("", np.concatenate([keypoints, scores[:, None]], 1))

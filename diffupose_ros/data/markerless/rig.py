@@ -18,7 +18,7 @@
 
     cameras:
       left:
-        calibration: left.yaml            # as camera_calibration writes it; beside this file, or absolute
+        calibration: left.yaml            # of camera_calibration, OpenCV or Kalibr; beside this file, or absolute
         rotation: [0.0, 0.0, 0.0, 1.0]    # world to camera: quaternion x, y, z, w, or three rows of three
         translation: [0.1, 0.9, 3.0]      # metres: the world's origin in the camera's frame
 """
@@ -34,6 +34,7 @@ from scipy.spatial.transform import Rotation
 from diffupose_ros.camera import Camera
 from diffupose_ros.camera_files import load_yaml, read_camera_file
 from diffupose_ros.data.markerless.multiview import PlacedCamera
+from diffupose_ros.files import user_path
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -51,7 +52,7 @@ def read_rig(path: Path, lenses: Mapping[str, Camera] | None = None) -> tuple[Pl
         ValueError: it cannot be read, is not in that format, or lacks one of ``lenses``.
     """
     try:
-        content = load_yaml(path.read_text())
+        content = load_yaml(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ValueError(f"cameras {path} cannot be read: {error}") from error
     entries = content.get("cameras") if isinstance(content, dict) else None
@@ -70,7 +71,7 @@ def _camera(path: Path, name: str, entry: Any, lens: Camera | None) -> PlacedCam
         if not isinstance(entry, dict):
             raise ValueError("expected calibration, rotation and translation")
         if lens is None:
-            lens = read_camera_file(path.parent / str(_value(entry, "calibration"))).camera
+            lens = read_camera_file(path.parent / user_path(str(_value(entry, "calibration")))).camera
         rotation = _rotation(_value(entry, "rotation"))
         return PlacedCamera(name, lens, rotation, _translation(_value(entry, "translation")))
     except ValueError as error:

@@ -62,7 +62,7 @@ def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
         )
     if rectified:
         return Camera(np.reshape(info.p, (3, 4))[:, :3], (), "plumb_bob", info.width, info.height)
-    return Camera(info.k, info.d, info.distortion_model or "plumb_bob", info.width, info.height)
+    return Camera(info.k, info.d, info.distortion_model, info.width, info.height)
 
 
 def camera_to_info(camera: Camera, header: Header) -> CameraInfo:

@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException
+
+_EXPECTED = {bool: "true or false", int: "a whole number", str: "text", list: "a list in brackets, [a, b]"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class Parameter:
     effect: Literal["live", "activate", "configure", "start"] = "configure"
     or_number: bool = False
 
+    @property
+    def _any_type(self) -> bool:
+        """Whether ROS must let values of other types pass: people write 1 for 1.0."""
+        return self.or_number or isinstance(self.default, float)
+
+    def typed(self, value: Any) -> Any:
+        """Return a value that is not refused, in the parameter's own type."""
+        return type(self.default)(value) if self._any_type else value
+
     def descriptor(self) -> ParameterDescriptor:
         """Return the descriptor that `ros2 param describe` shows."""
         effect = {"live": "live", "start": "read-only"}.get(self.effect, f"takes effect at {self.effect}")
@@ -52,7 +64,7 @@ class Parameter:
             name=self.name,
             description=f"{self.description} ({effect})",
             read_only=self.effect == "start",
-            dynamic_typing=self.or_number,
+            dynamic_typing=self._any_type,
         )
         if self.choices:
             descriptor.additional_constraints = "one of: " + ", ".join(self.choices)
@@ -64,6 +76,10 @@ class Parameter:
 
     def refusal(self, value: Any) -> str:
         """Return why ``value`` is refused, or nothing."""
+        if value is None:
+            return f"{self.name}: a parameter of this node cannot be unset"
+        if isinstance(self.default, float) and (isinstance(value, bool) or not isinstance(value, float | int)):
+            return f"{self.name}: expected a number, got {value!r}"
         if self.low is not None and not self.low <= value <= self.high:
             return f"{self.name}: expected {self.low:g} to {self.high:g}, got {value:g}"
         if self.or_number and (isinstance(value, bool) or not isinstance(value, str | int)):
@@ -81,25 +97,28 @@ class Parameters:
     Args:
         node: on which they are declared.
         table: its parameters.
+
+    Raises:
+        ValueError: the user gave a value that is refused; says what was expected.
     """
 
     def __init__(self, node: Any, table: Iterable[Parameter]) -> None:
         self._table = {row.name: row for row in table}
         self._node = node
         for row in self._table.values():
-            node.declare_parameter(row.name, row.default, row.descriptor())
+            try:
+                node.declare_parameter(row.name, row.default, row.descriptor())
+            except InvalidParameterTypeException as error:
+                raise ValueError(f"{row.name}: expected {_EXPECTED[type(row.default)]}: {error}") from None
             refusal = row.refusal(node.get_parameter(row.name).value)
             if refusal:
                 raise ValueError(refusal)
         node.add_on_set_parameters_callback(self._check)
 
     def __getitem__(self, name: str) -> Any:
-        value = self._node.get_parameter(name).value
-        return str(value) if self._table[name].or_number else value
+        return self._table[name].typed(self._node.get_parameter(name).value)
 
     def _check(self, parameters: list[Any]) -> SetParametersResult:
-        refusals = [
-            self._table[p.name].refusal(p.value) for p in parameters if p.name in self._table and p.value is not None
-        ]
+        refusals = [self._table[p.name].refusal(p.value) for p in parameters if p.name in self._table]
         reason = "; ".join(filter(None, refusals))
         return SetParametersResult(successful=not reason, reason=reason)

@@ -22,6 +22,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from diffupose_ros.camera import Camera
+from diffupose_ros.lifting.condition import normalised
 from diffupose_ros.msg import Skeleton2D, Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import (
     FloatArray,
@@ -116,7 +117,18 @@ def read_people(message: Skeleton2DArray, view: View, min_score: float, unsaid: 
             problems.append(("duplicate id", f"two people called {skeleton.id!r}: one is published as {name!r}"))
         ids.append(name)
         usable.append(skeleton)
-    return People(message, ids, _joints(usable, min_score, profile, problems), problems)
+    return _in_pixels(People(message, ids, _joints(usable, min_score, profile, problems), problems), view.camera)
+
+
+def _in_pixels(people: People, camera: Camera | None) -> People:
+    """Return the people without those whose keypoints are no pixels."""
+    small = normalised(people.skeletons, camera) if camera else np.zeros(len(people.ids), bool)
+    if not small.any():
+        return people
+    names = [name for name, refused in zip(people.ids, small, strict=True) if refused]
+    detail = f"the keypoints of people {names} look normalised: expected pixels"
+    ids = [name for name in people.ids if name not in names]
+    return People(people.message, ids, people.skeletons[~small], [*people.problems, ("normalised", detail)])
 
 
 def _profile(detector: str, unsaid: Profile | None, problems: list[tuple[str, str]]) -> Profile:
@@ -145,6 +157,10 @@ def _joints(
         for member in np.flatnonzero(bad).tolist():
             detail = f"person {people[members[member]].id!r}: scores outside [0, 1] are taken as 0 or 1"
             problems.append(("bad score", detail))
+        at_corner = (scores > 0) & (scores >= min_score) & ~values[..., :2].any(-1)
+        for member in np.flatnonzero(at_corner.any(-1)).tolist():
+            detail = f"person {people[members[member]].id!r}: joints at exactly (0, 0) count as not seen: score them 0"
+            problems.append(("joints at (0, 0)", detail))
         variance = _variances(values, [people[row].id for row in members], problems)
         converted.append(profile.skeletons(values[..., :2], scores, layout, min_score, variance))
     joints = Skeletons2D.join(converted)

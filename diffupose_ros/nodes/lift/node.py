@@ -16,7 +16,7 @@
 
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -25,6 +25,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.lifting import Lifter
+from diffupose_ros.lifting.engine.sampler import Precision
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.lifecycle import ManagedNode
@@ -39,7 +40,8 @@ from diffupose_ros.profiles import load_profile
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
     Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
-    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)"),
+    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)",
+              choices=get_args(Precision)),
     Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",
               effect="activate"),
     Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",

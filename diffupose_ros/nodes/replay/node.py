@@ -25,6 +25,7 @@ from tf2_msgs.msg import TFMessage
 
 from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
+from diffupose_ros.files import user_path
 from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.body_frames import frame
 from diffupose_ros.nodes.common.conversions import camera_to_info, quaternions, skeletons_2d_message, truth_message
@@ -57,7 +58,7 @@ class ReplayNode(Node):
         parameters = Parameters(self, PARAMETERS)
         clip = parameters["clip"]
         shipped = resource_path(f"resource/clips/{clip}.npz")
-        self._scene = Scene(shipped if shipped.is_file() else clip, parameters["people"])
+        self._scene = Scene(shipped if shipped.is_file() else user_path(clip), parameters["people"])
         self._detector = SimulatedDetector(
             parameters["layout"], parameters["noise"], parameters["occlusion"], parameters["seed"]
         )

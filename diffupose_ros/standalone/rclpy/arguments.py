@@ -143,8 +143,8 @@ def read_parameter_file(path: Path) -> Iterator[tuple[str, str, Any]]:
         ValueError: the file cannot be read or is not a parameter file.
     """
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text())
-    except (OSError, YAMLError) as error:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise ValueError(f"cannot read the parameter file {path}: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} is not a parameter file: expected node names")

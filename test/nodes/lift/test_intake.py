@@ -29,7 +29,7 @@ from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_
 from diffupose_ros.nodes.lift.intake import NO_VIEW, read_camera, read_people
 from diffupose_ros.profiles import Profile, load_profile
 from diffupose_ros.resources import resource_path
-from diffupose_ros.skeleton import apparent_size, to_h36m
+from diffupose_ros.skeleton import Status, apparent_size, to_h36m
 
 SCENE = Scene(resource_path("resource/clips/people.npz"), 3)
 VIEW = read_camera(camera_to_info(SCENE.camera, Header(frame_id="camera")), False, NO_VIEW)
@@ -80,6 +80,22 @@ def test_bad_people_are_told_and_cost_no_other() -> None:
     assert "'p2'" in next(detail for kind, detail in people.problems if kind == "bad score")
     for row, person in ((1, numbers[3]), (3, numbers[5])):
         np.testing.assert_allclose(people.skeletons.keypoints[row], to_h36m(*person, MIN_SCORE).keypoints[0])
+
+
+def test_joints_at_the_origin_and_normalised_people_are_told() -> None:
+    message, numbers = mixed()
+    wrist, person = message.skeletons[2].keypoints[9], message.skeletons[4]
+    wrist.x, wrist.y, wrist.score = 0.0, 0.0, 0.9
+    for keypoint in person.keypoints:
+        keypoint.x, keypoint.y = keypoint.x / SCENE.camera.width, keypoint.y / SCENE.camera.height
+    people = read_people(message, VIEW, MIN_SCORE)
+    assert people.ids == ["p0", "p1", "p2", "p3", "p5"] and len(people.skeletons.keypoints) == 5
+    assert people.skeletons.status[2, 13] == Status.MISSING
+    np.testing.assert_allclose(people.skeletons.keypoints[4], to_h36m(*numbers[5], MIN_SCORE).keypoints[0])
+    assert people.problems == [
+        ("joints at (0, 0)", "person 'p2': joints at exactly (0, 0) count as not seen: score them 0"),
+        ("normalised", "the keypoints of people ['p4'] look normalised: expected pixels"),
+    ]
 
 
 def test_nobody_is_a_batch_of_none() -> None:

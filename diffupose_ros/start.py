@@ -1,0 +1,61 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How the programs that pip installs begin: Ctrl-C while their modules load ends them at once, without a traceback.
+
+Loading takes seconds, and some of what is loaded loses a KeyboardInterrupt.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any, NoReturn
+
+_INTERRUPTED = 130
+
+
+def node(package: str, args: list[str] | None = None) -> int:
+    """Run a node until it is told to stop; return the process' exit code.
+
+    Args:
+        package: of ``diffupose_ros.nodes``, such as ``lift``.
+        args: the command line; None: this process' own.
+    """
+    signal.signal(signal.SIGINT, _end)  # until the node's own handler
+    return int(import_module(f"diffupose_ros.nodes.{package}.node").main(args))
+
+
+def command() -> Any:
+    """Run ``diffupose``."""
+    before = signal.signal(signal.SIGINT, _end)
+    app = import_module("diffupose_ros.cli").app
+    try:
+        signal.signal(signal.SIGINT, before)
+        return app()
+    except KeyboardInterrupt:  # before the command began, which has its own way to end
+        _end()
+
+
+def _end(*_: object) -> NoReturn:
+    os._exit(_INTERRUPTED)
+
+
+detect_node: Callable[[], int] = partial(node, "detect")
+hri_node: Callable[[], int] = partial(node, "hri")
+lift_node: Callable[[], int] = partial(node, "lift")
+people_node: Callable[[], int] = partial(node, "people")
+replay_node: Callable[[], int] = partial(node, "replay")
+video_node: Callable[[], int] = partial(node, "video")

@@ -1,0 +1,93 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Parameters as people write them, in files and on command lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.parameter import Parameter as RosParameter
+
+from diffupose_ros.nodes.common.parameters import Parameter, Parameters
+
+TABLE = (
+    Parameter("rate", 30.0, "A number", 0.0, 240.0, effect="live"),
+    Parameter("people", 3, "A whole number", 0, 200, effect="live"),
+    Parameter("loop", True, "A switch", effect="live"),
+    Parameter("source", "", "A path or a number", effect="live", or_number=True),
+    Parameter("precision", "auto", "A choice", choices=("auto", "float32")),
+    Parameter("topics", ["a"], "A list"),
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "parameters.yaml"
+
+
+Start = Callable[..., tuple[Any, Parameters]]
+
+
+@pytest.fixture
+def started() -> Iterator[Start]:
+    """A function that starts a node with arguments, and returns it and its parameters."""
+    nodes = []
+
+    def start(*arguments: str) -> tuple[Any, Parameters]:
+        rclpy.init(args=["--ros-args", *arguments])
+        nodes.append(rclpy.create_node("parameter_tester"))
+        return nodes[0], Parameters(nodes[0], TABLE)
+
+    yield start
+    nodes[0].destroy_node()
+    rclpy.try_shutdown()
+
+
+def test_whole_numbers_of_a_file_are_numbers(file: Path, started: Start) -> None:
+    file.write_text("/**:\n  ros__parameters:\n    rate: 25\n    source: 0\n    topics: [b, c]\n")
+    node, values = started("--params-file", str(file))
+    assert values["rate"] == 25.0 and isinstance(values["rate"], float)
+    assert values["source"] == "0" and list(values["topics"]) == ["b", "c"]
+    (result,) = node.set_parameters([RosParameter("rate", value=12)])
+    assert result.successful and values["rate"] == 12.0 and isinstance(values["rate"], float)
+
+
+@pytest.mark.parametrize("value", [True, "fast", 241, -1, float("nan"), None])
+def test_what_is_no_such_number_is_refused(value: Any, started: Start) -> None:
+    node, values = started()
+    (result,) = node.set_parameters([RosParameter("rate", value=value)])
+    assert not result.successful and "rate" in result.reason
+    assert values["rate"] == 30.0
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("topics:=/x", r"topics: expected a list in brackets, \[a, b\]"),
+        ("people:=3.0", "people: expected a whole number"),
+        ("loop:=1", "loop: expected true or false"),
+        ("precision:=1", "precision: expected text"),
+        ("precision:=foo", "precision: expected one of auto, float32, got 'foo'"),
+        ("rate:=fast", "rate: expected a number, got 'fast'"),
+        ("rate:=true", "rate: expected a number, got True"),
+    ],
+)
+def test_a_start_with_a_wrong_value_says_what_was_expected(argument: str, reason: str, started: Start) -> None:
+    with pytest.raises(ValueError, match=reason):
+        started("-p", argument)

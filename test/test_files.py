@@ -1,0 +1,72 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Paths as people write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from diffupose_ros.cli import app
+from diffupose_ros.detection.frames import open_source
+from diffupose_ros.detection.weights import find_weights
+from diffupose_ros.files import user_path
+from diffupose_ros.lifting.checkpoint import weights_path
+from diffupose_ros.profiles import load_profile
+from diffupose_ros.resources import resource_path
+
+WRITTEN = ["~/a b.pth", "file://{home}/a%20b.pth", "file://localhost{home}/a%20b.pth", "file:{home}/a b.pth"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("written", [*WRITTEN, "{home}/a b.pth"])
+def test_a_home_and_an_address_are_understood(home: Path, written: str) -> None:
+    written = written.format(home=home)
+    assert user_path(written) == user_path(Path(written)) == home / "a b.pth"
+
+
+def test_relative_paths_percents_and_addresses_of_other_kinds_stay() -> None:
+    for written in ("a%20b", "file.yaml", "x/~y", "rtsp:/camera", "file:name", "", "0"):
+        assert user_path(written) == Path(written)
+
+
+def test_a_home_that_nobody_has_is_said() -> None:
+    with pytest.raises(ValueError, match="~nobody-of-that-name/x: Could not determine home directory"):
+        user_path("~nobody-of-that-name/x")
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_weights_profiles_and_images_are_found_there(home: Path, written: str) -> None:
+    written, file = written.format(home=home), home / "a b.pth"
+    file.write_bytes(resource_path("resource/profiles/hrnet.json").read_bytes())
+    assert weights_path(written) == find_weights(written) == file
+    assert load_profile(written).name == "hrnet"
+    with pytest.raises(ValueError, match=r"a b\.pth is no video that OpenCV can read"):
+        open_source(written)
+
+
+def test_the_command_line_understands_what_shells_leave_alone(home: Path) -> None:
+    for option in ("--lifter=~/none.pt", "--lifter=file:///none.pt"):
+        result = CliRunner().invoke(app, ["run", "~/no video", option])
+        assert result.exit_code == 1 and f"no video at {home / 'no video'}" in result.output
+    result = CliRunner().invoke(app, ["run", "~nobody-of-that-name/video"])
+    assert result.exit_code == 2 and "~nobody-of-that-name/video" in result.output
