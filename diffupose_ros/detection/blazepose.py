@@ -26,7 +26,7 @@ from scipy.optimize import linear_sum_assignment
 from diffupose_ros.detection.blazepose_files import networks
 from diffupose_ros.detection.blazepose_landmarks import JOINTS, Pose, PoseNetwork
 from diffupose_ros.detection.blazepose_people import PersonNetwork
-from diffupose_ros.detection.blazepose_regions import Region, around_box, around_person, box_of, whole_image
+from diffupose_ros.detection.blazepose_regions import Region, around_box, around_person, box_of
 from diffupose_ros.detection.boxes import box_around, checked_boxes, checked_image, grown, overlap
 from diffupose_ros.detection.detector import Detections, FloatArray, Image
 from diffupose_ros.detection.tracking import MARGIN, MIN_JOINTS
@@ -66,7 +66,7 @@ class BlazePose:
 
         Those of people whose height is a sixth of the image's longer side or more; see ``PersonFinder``.
         """
-        found = self._people.find(checked_image(image), whole_image(image))
+        found = self._people.find_all(checked_image(image))
         boxes = np.array([box_of(alignment) for alignment in found]).reshape(-1, 4)
         self._known += [(box, around_person(alignment)) for box, alignment in zip(boxes, found, strict=True)]
         return boxes

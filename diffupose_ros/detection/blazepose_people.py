@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from diffupose_ros.detection.blazepose_regions import Region
+from diffupose_ros.detection.blazepose_regions import Region, parts, whole_image
 from diffupose_ros.detection.boxes import overlap
 from diffupose_ros.detection.detector import FloatArray, Image
 from diffupose_ros.detection.litert import Network, Tensor
@@ -33,6 +33,8 @@ _POINTS = 4  # middle of the hips, size and turn of the body, middle of the shou
 _MIN_SCORE = 0.5
 _SAME = 0.3  # intersection over union from which on two boxes are of one face
 _MAX_LOGIT = 100.0
+_CLOSE = 0.35
+"""Distance of the hips, as a part of the mean radius, below which two people are one: arm in arm they have 0.6."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,16 @@ class PersonNetwork:
         self._network = Network(path, threads)
         self._anchors = anchors()
 
+    def find_all(self, image: Image) -> FloatArray:
+        """Return the alignments (F, 2, 2) in pixels, see ``around_person``, of the people in an image.
+
+        It is looked at whole, as MediaPipe does, and then, for people who are too small there, in overlapping parts.
+        """
+        found = [self.find(image, region) for region in (whole_image(image), *parts(image))]
+        return distinct(np.concatenate(found))
+
     def find(self, image: Image, region: Region) -> FloatArray:
-        """Return the alignments (F, 2, 2) in pixels, see ``around_person``, of the people in a region of an image."""
+        """Return the alignments (F, 2, 2) in pixels of the people in a region of an image, the surest first."""
         crop = region.crop(image, SIZE, cv2.BORDER_CONSTANT)
         boxes, scores = self._network(crop[None].astype(np.float32) / 127.5 - 1)
         found = merged(decoded(boxes[0], scores[0, :, 0], self._anchors))
@@ -117,3 +127,15 @@ def merged(found: Found) -> Found:
         boxes.append(weights @ found.boxes[group])
         points.append(np.tensordot(weights, found.points[group], 1))
     return Found(found.scores[first], np.reshape(boxes, (-1, 4)), np.reshape(points, (-1, _POINTS, 2)))
+
+
+def distinct(alignments: FloatArray) -> FloatArray:
+    """Return of alignments (F, 2, 2) those of different people, of several of the same person's the first."""
+    radius = np.linalg.norm(alignments[:, 1] - alignments[:, 0], axis=-1)
+    apart = np.linalg.norm(alignments[:, None, 0] - alignments[None, :, 0], axis=-1)
+    same = apart < _CLOSE * (radius[:, None] + radius) / 2
+    kept: list[int] = []
+    for index in range(len(alignments)):
+        if not same[index, kept].any():
+            kept.append(index)
+    return alignments[kept]

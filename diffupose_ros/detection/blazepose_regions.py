@@ -25,6 +25,8 @@ from diffupose_ros.detection.detector import FloatArray, Image
 
 _MARGIN = 1.25  # of the square's side over the diameter of the circle around a person
 
+_PART = 9 / 16  # of the image's longer side
+
 
 @dataclass(frozen=True)
 class Region:
@@ -63,6 +65,19 @@ def whole_image(image: Image) -> Region:
     """Return the smallest square around an image."""
     height, width = image.shape[:2]
     return Region(width / 2, height / 2, max(height, width))
+
+
+def parts(image: Image) -> list[Region]:
+    """Return squares of an image, each overlapped by half by the next; of a widescreen image as high as it is."""
+    height, width = image.shape[:2]
+    side = _PART * max(height, width)
+
+    def middles(length: int) -> FloatArray:
+        if length <= side:
+            return np.array([length / 2])
+        return np.linspace(side / 2, length - side / 2, 1 + int(np.ceil(2 * (length / side - 1) - 1e-6)))
+
+    return [Region(x, y, side) for y in middles(height) for x in middles(width)]
 
 
 def around_box(box: FloatArray) -> Region:

@@ -91,6 +91,15 @@ def cache_folder() -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "diffupose_ros"
 
 
+def mirrored(file: str) -> str:
+    """Return the address of a file in the user's mirror; empty where there is none. See ``MIRROR``."""
+    mirror = os.environ.get(MIRROR, "")
+    if not mirror:
+        return ""
+    base = mirror if "://" in mirror else Path(mirror).expanduser().resolve().as_uri()
+    return f"{base.rstrip('/')}/{file}"
+
+
 def public_weights(name: str) -> PublicWeights:
     """Return the entry of a name or alias.
 
@@ -143,7 +152,7 @@ def fetch_weights(name: str, progress: Progress = lambda done, total: None) -> P
         return path
     partial = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    address = _address(entry)
+    address = mirrored(entry.file) or entry.address
     try:
         _download(address, partial, progress)
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
@@ -158,14 +167,6 @@ def fetch_weights(name: str, progress: Progress = lambda done, total: None) -> P
         raise
     os.replace(partial, path)
     return path
-
-
-def _address(entry: PublicWeights) -> str:
-    mirror = os.environ.get(MIRROR, "")
-    if not mirror:
-        return entry.address
-    base = mirror if "://" in mirror else Path(mirror).expanduser().resolve().as_uri()
-    return f"{base.rstrip('/')}/{entry.file}"
 
 
 def _download(address: str, partial: Path, progress: Progress) -> None:
