@@ -29,6 +29,7 @@ from diffupose_ros.detection.blazepose_people import PersonNetwork
 from diffupose_ros.detection.blazepose_regions import Region, around_box, around_person, box_of
 from diffupose_ros.detection.boxes import box_around, checked_boxes, checked_image, grown, overlap
 from diffupose_ros.detection.detector import Detections, FloatArray, Image
+from diffupose_ros.detection.litert import runtime
 from diffupose_ros.detection.tracking import MARGIN, MIN_JOINTS
 
 _PRESENT = 0.5  # from which on there is a person in a region
@@ -57,6 +58,7 @@ class BlazePose:
     layout = "mediapipe33"
 
     def __init__(self, threads: int | None = None) -> None:
+        runtime()  # before anything is fetched in vain
         people, pose = networks()
         self._people, self._pose = PersonNetwork(people, threads), PoseNetwork(pose, threads)
         self._known: list[tuple[FloatArray, Region]] = []  # box and region of people in this image or the last
@@ -75,9 +77,7 @@ class BlazePose:
         """Return one skeleton for each box; see ``Detector``."""
         checked_image(image)
         boxes = checked_boxes(boxes)
-        poses = [
-            self._look(image, box, region) for box, region in zip(boxes, self._regions(boxes), strict=True)
-        ]
+        poses = [self._look(image, box, region) for box, region in zip(boxes, self._regions(boxes), strict=True)]
         self._known = [_expected(pose) for pose in poses if pose is not None and _seen(pose).sum() >= MIN_JOINTS]
         keypoints, scores = np.zeros((len(boxes), JOINTS, 2)), np.zeros((len(boxes), JOINTS))
         for person, pose in enumerate(poses):

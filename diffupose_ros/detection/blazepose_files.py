@@ -31,8 +31,12 @@ RELEASE = ("mediapipe", "0.10.21")
 LICENCE = "Apache-2.0"
 _MODULES = "mediapipe/modules"
 NETWORKS = {  # SHA-256 of the file, by its path in the wheel: the detector of people, and that of landmarks
-    f"{_MODULES}/pose_detection/pose_detection.tflite": "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-    f"{_MODULES}/pose_landmark/pose_landmark_full.tflite": "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+    f"{_MODULES}/pose_detection/pose_detection.tflite": (
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c"
+    ),
+    f"{_MODULES}/pose_landmark/pose_landmark_full.tflite": (
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"
+    ),
 }
 _TIMEOUT = 30.0  # seconds without a byte
 
@@ -52,7 +56,8 @@ def find_networks() -> list[Path]:
     paths = network_files()
     if missing := [str(path) for path in paths if not path.is_file()]:
         raise FileNotFoundError(
-            f"no {' and no '.join(missing)}: get BlazePose's networks with `diffupose weights fetch blazepose`. {_hint()}"
+            f"BlazePose's networks are not on this machine ({', '.join(missing)}): get them with `diffupose weights fetch "
+            f"blazepose`. {_hint()}"
         )
     for path, digest in zip(paths, NETWORKS.values(), strict=True):
         _verify(path.read_bytes(), digest, str(path), "delete it, then run `diffupose weights fetch blazepose`")

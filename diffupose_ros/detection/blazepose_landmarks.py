@@ -65,7 +65,9 @@ class PoseNetwork:
 
     def look(self, image: Image, region: Region) -> Pose:
         """Return the pose of the person in a region."""
-        values, presence, _, heatmaps, _ = self._network(region.crop(image, SIZE)[None].astype(np.float32) / 255)
+        values, presence, _, heatmaps, _ = self._network(
+            region.crop(image, SIZE)[None].astype(np.float32) / np.float32(255)
+        )
         landmarks = values.reshape(_LANDMARKS, 5).astype(np.float64)
         points = region.points(refined(landmarks[:, :2] / SIZE, heatmaps[0]))
         visibility = _sigmoid(landmarks[:JOINTS, 3])

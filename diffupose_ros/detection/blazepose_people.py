@@ -79,7 +79,7 @@ class PersonNetwork:
     def find(self, image: Image, region: Region) -> FloatArray:
         """Return the alignments (F, 2, 2) in pixels of the people in a region of an image, the surest first."""
         crop = region.crop(image, SIZE, cv2.BORDER_CONSTANT)
-        boxes, scores = self._network(crop[None].astype(np.float32) / 127.5 - 1)
+        boxes, scores = self._network(crop[None].astype(np.float32) / np.float32(127.5) - np.float32(1))
         found = merged(decoded(boxes[0], scores[0, :, 0], self._anchors))
         return region.points(found.points[:, :2])
 

@@ -82,7 +82,8 @@ def parts(image: Image) -> list[Region]:
 
 def around_box(box: FloatArray) -> Region:
     """Return the smallest square around a box (4,) x, y, width, height."""
-    return Region(*(box[:2] + box[2:] / 2), box[2:].max())
+    x, y, width, height = map(float, box)
+    return Region(x + width / 2, y + height / 2, max(width, height))
 
 
 def around_person(alignment: FloatArray) -> Region:
@@ -91,9 +92,8 @@ def around_person(alignment: FloatArray) -> Region:
     Args:
         alignment: (2, 2) px, the middle of the hips, and a point of the circle around the person, above the head.
     """
-    up = alignment[1] - alignment[0]
-    side = 2 * _MARGIN * float(np.hypot(*up))
-    return Region(*map(float, alignment[0]), side, float(np.arctan2(up[0], -up[1])))
+    (x, y), (right, down) = alignment[0], alignment[1] - alignment[0]
+    return Region(float(x), float(y), 2 * _MARGIN * float(np.hypot(right, down)), float(np.arctan2(right, -down)))
 
 
 def box_of(alignment: FloatArray) -> FloatArray:

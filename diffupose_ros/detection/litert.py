@@ -17,6 +17,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,21 @@ from diffupose_ros.detection.quiet import quiet
 Tensor = npt.NDArray[np.float32]
 _MAX_THREADS = 4  # more gain nothing on networks this small
 _CHATTER = ("INFO: Created TensorFlow Lite",)
+
+
+def runtime() -> Any:
+    """Return the class that runs networks.
+
+    Raises:
+        ImportError: ai-edge-litert is not installed; says what to do.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise ImportError(
+            f"the detector blazepose needs ai-edge-litert ({error}): pip install 'diffupose_ros[detect]'"
+        ) from None
+    return Interpreter
 
 
 class Network:
@@ -41,16 +57,9 @@ class Network:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise ImportError(
-                f"the detector blazepose needs ai-edge-litert ({error}): pip install 'diffupose_ros[detect]'"
-            ) from None
+        interpreter = runtime()
         with quiet(_CHATTER):
-            self._interpreter = Interpreter(
-                str(path), num_threads=threads or min(os.cpu_count() or 1, _MAX_THREADS)
-            )
+            self._interpreter = interpreter(str(path), num_threads=threads or min(os.cpu_count() or 1, _MAX_THREADS))
             self._interpreter.allocate_tensors()
         (self._input,) = self._interpreter.get_input_details()
         self._outputs = [output["index"] for output in self._interpreter.get_output_details()]

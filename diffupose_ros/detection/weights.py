@@ -111,6 +111,15 @@ def public_weights(name: str) -> PublicWeights:
     return WEIGHTS[ALIASES.get(name, name)]
 
 
+def is_here(name: str) -> bool:
+    """Whether public weights are in the user's cache.
+
+    Raises:
+        FileNotFoundError: no such name.
+    """
+    return (cache_folder() / public_weights(name).file).is_file()
+
+
 def find_weights(name_or_path: str | Path) -> Path:
     """Return the file of a path, or of public weights that are already here.
 

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 
-"""Files out of a package's wheel, from the package index that pip uses; where the server can, without the rest of it."""
+"""Files out of a package's wheel, from pip's package index; without the rest of the wheel where the server can."""
 
 import base64
 import io
