@@ -56,8 +56,8 @@ def find_networks() -> list[Path]:
     paths = network_files()
     if missing := [str(path) for path in paths if not path.is_file()]:
         raise FileNotFoundError(
-            f"BlazePose's networks are not on this machine ({', '.join(missing)}): get them with `diffupose weights fetch "
-            f"blazepose`. {_hint()}"
+            f"BlazePose's networks are not on this machine ({', '.join(missing)}): get them with "
+            f"`diffupose weights fetch blazepose`. {_hint()}"
         )
     for path, digest in zip(paths, NETWORKS.values(), strict=True):
         _verify(path.read_bytes(), digest, str(path), "delete it, then run `diffupose weights fetch blazepose`")

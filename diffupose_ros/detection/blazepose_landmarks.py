@@ -28,7 +28,7 @@ SIZE = 256
 """px, of the network's input."""
 JOINTS = 33
 _LANDMARKS = 39  # the joints, the two points of the alignment, and four that nobody uses
-_REACH = 3  # pixels of the heat map, around a landmark, that refine it
+_REACH = 4  # pixels of the heat map, around a landmark, that refine it
 _MIN_PEAK = 0.5  # of the heat map there; below it says nothing
 
 
