@@ -68,7 +68,7 @@ class BlazePose:
 
         Those of people whose height is a sixth of the image's longer side or more; see ``PersonFinder``.
         """
-        found = self._people.find_all(checked_image(image))
+        found = self._people.find_all(checked_image(image)).alignments
         boxes = np.array([box_of(alignment) for alignment in found]).reshape(-1, 4)
         self._known += [(box, around_person(alignment)) for box, alignment in zip(boxes, found, strict=True)]
         return boxes
@@ -99,7 +99,7 @@ class BlazePose:
     def _look(self, image: Image, box: FloatArray, region: Region | None) -> Pose | None:
         if region is not None and (pose := self._pose.look(image, region)).presence >= _PRESENT:
             return pose
-        found = self._people.find(image, around_box(grown(box, _AROUND)))
+        found = self._people.find(image, around_box(grown(box, _AROUND))).alignments
         if not len(found):
             return None
         best = overlap(box[None], np.array([box_of(alignment) for alignment in found])).argmax()

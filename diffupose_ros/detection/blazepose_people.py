@@ -15,11 +15,14 @@
 
 """BlazePose's person detector: a single-shot detector (SSD) of faces that also tells how the body lies below them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from diffupose_ros.detection.blazepose_regions import Region, parts, whole_image
 from diffupose_ros.detection.boxes import overlap
@@ -33,8 +36,11 @@ _POINTS = 4  # middle of the hips, size and turn of the body, middle of the shou
 _MIN_SCORE = 0.5
 _SAME = 0.3  # intersection over union from which on two boxes are of one face
 _MAX_LOGIT = 100.0
+# Radius of a body, as a part of the side of the square it is seen in, between which it is judged well: it is too small
+# to be told from others, or it reaches out of the square.
+_SMALLEST, _LARGEST = 0.15, 0.5
 _CLOSE = 0.35
-"""Distance of the hips, as a part of the mean radius, below which two people are one: arm in arm they have 0.6."""
+"""Distance of the faces, as a part of the radius, below which two people are one: arm in arm they have 0.7."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Found:
 
     Attributes:
         scores: (F,) in [0, 1].
-        boxes: (F, 4) x, y, width, height of the face.
+        boxes: (F, 4) x, y, width, height around the face; their size says nothing.
         points: (F, 4, 2) the middle of the hips, a point of the circle around the body, above the head, the middle of
             the shoulders, and a point of the circle around the upper body.
     """
@@ -51,6 +57,20 @@ class Found:
     scores: FloatArray
     boxes: FloatArray
     points: FloatArray
+
+    @property
+    def radius(self) -> FloatArray:
+        """(F,) of the circle around the body."""
+        return np.asarray(np.linalg.norm(self.points[:, 1] - self.points[:, 0], axis=-1))
+
+    def chosen(self, rows: npt.NDArray[Any]) -> "Found":
+        """Return those of some rows, by number or mask."""
+        return Found(self.scores[rows], self.boxes[rows], self.points[rows])
+
+    @property
+    def alignments(self) -> FloatArray:
+        """(F, 2, 2), see ``around_person``."""
+        return self.points[:, :2]
 
 
 class PersonNetwork:
@@ -68,20 +88,25 @@ class PersonNetwork:
         self._network = Network(path, threads)
         self._anchors = anchors()
 
-    def find_all(self, image: Image) -> FloatArray:
-        """Return the alignments (F, 2, 2) in pixels, see ``around_person``, of the people in an image.
+    def find_all(self, image: Image) -> Found:
+        """Return the people in an image, in pixels.
 
         It is looked at whole, as MediaPipe does, and then, for people who are too small there, in overlapping parts.
         """
-        found = [self.find(image, region) for region in (whole_image(image), *parts(image))]
-        return distinct(np.concatenate(found))
+        whole = self.find(image, whole_image(image))
+        large = whole.radius >= _SMALLEST * max(image.shape[:2])
+        others = [(region.side, self.find(image, region)) for region in parts(image)]
+        fitting = [found.chosen(found.radius <= _LARGEST * side) for side, found in others]
+        return distinct([whole.chosen(large)], fitting, [whole.chosen(~large)])
 
-    def find(self, image: Image, region: Region) -> FloatArray:
-        """Return the alignments (F, 2, 2) in pixels of the people in a region of an image, the surest first."""
+    def find(self, image: Image, region: Region) -> Found:
+        """Return the people in a region of an image, in pixels."""
         crop = region.crop(image, SIZE, cv2.BORDER_CONSTANT)
         boxes, scores = self._network(crop[None].astype(np.float32) / np.float32(127.5) - np.float32(1))
         found = merged(decoded(boxes[0], scores[0, :, 0], self._anchors))
-        return region.points(found.points[:, :2])
+        sides = region.side * found.boxes[:, 2:]
+        middles = region.points(found.boxes[:, :2] + found.boxes[:, 2:] / 2)
+        return Found(found.scores, np.concatenate([middles - sides / 2, sides], 1), region.points(found.points))
 
 
 def anchors() -> FloatArray:
@@ -129,13 +154,26 @@ def merged(found: Found) -> Found:
     return Found(found.scores[first], np.reshape(boxes, (-1, 4)), np.reshape(points, (-1, _POINTS, 2)))
 
 
-def distinct(alignments: FloatArray) -> FloatArray:
-    """Return of alignments (F, 2, 2) those of different people, of several of the same person's the first."""
-    radius = np.linalg.norm(alignments[:, 1] - alignments[:, 0], axis=-1)
-    apart = np.linalg.norm(alignments[:, None, 0] - alignments[None, :, 0], axis=-1)
-    same = apart < _CLOSE * (radius[:, None] + radius) / 2
+def distinct(*groups: Sequence[Found]) -> Found:
+    """Return each of the people once: those of the first group, then those with other faces of the next, and so on.
+
+    Of a group's finds with the same face the surest is taken.
+    """
+    found = joined([group.chosen(np.argsort(-group.scores, kind="stable")) for group in map(joined, groups)])
+    faces = found.boxes[:, :2] + found.boxes[:, 2:] / 2
+    apart = np.linalg.norm(faces[:, None] - faces, axis=-1)
+    same = apart < _CLOSE * np.minimum(found.radius[:, None], found.radius)
     kept: list[int] = []
-    for index in range(len(alignments)):
+    for index in range(len(faces)):
         if not same[index, kept].any():
             kept.append(index)
-    return alignments[kept]
+    return found.chosen(np.array(kept, int))
+
+
+def joined(finds: Sequence[Found]) -> Found:
+    """Return the people of some finds, one after the other."""
+    return Found(
+        np.concatenate([found.scores for found in finds]),
+        np.concatenate([found.boxes for found in finds]),
+        np.concatenate([found.points for found in finds]),
+    )

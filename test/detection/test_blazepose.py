@@ -115,9 +115,15 @@ def test_boxes_of_one_person_are_averaged_by_score() -> None:
 
 
 def test_people_found_in_several_parts_are_there_once() -> None:
-    alignments = np.array([[[x, 100.0], [x, 0.0]] for x in (0, 30, 62, -34)])
-    np.testing.assert_array_equal(distinct(alignments), alignments[[0, 2]])
-    assert distinct(alignments[:0]).shape == (0, 2, 2)
+    boxes = np.array([[x, 0.0, 50, 50] for x in (0, 30, 62, -34)])
+    points = np.array([[[x, 100.0], [x, 0.0]] * 2 for x in (0, 30, 62, -34)])
+    found = Found(np.array([0.6, 0.8, 0.9, 0.7]), boxes, points)
+    np.testing.assert_array_equal(distinct([found]).scores, [0.9, 0.7])  # 30 is the same as 62, and 0 as -34
+    first, others = found.chosen(np.array([0])), [found.chosen(np.array([1, 2])), found.chosen(np.array([3]))]
+    once = distinct([first], others)
+    np.testing.assert_array_equal(once.boxes, boxes[[0, 2]])
+    np.testing.assert_array_equal(once.alignments, points[[0, 2], :2])
+    assert len(distinct([found.chosen(np.zeros(4, bool))]).scores) == 0
 
 
 # Landmarks
@@ -144,12 +150,13 @@ class People:
         self.hips = hips
         self.looked: list[Region] = []
 
-    def find_all(self, image: np.ndarray) -> np.ndarray:
+    def find_all(self, image: np.ndarray) -> Found:
         return self.find(image, whole_image(image))
 
-    def find(self, image: np.ndarray, region: Region) -> np.ndarray:
+    def find(self, image: np.ndarray, region: Region) -> Found:
         self.looked.append(region)
-        return np.array([[(x, y), (x, y - 100)] for x, y in self.hips], float).reshape(-1, 2, 2)
+        points = np.array([[(x, y), (x, y - 100)] * 2 for x, y in self.hips], float).reshape(-1, 4, 2)
+        return Found(np.ones(len(points)), np.zeros((len(points), 4)), points)
 
 
 class Poses:
