@@ -22,7 +22,7 @@ bench: $(STAMP)  ## speed of every part, ten to fifteen minutes; JSON and charts
 
 $(STAMP): pyproject.toml setup.py constraints.txt diffupose_ros/lifting/engine/kernels.c
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[detect,test,lint]'
 	touch $@
 
 clean:

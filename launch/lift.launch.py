@@ -26,7 +26,7 @@ from launch_ros.substitutions import FindPackageShare
 
 SHARE = FindPackageShare("diffupose_ros")
 BOOLEAN = ["true", "false"]
-DETECTORS = ["none", "hrnet", "mediapipe", "onnx"]
+DETECTORS = ["none", "auto", "blazepose", "hrnet", "mediapipe", "onnx"]
 ARGUMENTS = (
     # name, default, choices (None: any), description
     ("namespace", "", None, "Namespace of all nodes"),

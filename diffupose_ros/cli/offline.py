@@ -38,6 +38,8 @@ BAD_INPUT = (OSError, ValueError, ImportError, RuntimeError)
 class DetectorName(str, Enum):
     """Detectors by name."""
 
+    auto = "auto"
+    blazepose = "blazepose"
     hrnet = "hrnet"
     mediapipe = "mediapipe"
     onnx = "onnx"
@@ -46,6 +48,7 @@ class DetectorName(str, Enum):
 class FinderName(str, Enum):
     """Where detectors look for people, by name."""
 
+    auto = "auto"
     hog = "hog"
     whole_image = "whole_image"
 
@@ -135,9 +138,11 @@ def lift(
 @app.command()
 def run(
     video: Annotated[Path, typer.Argument(help="A video file, or a directory of images.")],
-    detector: Annotated[DetectorName, typer.Option(help="Finds the 2D skeletons.")] = DetectorName.hrnet,
+    detector: Annotated[DetectorName, typer.Option(help="Finds the 2D skeletons; auto: hrnet if w32 is here.")] = (
+        DetectorName.auto
+    ),
     weights: Annotated[str, typer.Option(help="Of the detector: name or path; none: its usual ones.")] = "",
-    finder: Annotated[FinderName, typer.Option(help="Finds people; whole_image: one who fills it.")] = FinderName.hog,
+    finder: Annotated[FinderName, typer.Option(help="Finds people; whole_image: one who fills it.")] = FinderName.auto,
     calibration: Annotated[Path | None, typer.Option(help="Of the camera: YAML of ROS, OpenCV, Kalibr.")] = None,
     hfov: Annotated[
         float | None, typer.Option(min=5, max=170, help="Horizontal field of view in degrees, where not calibrated.")

@@ -14,10 +14,6 @@
 
 """2D skeletons by MediaPipe's BlazePose: 33 joints, on a CPU, with the weights that its wheel carries."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -26,6 +22,7 @@ import numpy.typing as npt
 
 from diffupose_ros.detection.boxes import checked_boxes, checked_image, clipped, grown
 from diffupose_ros.detection.detector import Detections, FloatArray, Image
+from diffupose_ros.detection.quiet import quiet
 from diffupose_ros.skeleton import LAYOUTS
 
 _MARGIN = 0.2  # of the box's diagonal, on each side: on tight crops it sees nobody
@@ -34,6 +31,7 @@ _TORSO = [
 ]
 _MIN_SIDE = 16  # px
 _MAX_SIDE = 512  # px; the network's own input has 256
+# Its C++ part knows no other way to say less.
 _CHATTER = ("INFO: Created TensorFlow Lite", "WARNING: All log messages before absl", "W0000 ")
 
 
@@ -53,7 +51,7 @@ class MediaPipeDetector:
         try:
             import mediapipe
 
-            with _quiet():
+            with quiet(_CHATTER):
                 self._pose = mediapipe.solutions.pose.Pose(static_image_mode=True, model_complexity=complexity)
                 self._pose.process(np.zeros((64, 64, 3), np.uint8))
         except (ImportError, AttributeError) as error:  # the latter of an unsuitable MediaPipe or protobuf
@@ -97,24 +95,7 @@ class MediaPipeDetector:
     def _process(self, rgb: npt.NDArray[Any]) -> Any:
         if self._spoke:
             return self._pose.process(rgb).pose_landmarks
-        with _quiet():  # the networks say more when they run for the first time
+        with quiet(_CHATTER):  # the networks say more when they run for the first time
             found = self._pose.process(rgb).pose_landmarks
         self._spoke = found is not None
         return found
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave MediaPipe's own chatter out of stderr; its C++ part knows no other way. The rest is passed on."""
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            said.seek(0)
-            for line in said:
-                if not line.decode(errors="replace").startswith(_CHATTER):
-                    os.write(2, line)

@@ -14,7 +14,7 @@
 
 """Where people are in an image, for detectors that want to be told."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from diffupose_ros.detection.boxes import checked_image
 from diffupose_ros.detection.detector import FloatArray, Image
 
 
+@runtime_checkable
 class PersonFinder(Protocol):
     """Finds people in an image of which nothing is known."""
 

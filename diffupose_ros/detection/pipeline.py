@@ -24,9 +24,11 @@ from diffupose_ros.detection.boxes import checked_boxes, checked_image, clipped,
 from diffupose_ros.detection.detector import Detections, Detector, FloatArray, Image
 from diffupose_ros.detection.people import HogFinder, PersonFinder, WholeImage
 from diffupose_ros.detection.tracking import Tracker
+from diffupose_ros.detection.weights import is_here
 
-DETECTORS = ("hrnet", "mediapipe", "onnx")
-FINDERS: dict[str, Callable[[], PersonFinder]] = {"hog": HogFinder, "whole_image": WholeImage}
+DETECTORS = ("auto", "blazepose", "hrnet", "mediapipe", "onnx")
+FINDERS = ("auto", "hog", "whole_image")
+_FINDERS: dict[str, Callable[[], PersonFinder]] = {"hog": HogFinder, "whole_image": WholeImage}
 _SAME = 0.35
 """Intersection over union from which on a found box is that of a person who is tracked already: a body's box and
 the same with the tracker's margin have about 0.4. What is missed here the tracker finds to be a duplicate."""
@@ -114,10 +116,10 @@ class Pipeline:
 
 
 def load_pipeline(
-    detector: str = "hrnet",
+    detector: str = "auto",
     weights: str = "",
     device: str = "auto",
-    finder: str = "hog",
+    finder: str = "auto",
     find_every: float = 1.0,
     max_people: int = 10,
     forget_after: float = 1.0,
@@ -125,10 +127,13 @@ def load_pipeline(
     """Return a pipeline of parts given by name.
 
     Args:
-        detector: ``hrnet``, ``mediapipe`` or ``onnx``.
-        weights: a name or a file of HRNet's weights (empty: w32), the file of an ONNX network; MediaPipe has its own.
-        device: ``auto``, ``cpu``, ``cuda``, ...; MediaPipe runs on the CPU.
-        finder: ``hog`` or ``whole_image``, see ``diffupose_ros.detection.people``.
+        detector: ``blazepose``, ``hrnet``, ``mediapipe`` or ``onnx``; ``auto``: HRNet where weights are given or w32
+            was fetched, else BlazePose.
+        weights: a name or a file of HRNet's weights (empty: w32), the file of an ONNX network; BlazePose and
+            MediaPipe have their own.
+        device: ``auto``, ``cpu``, ``cuda``, ...; BlazePose and MediaPipe run on the CPU.
+        finder: ``hog`` or ``whole_image``, see ``diffupose_ros.detection.people``; ``auto``: the detector itself
+            where it can, as BlazePose, else ``hog``.
         find_every: s, see ``Pipeline``.
         max_people: see ``Pipeline``.
         forget_after: s, see ``Tracker``.
@@ -136,17 +141,25 @@ def load_pipeline(
     Raises:
         ValueError: an unknown name, a number out of range, weights that do not fit, a device that is not there.
         FileNotFoundError: no such weights.
+        ConnectionError: BlazePose's networks are not here and cannot be fetched.
         ImportError: an optional dependency is missing. All say what to do.
     """
     if finder not in FINDERS:
         raise ValueError(f"unknown finder {finder!r}: expected one of {', '.join(FINDERS)}")
-    where: PersonFinder = FINDERS[finder]()
     tracker = Tracker(forget_after)
-    return Pipeline(_load_detector(detector, weights, device), where, tracker, find_every, max_people)
+    joints = _load_detector(detector, weights, device)
+    where = joints if finder == "auto" and isinstance(joints, PersonFinder) else _FINDERS.get(finder, HogFinder)()
+    return Pipeline(joints, where, tracker, find_every, max_people)
 
 
 def _load_detector(name: str, weights: str, device: str) -> Detector:
     # Imported here: each needs much that the others do not.
+    if name == "auto":
+        name = "hrnet" if weights or is_here("w32") else "blazepose"
+    if name == "blazepose":
+        from diffupose_ros.detection.blazepose import BlazePose
+
+        return BlazePose()
     if name == "hrnet":
         from diffupose_ros.detection.top_down import HRNetDetector
 

@@ -102,6 +102,15 @@ def cache_folder() -> Path:
         ) from None
 
 
+def mirrored(file: str) -> str:
+    """Return the address of a file in the user's mirror; empty where there is none. See ``MIRROR``."""
+    mirror = os.environ.get(MIRROR, "")
+    if not mirror:
+        return ""
+    base = mirror if "://" in mirror else user_path(mirror).resolve().as_uri()
+    return f"{base.rstrip('/')}/{file}"
+
+
 def public_weights(name: str) -> PublicWeights:
     """Return the entry of a name or alias.
 
@@ -111,6 +120,15 @@ def public_weights(name: str) -> PublicWeights:
     if ALIASES.get(name, name) not in WEIGHTS:
         raise FileNotFoundError(f"no weights {name!r}: not a file, and the names are {', '.join((*ALIASES, *WEIGHTS))}")
     return WEIGHTS[ALIASES.get(name, name)]
+
+
+def is_here(name: str) -> bool:
+    """Whether public weights are in the user's cache.
+
+    Raises:
+        FileNotFoundError: no such name.
+    """
+    return (cache_folder() / public_weights(name).file).is_file()
 
 
 def find_weights(name_or_path: str | Path) -> Path:
@@ -154,7 +172,7 @@ def fetch_weights(name: str, progress: Progress = lambda done, total: None) -> P
         return path
     partial = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    address = _address(entry)
+    address = mirrored(entry.file) or entry.address
     try:
         _download(address, partial, progress)
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
@@ -169,14 +187,6 @@ def fetch_weights(name: str, progress: Progress = lambda done, total: None) -> P
         raise
     os.replace(partial, path)
     return path
-
-
-def _address(entry: PublicWeights) -> str:
-    mirror = os.environ.get(MIRROR, "")
-    if not mirror:
-        return entry.address
-    base = mirror if "://" in mirror else user_path(mirror).resolve().as_uri()
-    return f"{base.rstrip('/')}/{entry.file}"
 
 
 def _download(address: str, partial: Path, progress: Progress) -> None:

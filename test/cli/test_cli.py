@@ -138,7 +138,7 @@ def test_what_is_no_trained_model_or_no_clips_of_subjects_is_refused_with_the_re
 
 
 def test_detect_and_video_run_as_nodes_and_say_why_they_end() -> None:
-    reasons = {"video": ("source:=missing.mp4", "nothing at source"), "detect": ("detector:=orb", "one of hrnet")}
+    reasons = {"video": ("source:=missing.mp4", "nothing at source"), "detect": ("detector:=orb", "one of auto")}
     command = [sys.executable, "-m", "diffupose_ros.cli"]
     nodes = {
         name: subprocess.Popen([*command, name, "--ros-args", "-p", option], stderr=subprocess.PIPE, text=True)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from diffupose_ros.detection import mediapipe as ours
+from diffupose_ros.detection.quiet import quiet
 
 try:
     DETECTOR = ours.MediaPipeDetector()
@@ -68,7 +69,7 @@ def test_a_neighbour_in_the_margin_is_not_the_one_in_the_box(monkeypatch: pytest
 
 
 def test_only_the_chatter_is_left_out(capfd: pytest.CaptureFixture[str]) -> None:
-    with ours._quiet():
+    with quiet(ours._CHATTER):
         import os
 
         os.write(2, b"W0000 00:00 inference_feedback_manager.cc:114] Feedback\nE0000 out of memory\n")

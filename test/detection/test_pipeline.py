@@ -15,6 +15,7 @@
 """From images to people with ids: which boxes the detector is given, and that bad images do no harm."""
 
 import importlib.util
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,9 +24,10 @@ import pytest
 from diffupose_ros.detection import pipeline
 from diffupose_ros.detection.boxes import clipped
 from diffupose_ros.detection.detector import Detections
-from diffupose_ros.detection.people import WholeImage
+from diffupose_ros.detection.people import HogFinder, WholeImage
 from diffupose_ros.detection.pipeline import Pipeline, load_pipeline
 from diffupose_ros.detection.tracking import Tracker
+from diffupose_ros.detection.weights import public_weights
 
 SIZE = (480, 640)
 
@@ -182,9 +184,9 @@ def test_numbers_out_of_range_are_refused() -> None:
 
 
 def test_parts_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="unknown finder 'yolo': expected one of hog, whole_image"):
+    with pytest.raises(ValueError, match="unknown finder 'yolo': expected one of auto, hog, whole_image"):
         load_pipeline(finder="yolo")
-    with pytest.raises(ValueError, match="unknown detector 'yolo': expected one of hrnet, mediapipe, onnx"):
+    with pytest.raises(ValueError, match="unknown detector 'yolo': expected one of auto, blazepose, hrnet"):
         load_pipeline("yolo", finder="whole_image")
     with pytest.raises(ValueError, match="forget_after"):
         load_pipeline("onnx", finder="whole_image", forget_after=0.0)
@@ -192,11 +194,40 @@ def test_parts_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = load_pipeline("hrnet", finder="whole_image", find_every=0.5, max_people=3, forget_after=2.0)
     assert isinstance(pipe.finder, WholeImage)
     assert (pipe.find_every, pipe.max_people, pipe.tracker.forget_after) == (0.5, 3, 2.0)
+    assert isinstance(load_pipeline("hrnet").finder, HogFinder)
 
 
-@pytest.mark.parametrize(("detector", "module"), [("mediapipe", "mediapipe"), ("onnx", "onnxruntime")])
+def test_a_detector_that_finds_people_is_the_finder_unless_one_says_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Both(BlobDetector, BlobFinder):
+        def __init__(self) -> None:
+            BlobDetector.__init__(self)
+            BlobFinder.__init__(self)
+
+    monkeypatch.setattr(pipeline, "_load_detector", lambda name, weights, device: Both())
+    pipe = load_pipeline()
+    assert pipe.finder is pipe.detector
+    assert isinstance(load_pipeline(finder="hog").finder, HogFinder)
+
+
+def test_the_usual_detector_is_hrnet_where_it_was_fetched_else_blazepose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("diffupose_ros.detection.blazepose.BlazePose", lambda: "blazepose")
+    monkeypatch.setattr("diffupose_ros.detection.top_down.HRNetDetector", lambda weights, device: f"hrnet {weights}")
+    assert pipeline._load_detector("auto", "", "cpu") == "blazepose"
+    assert pipeline._load_detector("auto", "w48", "cpu") == "hrnet w48"
+    (tmp_path / "diffupose_ros").mkdir()
+    (tmp_path / "diffupose_ros" / public_weights("w32").file).touch()
+    assert pipeline._load_detector("auto", "", "cpu") == "hrnet w32"
+
+
+@pytest.mark.parametrize(
+    ("detector", "module"), [("mediapipe", "mediapipe"), ("onnx", "onnxruntime"), ("blazepose", "ai_edge_litert")]
+)
 def test_optional_parts_that_are_missing_are_named(detector: str, module: str) -> None:
     if importlib.util.find_spec(module):
         pytest.skip(f"{module} is installed")
-    with pytest.raises(ImportError, match=rf"detector {detector} .*pip install 'diffupose_ros\[{detector}\]'"):
+    extra = "detect" if detector == "blazepose" else detector
+    with pytest.raises(ImportError, match=rf"detector {detector} .*pip install 'diffupose_ros\[{extra}\]'"):
         load_pipeline(detector, finder="whole_image")

@@ -70,7 +70,7 @@ def test_run_writes_video_bag_and_summary(film: Path, pipelines: list[tuple[Any,
     result = invoke("run", film, "--weights", "w48", "--hfov", 75, "--out", out, *FAST)
     assert result.exit_code == 0, result.output
     assert "2 people, 4 poses in 2 frames" in result.output
-    assert pipelines == [("hrnet", "w48", "cpu", "hog")]
+    assert pipelines == [("auto", "w48", "cpu", "auto")]
     assert {path.name for path in out.iterdir()} == {"bag", "summary.json", "video.mp4"}
     recording = read_recording(out / "bag")
     assert recording.camera is not None and recording.camera.K[0, 0] == pytest.approx(CAMERA.K[0, 0])

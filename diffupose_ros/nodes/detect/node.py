@@ -37,11 +37,12 @@ from diffupose_ros.nodes.detect.boxes import BoxBuffer, boxes_message_type
 from diffupose_ros.nodes.detect.worker import DetectWorker
 
 PARAMETERS = (
-    Parameter("detector", "hrnet", "What finds the joints of a person", choices=DETECTORS),
+    Parameter("detector", "auto", "What finds the joints of a person; auto: hrnet where weights are given or w32 was "
+              "fetched, else blazepose", choices=DETECTORS),
     Parameter("weights", "", "Name of known weights, or path of a file; empty: the detector's own default"),
     Parameter("device", "auto", "Where the detector runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
-    Parameter("finder", "hog", "What finds people who are not tracked yet; whole_image: one person who fills it",
-              choices=tuple(FINDERS)),
+    Parameter("finder", "auto", "What finds people who are not tracked yet; auto: the detector where it can, else hog; "
+              "whole_image: one person who fills it", choices=FINDERS),
     Parameter("find_every", 1.0, "Seconds between two searches for new people while some are tracked", 0.0, 60.0),
     Parameter("max_people", 10, "People who are looked at, at most", 1, 200),
     Parameter("forget_after", 1.0, "Seconds after which somebody who is not seen any more gets a new id", 0.05, 60.0),
@@ -88,7 +89,8 @@ class DetectNode(ManagedNode):
         self._pipeline = self._load_pipeline(**{name: self.parameters[name] for name in _PIPELINE})
         self._pipeline.detector.detect(_BLANK, _SOMEBODY)  # so that the first image is not the slowest
         self._create_outputs(_OUTPUTS)
-        self.get_logger().info(f"detector {self.parameters['detector']} {self.parameters['weights']}".rstrip())
+        kind, told = type(self._pipeline.detector).__name__, (self.parameters["detector"], self.parameters["weights"])
+        self.get_logger().info(f"detector {' '.join(told).rstrip()}: {kind}")
 
     def _start(self) -> None:
         assert self._pipeline is not None

@@ -328,7 +328,7 @@ def test_the_newest_image_wins_and_diagnostics_tell(camera: Camera) -> None:
         values
     )
     assert 0 < float(values["detection p50 ms"]) <= float(values["detection p99 ms"])
-    assert (values["image"], values["detector"]) == ("320x240", "hrnet")
+    assert (values["image"], values["detector"]) == ("320x240", "auto")
     camera.spin_until(lambda: camera.says("no input"))
 
 
