@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -186,17 +187,14 @@ def _heading(figure: Figure, stage: Stage, title_y: float, legend_y: float, scal
         0.02, title_y, "diffupose_ros: 3D people with uncertainty from one camera", fontsize=14 * scale, weight="bold",
         color=TEXT, va="center",
     )  # fmt: skip
-    line = {"linewidth": 3, "solid_capstyle": "round"}
-    handles: list[object] = [
-        Line2D([], [], color=c, label=p, **line)  # type: ignore[arg-type]
-        for p, c in stage.colours.items()
-    ]
+    line: dict[str, Any] = {"linewidth": 3, "solid_capstyle": "round"}
+    handles: list[object] = [Line2D([], [], color=c, label=p, **line) for p, c in stage.colours.items()]
     first = next(iter(stage.colours.values()))
     handles += [
         Patch(facecolor=first + "22", edgecolor=first, label="90 % ellipsoid of where a joint is"),
         Patch(facecolor=UNSEEN + "2a", edgecolor=UNSEEN, label="the same, joint not seen in this image"),
         Line2D([], [], color=first, marker=">", markevery=[1], label=f"moves, in {MOVED:g} s"),
-        Line2D([], [], color=first, alpha=0.28, **line, label=f"predicted, {AHEAD / 1e9:g} s ahead"),  # type: ignore[arg-type]
+        Line2D([], [], color=first, alpha=0.28, **line, label=f"predicted, {AHEAD / 1e9:g} s ahead"),
         Line2D([], [], color=TRUTH, linewidth=1, label="ground truth"),
     ]
     figure.legend(

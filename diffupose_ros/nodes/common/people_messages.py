@@ -46,14 +46,15 @@ def people_message(header: Header, people: People) -> PeopleMessage:
                 stature=stature, stature_deviation=deviation, age=age,
                 coasting=coasting, sides_uncertain=sides_uncertain, novel=novel, depth_used=depth_used,
             )
-            for name, joints, root, velocity, (stature, deviation), age,
-                (coasting, sides_uncertain, novel, depth_used) in zip(people.ids, *columns, strict=True)
+            for name, joints, root, velocity, (stature, deviation), age, (
+                coasting, sides_uncertain, novel, depth_used
+            ) in zip(people.ids, *columns, strict=True)
         ],
     )  # fmt: skip
 
 
 def vectors(values: FloatArray) -> list[Vector3]:
-    """Return vectors (n, 3) as messages."""
+    """Return (n, 3) as messages."""
     return [Vector3(x=x, y=y, z=z) for x, y, z in values.tolist()]
 
 

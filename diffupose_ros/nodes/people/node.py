@@ -141,7 +141,7 @@ class PeopleNode(ManagedNode):
             self._depth_input.destroy()
         if self._frames is not None:
             self._frames.close()
-        self._ticking, self._held = [], []
+        self._ticking, self._held, self._people = [], [], None
         self._depth = self._depth_input = self._frames = None
         if _MARKERS in self._outputs and self.context.ok():
             self._outputs[_MARKERS].publish(self._markers.clear())
@@ -195,6 +195,8 @@ class PeopleNode(ManagedNode):
         try:
             action()
         except Exception:  # noqa: BLE001 - whatever it is
+            if not self.context.ok():  # a signal has ended the context: whatever was being done with it fails
+                return
             self.diagnostics.problem("internal error", f"everybody is forgotten: {traceback.format_exc()}")
             self._estimator.reset()
             self._publish(self._estimator.people(self._updated[1]))

@@ -294,6 +294,7 @@ def test_every_transition(robot: Robot) -> None:
     robot.until(seconds(robot.see(9000.0, 0.2).header))
     assert robot.change(Transition.TRANSITION_DEACTIVATE)
     robot.spin_until(lambda: robot.status().message == "not active")
+    assert robot.values()["people"] == "0"
     received = len(robot.people)
     robot.see(9001.0, 0.2)
     assert robot.change(Transition.TRANSITION_CLEANUP)
