@@ -260,8 +260,8 @@ def test_a_bag_that_starts_again(robot: Robot) -> None:
     message = robot.until(seconds(robot.see(7000.0, 0.3).header))
     robot.spin_until(lambda: robot.count("time went back"))
     assert message.people[0].age < 0.3
-    robot.publish(seen(message.header, 0))
-    robot.spin_until(lambda: robot.count("repeated"))
+    # Again and again: inputs are best effort.
+    robot.spin_until(lambda: robot.count("repeated") or robot.publish(seen(message.header, 0)))
 
 
 def test_depth_is_used_or_refused(robot: Robot) -> None:
