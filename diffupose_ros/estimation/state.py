@@ -210,7 +210,8 @@ def _corrected(
 
 def scale_of(size: FloatArray) -> FloatArray:
     """Return k = 1 / (1 - n), within what people are."""
-    return np.asarray(1 / (1 - np.clip(size, *_SIZES)))
+    least, most = _SIZES
+    return np.asarray(1 / (1 - np.minimum(np.maximum(size, least), most)))
 
 
 class Placed(NamedTuple):
