@@ -81,8 +81,11 @@ class Estimator:
     >>> people.predict(0.3).positions
 
     Args:
-        forget_after: s, for which somebody who is not seen is predicted. May be changed at any time, as may
+        forget_after: s, for which somebody who is not seen is predicted.
         extrinsic_deviation: of camera poses: metres and radians, standard deviations.
+
+    Attributes:
+        forget_after, extrinsic_deviation: the same; they may be changed at any time.
 
     Raises:
         ValueError: numbers that are not 0 or more.
