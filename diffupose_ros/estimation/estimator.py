@@ -38,6 +38,7 @@ from diffupose_ros.estimation.state import (
     updated,
 )
 from diffupose_ros.lifting import Lifted
+from diffupose_ros.names import unused_name
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -67,6 +68,11 @@ class _Track:
     misfits: int = 0
     names: dict[str, str] = field(default_factory=dict)
     evidence: dict[tuple[type[Evidence], str], float] = field(default_factory=dict)
+
+    def begin_anew(self, time: float) -> None:
+        """Forget what belonged to a state that is none any more."""
+        self.first, self.misfits = time, 0
+        self.evidence.clear()
 
     def measured_depth(self) -> float:
         """When a depth image last measured the person, s."""
@@ -222,23 +228,15 @@ class Estimator:
         for index in new:
             rows[index] = len(self._tracks)
             novel = bool(seen.novelty[index] >= NOVEL)
-            self._tracks.append(_Track(self._unused(names[index]), time, time, novel, names={source: names[index]}))
+            name = unused_name(names[index], {track.id for track in self._tracks})
+            self._tracks.append(_Track(name, time, time, novel, names={source: names[index]}))
             self._state = self._state.joined(first_state(time, seen[np.array([index])]))
         return rows
 
     def _restart(self, row: int, time: float, seen: Observation) -> None:
         self._state = self._state.replaced(np.array([row]), first_state(time, seen))
-        self._tracks[row].misfits = 0
-        self._tracks[row].evidence.clear()
-        self._tracks[row].first = time
+        self._tracks[row].begin_anew(time)
         self._tracks[row].seen = max(self._tracks[row].seen, time)
-
-    def _unused(self, name: str) -> str:
-        taken, candidate, number = {track.id for track in self._tracks}, name, 1
-        while candidate in taken:
-            number += 1
-            candidate = f"{name}#{number}"
-        return candidate
 
     def _see(self, time: float, now: State, rows: list[int | None], seen: Observation) -> None:
         """Take people's observations into their states, with the sides that fit them."""
@@ -255,8 +253,7 @@ class Estimator:
             track.exchanged += (wrong[i] - track.exchanged) * -np.expm1(-since / _SIDES_MEMORY)
             if track.exchanged > 0.5:  # it is the track that has them wrong
                 track.exchanged, wrong[i] = 0.5 * wrong[i], False
-                track.evidence.clear()
-                track.first = time
+                track.begin_anew(time)
                 anew.append(i)
             track.novel = bool(seen.novelty[i] >= NOVEL)
             track.seen = max(track.seen, time)
@@ -282,13 +279,12 @@ class Estimator:
         tracks, kind = [self._tracks[r] for r in row], (type(evidence), source)
         since = np.array([time - track.evidence.get(kind, -np.inf) for track in tracks])
         independent = np.tanh(np.maximum(since, 1e-3) / (2 * evidence.memory))
+        ids, given = tuple(track.id for track in tracks), seen.measured[index]
         for round_ in range(evidence.rounds):
             state = predicted(self._state[row], time, self._motion)
             placed = joints_of(state)
-            ids = tuple(track.id for track in tracks)
-            measured_joints = seen.measured[index]
             covariance = covariance_of(state, placed)
-            view = View(ids, placed.positions, covariance, measured_joints, pose, state.root.mean[:, SIZE])
+            view = View(ids, placed.positions, covariance, given, pose, state.root.mean[:, SIZE])
             said = evidence.measure(view, round_)
             self._state = self._state.replaced(row, measured(state, said, independent))
             for person in np.unique(said.person):

@@ -14,7 +14,6 @@
 
 """What a node takes in: the camera, and people, checked; what was wrong is said."""
 
-from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ from sensor_msgs.msg import CameraInfo
 from diffupose_ros.camera import Camera
 from diffupose_ros.lifting.condition import normalised
 from diffupose_ros.msg import Skeleton2D, Skeleton2DArray
+from diffupose_ros.names import unused_name
 from diffupose_ros.nodes.common.conversions import (
     FloatArray,
     camera_from_info,
@@ -110,7 +110,7 @@ def read_people(message: Skeleton2DArray, view: View, min_score: float, unsaid: 
         except ValueError as error:
             problems.append(("bad skeleton", f"person {skeleton.id!r}: {error}"))
             continue
-        name = _unused(skeleton.id or str(index), ids)
+        name = unused_name(skeleton.id or str(index), ids)
         if not skeleton.id:
             problems.append(("no id", f"people without an id are numbered: {name!r}"))
         elif name != skeleton.id:
@@ -194,11 +194,3 @@ def _header_problems(message: Skeleton2DArray, view: View) -> list[tuple[str, st
         detail = f"keypoints of a {size[0]}x{size[1]} image, but camera_info is of {expected[0]}x{expected[1]}"
         problems.append(("image size", detail + ": give the camera_info of the image the detector saw"))
     return problems
-
-
-def _unused(name: str, taken: Container[str]) -> str:
-    candidate, number = name, 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}#{number}"
-    return candidate

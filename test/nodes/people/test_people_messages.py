@@ -176,6 +176,7 @@ def test_messages_have_the_values_of_their_person() -> None:
         assert (angular.x, angular.y, angular.z) == pytest.approx(turned.angular_velocity[row])
         assert (person.stature, person.stature_deviation) == pytest.approx(people.stature[row])
         assert person.age == pytest.approx(people.age[row]) and not person.coasting
+        assert (people.freedom[row] == person.FREEDOM).all()
     assert people_message(HEADER, Estimator().people(0.0)).people == []
 
 
