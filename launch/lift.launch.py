@@ -43,6 +43,7 @@ ARGUMENTS = (
     ("compressed", "false", BOOLEAN, "Take (and of a video: publish) <image_topic>/compressed in place of image_topic"),
     ("video", "", None, "Publish this file, folder of images, or camera (a number) as image_topic"),
     ("hri", "false", BOOLEAN, "Take 2D skeletons from ROS4HRI bodies (REP-155); needs the package hri_msgs"),
+    ("yolo_topic", "", None, "Take 2D skeletons from this yolo_msgs/DetectionArray, such as /yolo/tracking; empty: do not"),
     ("weights", "default", None, "Name of a shipped checkpoint, or path of a file"),
     ("device", "auto", None, "Where the models run: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
     (
@@ -139,6 +140,11 @@ def generate_launch_description() -> LaunchDescription:
     video = our_node("video_node", parameters=[sim_time, playing, file], condition=unless("video", ""))
     replay = our_node("replay_node", parameters=[sim_time], condition=IfCondition(argument["demo"]))
     hri = our_node("hri_node", parameters=[sim_time], condition=IfCondition(argument["hri"]))
+    yolo = our_node(
+        "yolo_node",
+        parameters=[sim_time, {"detections_topic": value("yolo_topic")}],
+        condition=unless("yolo_topic", ""),
+    )
     rviz = Node(
         package="rviz2",
         executable="rviz2",
@@ -150,4 +156,4 @@ def generate_launch_description() -> LaunchDescription:
         condition=IfCondition(argument["rviz"]),
     )
     # RViz first: where it is not installed, nothing else is left running.
-    return LaunchDescription([*declared, rviz, lift, people, detect, video, replay, hri])
+    return LaunchDescription([*declared, rviz, lift, people, detect, video, replay, hri, yolo])

@@ -27,7 +27,7 @@ from diffupose_ros.nodes.common.conversions import camera_from_info, stamp_ns
 NEAR = 0.05
 """s between people and the depth image that counts for them, at most."""
 _KEPT = 30  # images: lifting takes less than a second
-_TYPES = {"16UC1": "u2", "32FC1": "f4"}
+_TYPES = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}
 
 
 class DepthImages:
@@ -76,7 +76,7 @@ def read_depth(message: Image) -> npt.NDArray[np.generic]:
         ValueError: another encoding, or not as long as it says.
     """
     if message.encoding not in _TYPES:
-        raise ValueError(f"a depth image of encoding {message.encoding!r}: expected {' or '.join(_TYPES)}")
+        raise ValueError(f"a depth image of encoding {message.encoding!r}: expected one of {', '.join(_TYPES)}")
     stored = np.dtype((">" if message.is_bigendian else "<") + _TYPES[message.encoding])
     width, height, step = message.width, message.height, message.step
     if step < width * stored.itemsize or len(message.data) < height * step:

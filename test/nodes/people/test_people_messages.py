@@ -108,7 +108,10 @@ def depth_message(pixels: np.ndarray, encoding: str, padding: int = 0) -> Image:
     return message
 
 
-@pytest.mark.parametrize(("encoding", "kind"), [("16UC1", "<u2"), ("16UC1", ">u2"), ("32FC1", "<f4"), ("32FC1", ">f4")])
+@pytest.mark.parametrize(
+    ("encoding", "kind"),
+    [("16UC1", "<u2"), ("16UC1", ">u2"), ("mono16", "<u2"), ("32FC1", "<f4"), ("32FC1", ">f4")],
+)
 def test_depth_images_are_read_with_padding_and_of_either_byte_order(encoding: str, kind: str) -> None:
     pixels = np.arange(12).reshape(3, 4).astype(kind)
     found = read_depth(depth_message(pixels, encoding, padding=6))
@@ -119,7 +122,7 @@ def test_depth_images_are_read_with_padding_and_of_either_byte_order(encoding: s
 def test_depth_images_that_cannot_be_used_are_refused() -> None:
     message = depth_message(np.zeros((3, 4), "<u2"), "16UC1")
     for name, value, reason in (
-        ("encoding", "rgb8", "16UC1 or 32FC1"),
+        ("encoding", "rgb8", "one of 16UC1, mono16, 32FC1"),
         ("width", 9, "at least 18"),
         ("height", 4, "got 24"),
     ):
