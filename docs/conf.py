@@ -21,7 +21,8 @@ napoleon_use_ivar = True
 
 # What the machine that builds the pages need not have, and rosdoc2 does not find out from package.xml.
 autodoc_mock_imports = [
-    *("PIL", "cv2", "cyclonedds", "hri_msgs", "rich", "rosbags", "ruamel", "safetensors", "torch", "typer", "yolo_msgs"),
+    *("PIL", "cv2", "cyclonedds", "hri_msgs", "rich", "rosbags", "ruamel", "safetensors", "torch", "typer"),
+    "yolo_msgs",
     "diffupose_ros.msg",  # generated
 ]
 _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self  # annotations such as Tensor | None

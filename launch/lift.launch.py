@@ -43,7 +43,7 @@ ARGUMENTS = (
     ("compressed", "false", BOOLEAN, "Take (and of a video: publish) <image_topic>/compressed in place of image_topic"),
     ("video", "", None, "Publish this file, folder of images, or camera (a number) as image_topic"),
     ("hri", "false", BOOLEAN, "Take 2D skeletons from ROS4HRI bodies (REP-155); needs the package hri_msgs"),
-    ("yolo_topic", "", None, "Take 2D skeletons from this yolo_msgs/DetectionArray, such as /yolo/tracking; empty: do not"),
+    ("yolo_topic", "", None, "Take 2D skeletons from this yolo_msgs/DetectionArray, as /yolo/tracking; empty: none"),
     ("weights", "default", None, "Name of a shipped checkpoint, or path of a file"),
     ("device", "auto", None, "Where the models run: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
     (

@@ -88,7 +88,8 @@ def test_ros_packages_that_the_code_imports_are_dependencies() -> None:
     ros = re.compile(r"\w+_(msgs|interfaces|ros)|rclpy|launch")
     modules = {n.module.split(".")[0] for n in imports if n.module} - {"diffupose_ros"}
     used = {{"tf2_ros": "tf2_ros_py"}.get(name, name) for name in modules}  # tf2_ros is the package of the C++ library
-    assert {name for name in used if ros.fullmatch(name)} - depends == {"hri_msgs", "vision_msgs", "yolo_msgs"}  # optional
+    optional = {"hri_msgs", "vision_msgs", "yolo_msgs"}
+    assert {name for name in used if ros.fullmatch(name)} - depends == optional
 
 
 def test_pip_and_ros_install_the_same_nodes() -> None:

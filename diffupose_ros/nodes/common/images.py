@@ -33,10 +33,13 @@ ENCODINGS: dict[str, tuple[int, int | None]] = {
     "rgba8": (4, cv2.COLOR_RGBA2BGR),
     "mono8": (1, cv2.COLOR_GRAY2BGR),
     "yuv422": (2, cv2.COLOR_YUV2BGR_UYVY),
+    "uyvy": (2, cv2.COLOR_YUV2BGR_UYVY),
     "yuv422_yuy2": (2, cv2.COLOR_YUV2BGR_YUY2),
+    "yuyv": (2, cv2.COLOR_YUV2BGR_YUY2),
 }
 """Bytes of a pixel, and OpenCV's conversion to BGR, of each encoding that is read."""
 
+_OURS = ("uyvy", "yuyv")  # names that cv_bridge of Humble does not know: yuv422 and yuv422_yuy2 anew
 _JPEG, _SCAN, _END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _QUALITY = 90  # of JPEG
 _TO_BGR = {1: cv2.COLOR_GRAY2BGR, 4: cv2.COLOR_BGRA2BGR}
@@ -107,9 +110,9 @@ def _read_raw(message: Image) -> Pixels:
         raise ValueError(f"encoding {encoding!r}{_bits(encoding)}: expected one of {', '.join(ENCODINGS)}")
     if not width or not height:
         raise ValueError(f"the image has no pixels: it is {width}x{height}")
-    if encoding.startswith("yuv") and width % 2:
-        raise ValueError(f"{encoding} has an even width, got {width}")
     channels = ENCODINGS[encoding][0]
+    if channels == 2 and width % 2:
+        raise ValueError(f"{encoding} has an even width, got {width}")
     if message.step < width * channels:
         raise ValueError(
             f"step is {message.step} bytes, but a row of {width} pixels of {encoding} has {width * channels}"
@@ -120,7 +123,8 @@ def _read_raw(message: Image) -> Pixels:
             f"{height * message.step}"
         )
     try:
-        return np.asarray(_bridge().imgmsg_to_cv2(message, "bgr8"), np.uint8)
+        bridge = Bridge() if encoding in _OURS else _bridge()
+        return np.asarray(bridge.imgmsg_to_cv2(message, "bgr8"), np.uint8)
     except Exception as error:  # whatever cv_bridge raises
         raise ValueError(f"{encoding} of {width}x{height} cannot be converted: {error}") from error
 

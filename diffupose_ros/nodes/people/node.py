@@ -53,8 +53,8 @@ PARAMETERS = (
     Parameter("floor_frame", "", "Frame whose plane z = 0 is the floor, z up; empty: the floor is not known",
               effect="live"),
     Parameter("floor_height", 0.0, "Metres of the floor above that plane", -100.0, 100.0, effect="live"),
-    Parameter("depth_topic", "", "Depth image (16UC1, mono16 or 32FC1) registered to the image of the first of input_topics; "
-              "empty: none", effect="activate"),
+    Parameter("depth_topic", "", "Depth image (16UC1, mono16 or 32FC1) registered to the image of the first of "
+              "input_topics; empty: none", effect="activate"),
     Parameter("depth_info_topic", "", "CameraInfo of the depth image; empty: camera_info beside depth_topic",
               effect="activate"),
     Parameter("depth_rectified", False, "The depth image is rectified: use P of its camera_info, no distortion",

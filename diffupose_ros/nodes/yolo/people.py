@@ -50,8 +50,8 @@ class YoloPeople:
 def read_people(message: Any) -> YoloPeople:
     """Return the people of a DetectionArray; one bad person costs no other.
 
-    yolo_ros numbers COCO's 17 keypoints from 1 on, and leaves out those that score below its ``threshold``: they count as
-    not seen, score 0, as do those at exactly (0, 0), which is how YOLO writes what it did not find.
+    yolo_ros numbers COCO's 17 keypoints from 1 on, and leaves out those that score below its ``threshold``: they count
+    as not seen, score 0, as do those at exactly (0, 0), which is how YOLO writes what it did not find.
 
     Args:
         message: of one image, keypoints in its pixels.
