@@ -86,6 +86,9 @@ def evaluate(
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the reliability diagram there (.png, .pdf, .svg).")] = None,
+    worst: Annotated[
+        Path | None, typer.Option(help="recordings: draw the frames with the largest errors there.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
 ) -> None:
     """Measure a model: errors, and whether its uncertainty is true. Two runs give the same numbers."""
@@ -93,7 +96,9 @@ def evaluate(
     from diffupose_ros.training.predictors import load_predictor
 
     try:
-        _check_outputs(json_file, plot)
+        _check_outputs(json_file, plot, worst)
+        if worst and dataset.value != RECORDINGS:
+            raise ValueError(f"--worst: only recordings have frames to show, got --dataset {dataset.value}")
         if dataset.value in (RECORDINGS, SEQUENCES):
             _check_recorded(dataset.value, sampler.value, protocol.value, keypoints.value)
         taken = {"hypotheses": hypotheses, "steps": steps, "flip": flip}
@@ -105,7 +110,7 @@ def evaluate(
             if every != 1:
                 raise ValueError(f"--every {every}: recordings are lifted as they are, expected 1")
             of_recordings = {"leave_one_out": leave_one_out, "generic": generic}
-            evaluate_recordings(data, checkpoint, device, json_file, plot, **taken, **of_recordings)
+            evaluate_recordings(data, checkpoint, device, json_file, plot, worst, **taken, **of_recordings)
             return
         _check(dataset.value, data, keypoints.value, leave_one_out, generic)
         predictor, calibration, _ = load_predictor(checkpoint, device)
@@ -135,11 +140,12 @@ def evaluate(
         fail(error)
 
 
-def _check_outputs(json_file: Path | None, plot: Path | None) -> None:
+def _check_outputs(json_file: Path | None, *pictures: Path | None) -> None:
     """Find out what cannot work before the long run, not after it; as the other checks do."""
-    if plot and plot.suffix not in PICTURES:
-        raise ValueError(f"{plot}: expected a name that ends in {', '.join(PICTURES)}")
-    for file in (json_file, plot):
+    for picture in pictures:
+        if picture and picture.suffix not in PICTURES:
+            raise ValueError(f"{picture}: expected a name that ends in {', '.join(PICTURES)}")
+    for file in (json_file, *pictures):
         if file and not file.absolute().parent.is_dir():
             raise FileNotFoundError(f"{file}: there is no folder {file.absolute().parent} to write to")
 

@@ -26,7 +26,13 @@ Reports = dict[str, dict[str, Any]]
 
 
 def evaluate_recordings(
-    files: list[Path], checkpoint: str, device: str, json_file: Path | None, plot: Path | None, **settings: Any
+    files: list[Path],
+    checkpoint: str,
+    device: str,
+    json_file: Path | None,
+    plot: Path | None,
+    worst: Path | None,
+    **settings: Any,
 ) -> None:
     """Measure, write and show.
 
@@ -36,6 +42,7 @@ def evaluate_recordings(
         device: ``auto``, ``cpu``, ``cuda``, ...
         json_file: where the reports go.
         plot: where the reliability diagrams go.
+        worst: where the picture of each camera's worst frame goes.
         settings: of ``evaluation.recordings.evaluate_recording``.
 
     Raises:
@@ -44,6 +51,7 @@ def evaluate_recordings(
     """
     from diffupose_ros.data.recordings import load_recording
     from diffupose_ros.evaluation.recordings.report import evaluate_recording
+    from diffupose_ros.evaluation.recordings.worst import draw_worst
     from diffupose_ros.evaluation.reliability import draw_recordings
     from diffupose_ros.lifting import Lifter
 
@@ -62,6 +70,8 @@ def evaluate_recordings(
     _show(reports)
     if plot:
         draw_recordings(reports, plot)
+    if worst:
+        draw_worst(lifter, recordings, reports, worst)
 
 
 def _show(reports: Reports) -> None:

@@ -87,6 +87,7 @@ def test_ddpm_takes_its_own_steps(tmp_path: Path) -> None:
         (["--steps", "101"], "steps: expected 1 to 100, got 101"),
         (["--json", "no/such/folder/a.json"], "there is no folder"),
         (["--plot", "a.doc"], "a.doc: expected a name that ends in .png, .pdf, .svg"),
+        (["--worst", "a.png"], "--worst: only recordings have frames to show, got --dataset cmu"),
         (["--device", "abacus"], "device 'abacus' cannot be used"),
     ],
 )

@@ -25,7 +25,7 @@ from diffupose_ros.lifting import Lifted, Lifter
 from diffupose_ros.profiles import PROFILES
 
 BATCH = 128
-"""Frames lifted at once; with the seed, it decides which noise each one gets."""
+"""Frames lifted at once."""
 SEED = 0
 
 
@@ -63,20 +63,26 @@ def lift_cameras(
     for camera, first in track(
         batches, "lifting", console=console, transient=True, disable=not (progress and console.is_terminal)
     ):
-        lifted[camera].append(
-            lifter.lift(
-                recording.keypoints[camera][first : first + BATCH],
-                np.nan_to_num(recording.scores[camera][first : first + BATCH]),
-                recording.camera(camera),
-                recording.layout,
-                drawing.hypotheses,
-                drawing.steps,
-                drawing.flip,
-                SEED,
-                profile,
-            )
-        )
+        frames = slice(first, first + BATCH)
+        lifted[camera].append(lift_frames(lifter, recording, camera, frames, drawing, profile))
     return {camera: _joined(parts) for camera, parts in lifted.items()}
+
+
+def lift_frames(
+    lifter: Lifter, recording: Recording, camera: int, frames: slice, drawing: Drawing, profile: str
+) -> Lifted:
+    """Return the person whom a camera sees in some frames, a row for each; the same whatever the other frames are."""
+    return lifter.lift(
+        recording.keypoints[camera][frames],
+        np.nan_to_num(recording.scores[camera][frames]),
+        recording.camera(camera),
+        recording.layout,
+        drawing.hypotheses,
+        drawing.steps,
+        drawing.flip,
+        SEED,
+        profile,
+    )
 
 
 def profile_name(recording: Recording) -> str:

@@ -26,6 +26,7 @@ from diffupose_ros.evaluation.recordings.detections import detections
 from diffupose_ros.evaluation.recordings.frames import SEED, Drawing, lift_cameras, profile_name
 from diffupose_ros.evaluation.recordings.tables import View, bone_lengths, mean, of_detections, per_joint, per_score
 from diffupose_ros.evaluation.recordings.tracks import FIGURES, LEAST_FRAMES, LEAST_JOINTS, Track, figures
+from diffupose_ros.evaluation.recordings.worst import worst_frames
 from diffupose_ros.lifting import Lifter
 
 FloatArray = npt.NDArray[np.float64]
@@ -48,9 +49,10 @@ def evaluate_recording(
 
     The report holds ``tracks.FIGURES``, the mean over the cameras that say them (None where there is no answer);
     ``per_camera``, the same of each; ``reliability`` (``nominal``, and the mean empirical coverages of each of
-    ``KINDS``); ``per_joint`` and ``bones``, of all cameras together. What the 2D is like, wherever the truth is known,
-    say ``detections`` of each camera, their mean ``exchanged_percent``, and ``per_score``. ``settings`` say what was
-    run. Where no camera sees enough, ``nothing`` says so in place of all that would be said of 3D alone.
+    ``KINDS``); ``per_joint`` and ``bones``, of all cameras together; ``worst``, the frames with the largest errors.
+    What the 2D is like, wherever the truth is known, say ``detections`` of each camera, their mean
+    ``exchanged_percent``, and ``per_score``. ``settings`` say what was run. Where no camera sees enough, ``nothing``
+    says so in place of all that would be said of 3D alone.
 
     Args:
         lifter: the model.
@@ -110,6 +112,7 @@ def _report(views: list[View], rate: float) -> dict[str, Any]:
         "per_camera": of_cameras,
         "per_joint": per_joint(views),
         "bones": bone_lengths(views),
+        "worst": worst_frames(views),
     }
 
 

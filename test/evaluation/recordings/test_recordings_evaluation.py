@@ -203,6 +203,18 @@ def test_scores_are_read_by_the_detectors_profile_unless_told_otherwise(detector
         assert lifter.detectors == {expected} and report["settings"]["profile"] == expected
 
 
+def test_the_worst_frame_of_each_camera_is_named() -> None:
+    arrays = recording_arrays()
+    wrong = np.zeros((20, 12, 3))
+    wrong[4, 2:] = 0.1
+    walk = Recording(**arrays | moved_truth(arrays, wrong) | exchange(arrays, 1, slice(4, 5)))
+    worst = evaluate_recording(Known(walk), walk)["worst"]
+    assert {of["camera"]: of["exchanged"] for of in worst} == {0: False, 1: True, 2: False}
+    for of in worst:
+        assert of["frame"] == 4 and of["mpjpe_mm"] == pytest.approx(100 * 3**0.5 * 10 / 12, abs=0.01)
+        assert of["in_90"] == pytest.approx(100 * 2 / 12, abs=0.01)
+
+
 # What the 2D is like.
 
 
@@ -298,7 +310,15 @@ def test_the_command_shows_and_writes_and_draws(tmp_path: Path) -> None:
     for name, of in recordings.items():
         save_recording(of, tmp_path / f"{name}.npz")
         given += ["--data", str(tmp_path / f"{name}.npz")]
-    result = run(*given, "--json", str(tmp_path / "a.json"), "--plot", str(tmp_path / "a.png"))
+    result = run(
+        *given,
+        "--json",
+        str(tmp_path / "a.json"),
+        "--plot",
+        str(tmp_path / "a.png"),
+        "--worst",
+        str(tmp_path / "w.png"),
+    )
     assert result.exit_code == 0, result.output
     reports = json.loads((tmp_path / "a.json").read_text())
     assert list(reports) == ["walk", "hips"] and "nothing" in reports["hips"]
@@ -306,10 +326,13 @@ def test_the_command_shows_and_writes_and_draws(tmp_path: Path) -> None:
     assert settings["data"] == "walk.npz" and settings["checkpoint"] == "default" and settings["hypotheses"] == 2
     for shown in ("mpjpe_mm", "exchanged_percent", "left_wrist", "forearm", "hips: no camera with both hips"):
         assert shown in result.output, shown
-    with Image.open(tmp_path / "a.png") as picture:
-        assert picture.width > 1500 and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 10
-    result = run(*given[2:], "--plot", str(tmp_path / "b.png"))
-    assert result.exit_code == 1 and "nothing to draw, no recording says anything of 3D" in result.output
+    for drawn, least in (("a.png", 1500), ("w.png", 800)):
+        with Image.open(tmp_path / drawn) as picture:
+            colours = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)
+            assert picture.width > least and len(colours) > 10
+    for option in ("--plot", "--worst"):
+        result = run(*given[2:], option, str(tmp_path / "b.png"))
+        assert result.exit_code == 1 and "nothing to draw, no recording says anything of 3D" in result.output
 
 
 @pytest.mark.parametrize(
@@ -321,6 +344,7 @@ def test_the_command_shows_and_writes_and_draws(tmp_path: Path) -> None:
         (["--data", "a.npz", "--protocol", "paper"], "--protocol paper: recordings are lifted as they are"),
         (["--data", "a.npz", "--keypoints", "cpn"], "--keypoints cpn: recordings are lifted as they are"),
         (["--data", "a.npz", "--every", "2"], "--every 2: recordings are lifted as they are, expected 1"),
+        (["--data", "a.npz", "--worst", "w.doc"], "w.doc: expected a name that ends in"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_reason(arguments: list[str], reason: str) -> None:
