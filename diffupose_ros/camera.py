@@ -46,6 +46,9 @@ _OTHER_NAMES = {
 }
 _IDEAL = ("none", "pinhole")
 
+GUESSED_FIELD_OF_VIEW = 60.0
+"""Degrees across the longer side of the image: between webcams (60 to 78) and telephones (60 to 70 in video)."""
+
 HEIGHT_SPREAD = 0.05
 """Relative standard deviation of human body size (adult stature: 4 % within, 5 % across sexes; ANSUR II).
 One image cannot tell a small near person from a large far one, so no depth is known better than this."""
@@ -89,8 +92,22 @@ class Camera:
     @classmethod
     def from_fov(cls, hfov: float, width: int, height: int) -> "Camera":
         """Return an ideal camera with a horizontal field of view of ``hfov`` radians, centred."""
-        focal = width / 2 / np.tan(hfov / 2)
+        return cls.from_focal(width / 2 / np.tan(hfov / 2), width, height)
+
+    @classmethod
+    def from_focal(cls, focal: float, width: int, height: int) -> "Camera":
+        """Return an ideal camera with a focal length of ``focal`` pixels, centred."""
         return cls([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], width=width, height=height)
+
+    @classmethod
+    def guess(cls, width: int, height: int) -> "Camera":
+        """Return an ideal camera with ``GUESSED_FIELD_OF_VIEW`` across the longer side of its image."""
+        return cls.from_focal(max(width, height) / 2 / np.tan(np.deg2rad(GUESSED_FIELD_OF_VIEW) / 2), width, height)
+
+    @property
+    def hfov(self) -> float:
+        """Return the horizontal field of view in radians, without distortion."""
+        return float(2 * np.arctan(self.width / 2 / self.K[0, 0]))
 
     def rays(self, pixels: npt.ArrayLike) -> FloatArray:
         """Return unit viewing directions (..., 3) of pixels (..., 2).

@@ -14,10 +14,10 @@
 
 """Commands without topics: on videos and on bags. `lift` also runs the lift node, as it takes a node's arguments."""
 
-import math
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand
@@ -25,12 +25,7 @@ from typer.core import TyperCommand
 from diffupose_ros.cli.app import app, fail
 from diffupose_ros.start import node
 
-if TYPE_CHECKING:
-    from diffupose_ros.camera import Camera
-
 INTERRUPTED = 130
-GUESSED_FIELD_OF_VIEW = 60.0
-"""Degrees across the longer side of the image: between webcams (60 to 78) and telephones (60 to 70 in video)."""
 NODE = "diffupose_ros.node"  # key of context.meta
 BAD_INPUT = (OSError, ValueError, ImportError, RuntimeError)
 
@@ -137,7 +132,7 @@ def lift(
 
 @app.command()
 def run(
-    video: Annotated[Path, typer.Argument(help="A video file, or a directory of images.")],
+    video: Annotated[Path, typer.Argument(help="A video file, a photograph, or a directory of photographs.")],
     detector: Annotated[DetectorName, typer.Option(help="Finds the 2D skeletons; auto: hrnet if w32 is here.")] = (
         DetectorName.auto
     ),
@@ -158,25 +153,29 @@ def run(
     from rich.console import Console
 
     from diffupose_ros.lifting import Lifter
+    from diffupose_ros.offline.cameras import Cameras
     from diffupose_ros.offline.run import run_video
     from diffupose_ros.offline.settings import Settings
     from diffupose_ros.offline.video import Video
 
+    say = partial(typer.echo, err=True)
     folder = out or Path(f"{video.absolute().stem}_3d")
     console = Console()
     try:
         frames = Video(video, rate)
-        camera = _camera(calibration, hfov, frames.width, frames.height)
+        cameras = Cameras(frames, calibration, hfov, say)
         from diffupose_ros.detection.pipeline import load_pipeline
 
         with console.status("loading the models"):
             pipeline = load_pipeline(detector.value, weights, device, finder.value)
             model = Lifter.load(lifter, device)
-        report = run_video(frames, camera, pipeline, model, folder, Settings(hypotheses, steps), console)
+        report = run_video(frames, cameras, pipeline, model, folder, Settings(hypotheses, steps), console)
     except BAD_INPUT as error:
         fail(error)
     for kind, count in report.problems.items():
         typer.echo(f"{kind}: {count}", err=True)
+    if report.overlay_problem:
+        say(report.overlay_problem)
     typer.echo(
         f"{folder}: {report.people} people, {report.poses} poses in {report.frames} frames, "
         f"{report.frames_per_second.get('all', 0):.1f} frames/s"
@@ -184,24 +183,3 @@ def run(
     if report.interrupted:
         typer.echo("interrupted: that is as far as it got", err=True)
         raise typer.Exit(INTERRUPTED)
-
-
-def _camera(file: Path | None, hfov: float | None, width: int, height: int) -> "Camera":
-    """Return the camera of a file, of a field of view in degrees, or a guess, which is said."""
-    from diffupose_ros.camera import Camera
-
-    if file is not None and hfov is not None:
-        raise ValueError("--calibration and --hfov say the same: give one of them")
-    if file is not None:
-        from diffupose_ros.camera_files import read_camera_file
-
-        camera = read_camera_file(file).camera
-        if (camera.width, camera.height) != (width, height):
-            size = f"{camera.width}x{camera.height}, but the images are {width}x{height}"
-            raise ValueError(f"{file} is of {size}: calibrate at this size, or give --hfov")
-        return camera
-    if hfov is None:
-        across_longer = math.tan(math.radians(GUESSED_FIELD_OF_VIEW) / 2) * width / max(width, height)
-        hfov = math.degrees(2 * math.atan(across_longer))
-        typer.echo(f"no --calibration: guessed a horizontal field of view of {hfov:.0f} degrees; see --hfov", err=True)
-    return Camera.from_fov(math.radians(hfov), width, height)

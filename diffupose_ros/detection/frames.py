@@ -123,7 +123,8 @@ class VideoFile:
 
     Attributes:
         rate: images per second, as the file says, or as its times tell; their mean where it varies.
-        duration: in seconds, as the file says; 0 where it does not.
+        count: images that the file says it holds; 0 where it does not. Those that an editor cut away are among them.
+        duration: in seconds, as the file says, without what was cut away; 0 where it does not.
         time: of the image read last, in seconds of the video; increasing.
     """
 
@@ -134,7 +135,7 @@ class VideoFile:
         self._name, self._start = opencv_name(path), start_at
         self._capture = cv2.VideoCapture()
         if not self._open():
-            hint = "nothing in it can be read. Is it truncated? Try to convert it"
+            hint = "nothing in it can be read. Is it truncated, or sound alone? Try to convert it"
             raise ValueError(f"{path} is no video that OpenCV can read: {hint}")
         movie, told = read_movie(path), self._capture.get(cv2.CAP_PROP_FPS)
         if self._turned:
@@ -145,7 +146,8 @@ class VideoFile:
             self._orientation = CLOCKWISE.get(self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 360, AS_STORED)
         self._stretch = _stretch(self._capture)
         self.rate = told if 0 < told < _DOUBTFUL_RATE else self._measured_rate()
-        counted = max(0.0, self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) / (told if 0 < told < math.inf else self.rate)
+        self.count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        counted = self.count / (told if 0 < told < math.inf else self.rate)
         cut = movie.duration if movie is not None else 0.0
         self.duration = min(counted, cut) if cut else counted
         if 0 < self.duration <= start_at:
@@ -216,7 +218,8 @@ class Photographs:
 
     Attributes:
         rate: images per second, as it was told.
-        duration: of all files, in seconds.
+        count: of the files.
+        duration: of all, in seconds.
         time: of the image read last, in seconds since the first file's; one that cannot be read takes its time too.
         focal: length of the image read last, in pixels; None where its file does not say.
     """
@@ -228,10 +231,10 @@ class Photographs:
         if not self._files:
             hint = f"expected files with one of the endings {', '.join(ENDINGS)}"
             raise ValueError(f"no images in {path}: nothing in it can be read, {hint}")
-        self.rate, self.duration = rate, len(self._files) / rate
+        self.rate, self.count, self.duration = rate, len(self._files), len(self._files) / rate
         self._start = self._next = round(start_at * rate)
         self.time = 0.0
-        if self._start >= len(self._files):
+        if self._start >= self.count:
             raise ValueError(f"start_at is {start_at:g} s, but {path} lasts {self.duration:.1f} s")
 
     def read(self, since: float = -math.inf) -> Pixels | None:
@@ -242,7 +245,7 @@ class Photographs:
         """
         index = max(self._next, math.ceil((since - _ROUNDING) * self.rate) if since > 0 else 0)
         self._next, self.time = index + 1, index / self.rate
-        if index >= len(self._files):
+        if index >= self.count:
             return None
         photograph = read_photograph(self._files[index])
         self.focal = photograph.focal

@@ -42,7 +42,7 @@ def read_movie(path: Path) -> Movie | None:
     try:
         moov = _description(path)
         return None if moov is None else _first_video(moov)
-    except (OSError, struct.error):
+    except (OSError, ValueError, struct.error):  # ValueError: a size that no file has
         return None
 
 

@@ -32,6 +32,7 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.detection.detector import Detections, Image
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message, skeletons_3d_message
+from diffupose_ros.offline.cameras import Cameras
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.offline.messages import record
@@ -62,6 +63,7 @@ class VideoReport:
         poses: 3D poses, one for each person and frame.
         frames_per_second: of each part alone, and of all together.
         problems: what was left out, by reason.
+        overlay_problem: why there is no whole ``video.mp4``; "" where there is.
         interrupted: the rest of the video is not in the outputs.
     """
 
@@ -71,6 +73,7 @@ class VideoReport:
     poses: int
     frames_per_second: dict[str, float]
     problems: dict[str, int]
+    overlay_problem: str
     interrupted: bool
 
 
@@ -97,7 +100,6 @@ class VideoLifter:
     """Takes frame by frame through detector and lifter.
 
     Args:
-        camera: that took the video.
         pipeline: finds people.
         lifter: places them in 3D.
         settings: of the lifter.
@@ -106,8 +108,8 @@ class VideoLifter:
         problems: what went wrong, by kind.
     """
 
-    def __init__(self, camera: Camera, pipeline: "Pipeline", lifter: Lifter, settings: Settings) -> None:
-        self._camera, self._pipeline, self._lifter, self._settings = camera, pipeline, lifter, settings
+    def __init__(self, pipeline: "Pipeline", lifter: Lifter, settings: Settings) -> None:
+        self._pipeline, self._lifter, self._settings = pipeline, lifter, settings
         self.problems: Counter[str] = Counter()
         self._failures = 0  # in a row
 
@@ -128,13 +130,13 @@ class VideoLifter:
         self._failures = 0
         return tuple(people.ids), people.detections
 
-    def lift(self, ids: tuple[str, ...], found: Detections) -> LiftedPeople:
-        """Return the people with their 3D poses."""
+    def lift(self, ids: tuple[str, ...], found: Detections, camera: Camera) -> LiftedPeople:
+        """Return the people with their 3D poses, by the camera that saw them."""
         options = self._settings
         profile = load_profile(found.profile or options.detector_profile)
         skeletons = profile.skeletons(found.keypoints, found.scores, found.layout, options.min_score, found.variance)
         lifted = self._lifter.lift_h36m(
-            skeletons, self._camera, options.hypotheses, options.steps, options.flip, options.seed
+            skeletons, camera, options.hypotheses, options.steps, options.flip, options.seed
         )
         if few := int((~lifted.valid).sum()):
             self.problems["too few joints"] += few
@@ -143,7 +145,7 @@ class VideoLifter:
 
 def run_video(
     video: Video,
-    camera: Camera,
+    cameras: Cameras,
     pipeline: "Pipeline",
     lifter: Lifter,
     output: Path,
@@ -152,11 +154,11 @@ def run_video(
 ) -> VideoReport:
     """Lift all people of a video, and write what came of it.
 
-    After Ctrl-C the outputs hold what was done until then.
+    After Ctrl-C the outputs hold what was done until then. An overlay that cannot be written costs no other output.
 
     Args:
         video: to read.
-        camera: that took it, with the video's width and height.
+        cameras: that took its images.
         pipeline: finds people.
         lifter: places them in 3D.
         output: folder for ``video.mp4``, ``bag/`` and ``summary.json``. Stamps in the bag are the video's times.
@@ -164,12 +166,12 @@ def run_video(
         console: for the progress bar.
 
     Raises:
-        OSError: an output cannot be written.
+        OSError: the bag or the summary cannot be written.
         RuntimeError: the detector fails on one frame after the other.
     """
     output.mkdir(parents=True, exist_ok=True)
-    worker, watch, picture = VideoLifter(camera, pipeline, lifter, settings), Stopwatch(), Picture(camera)
-    over_time = OverTime()
+    worker, watch, over_time = VideoLifter(pipeline, lifter, settings), Stopwatch(), OverTime()
+    picture = Picture(video.width, video.height)
     frames, with_people, poses = 0, 0, 0
     ids: set[str] = set()
     with (
@@ -185,12 +187,14 @@ def run_video(
                 frame = next(frames_left, None)
             if frame is None:
                 break
+            height, width = frame.image.shape[:2]
+            camera = cameras.of(width, height, frame.focal)
             with watch.part("detect"):
                 names, found = worker.find(frame.image, frame.time)
             with watch.part("lift"):
-                people = worker.lift(names, found)
+                people = worker.lift(names, found, camera)
             with watch.part("draw"):
-                drawn = picture.draw(frame.image, people, frame.time)
+                drawn = picture.draw(frame.image, camera, people, frame.time)
             with watch.part("write"):
                 pictures.write(drawn)
                 _record(bag, camera, people, over_time, frame.time)
@@ -199,7 +203,7 @@ def run_video(
             progress.update(task, completed=frames)
         stopped = interrupted()
     problems = dict(video.problems + worker.problems + over_time.problems)
-    report = VideoReport(frames, with_people, len(ids), poses, watch.rates(frames), problems, stopped)
+    report = VideoReport(frames, with_people, len(ids), poses, watch.rates(frames), problems, pictures.problem, stopped)
     (output / "summary.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
     return report
 

@@ -24,6 +24,10 @@ import cv2
 from diffupose_ros.detection.frames import FOLDER_RATE, Pixels, open_recording
 from diffupose_ros.files import opencv_name
 
+_UNTOLD = 0.5  # s at the end that a file may say it has without having them: its sound may last longer
+_FINEST = 65535  # units of time in a second, of MPEG-4
+_RATES = 0.1, 1000.0  # images per second of a video that players play
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -32,25 +36,27 @@ class Frame:
     Attributes:
         time: seconds since the first one; increasing.
         image: (H, W, 3) BGR.
+        focal: length in pixels, of a photograph that tells it; None else.
     """
 
     time: float
     image: Pixels
+    focal: float | None = None
 
 
 class Video:
-    """The frames of a file or directory, read once, one by one.
+    """The frames of a file or directory, read once, one by one; photographs may differ in size.
 
-    What cannot be read, or is not as large as the first image, is left out and counted.
+    What cannot be read is left out and counted.
 
     Args:
-        path: a video, or a directory of images.
+        path: a video, a photograph, or a directory of these.
         rate: images per second, of a directory.
 
     Attributes:
-        width, height: of all images, in pixels.
+        width, height: of the first image, in pixels.
         rate: frames per second.
-        count: how many frames there may be; 0 where the file does not say.
+        count: about how many frames there may be; 0 where the file does not say.
         problems: how many frames were left out, by reason.
 
     Raises:
@@ -60,7 +66,7 @@ class Video:
 
     def __init__(self, path: Path, rate: float = FOLDER_RATE) -> None:
         self._source = open_recording(path, rate=rate)
-        self.rate, self.count = self._source.rate, self._source.count
+        self.rate, self.count = self._source.rate, round(self._source.duration * self._source.rate)
         self.problems: Counter[str] = Counter()
         self._frames = self._read()
         self._first = next(self._frames, None)
@@ -73,55 +79,76 @@ class Video:
         if self._first is not None:
             first, self._first = self._first, None
             yield first
-        for frame in self._frames:
-            if frame.image.shape[:2] == (self.height, self.width):
-                yield frame
-            else:
-                self.problems["of another size"] += 1
+        yield from self._frames
 
     def _read(self) -> Iterator[Frame]:
-        tried = 0
+        tried, end, source = 0, 0.0, self._source
         try:
             while True:
                 try:
-                    image = self._source.read()
+                    image = source.read()
                 except ValueError:
                     self.problems["unreadable"] += 1
                 else:
                     if image is None:
                         break
-                    yield Frame(self._source.time, image)
-                tried += 1
-            if 0 < tried < self.count - 1:
-                self.problems["missing at the end"] += self.count - tried
+                    yield Frame(source.time, image, source.focal)
+                tried, end = tried + 1, source.time + 1 / source.rate
+            if tried and tried < source.count and source.duration - end > _UNTOLD:
+                self.problems["missing at the end"] += min(
+                    source.count - tried, round((source.duration - end) * source.rate)
+                )
         finally:
-            self._source.close()
+            source.close()
 
 
 class VideoWriter:
-    """Writes an MPEG-4 video; leaving the with block makes it playable.
+    """Writes an MPEG-4 video, as far as that can be done; leaving the with block makes it playable.
 
     Args:
         path: ends in ``.mp4``.
-        rate: frames per second.
+        rate: frames per second; kept as well as the format can.
         size: width and height in pixels, both even.
 
-    Raises:
-        OSError: it cannot be written.
-        ValueError: its name is not UTF-8.
+    Attributes:
+        problem: why there is no whole video; "" while there is none. Writing goes on to be harmless.
     """
 
     def __init__(self, path: Path, rate: float, size: tuple[int, int]) -> None:
-        self._writer = cv2.VideoWriter(opencv_name(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
-        if not self._writer.isOpened():
-            raise OSError(f"cannot write the video {path}: is its folder writable, and the disk not full?")
+        self.problem, self._path, self._written = "", path, 0
+        self._writer = cv2.VideoWriter()
+        try:
+            there = self._writer.open(opencv_name(path), cv2.VideoWriter.fourcc(*"mp4v"), _writable(rate), size)
+        except (ValueError, cv2.error) as error:
+            self.problem = f"{path} cannot be written: {error}"
+        else:
+            if not there:
+                self.problem = f"{path} cannot be written: is its folder writable, and the disk not full?"
 
     def write(self, image: Pixels) -> None:
         """Append one image of the size."""
-        self._writer.write(image)
+        if self.problem:
+            return
+        try:
+            self._writer.write(image)
+        except cv2.error as error:
+            self.problem = f"{self._path} breaks off after {self._written} images: {error}"
+        self._written += 1
 
     def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._writer.release()  # writes the index
+        if self.problem or not self._written:
+            return
+        capture = cv2.VideoCapture(opencv_name(self._path))  # a full disk raises nothing
+        if capture.get(cv2.CAP_PROP_FRAME_COUNT) < self._written:
+            self.problem = f"{self._path} is not whole: is the disk full?"
+        capture.release()
+
+
+def _writable(rate: float) -> float:
+    """Return a rate near that one in whole thousandths, hundredths, ... of which the format has enough."""
+    rate = min(max(rate, _RATES[0]), _RATES[1])
+    return next(round(rate, digits) for digits in (3, 2, 1, 0) if rate * 10**digits <= _FINEST)

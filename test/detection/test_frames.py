@@ -20,17 +20,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.videos import level
 
 from diffupose_ros.detection.frames import FOLDER_RATE, Source, open_recording, open_source
 
 
-def levels(source: Source, skip: int = 0) -> list[int]:
-    """Return the images up to the end."""
-    found = []
-    while (image := source.read(skip)) is not None:
+def levels(source: Source, step: float = 0.0) -> list[int]:
+    """Return the images up to the end, those that are ``step`` seconds apart at least."""
+    found, since = [], -np.inf
+    while (image := source.read(since)) is not None:
         found.append(level(image))
+        since = source.time + step
     return found
 
 
@@ -39,7 +41,7 @@ def test_a_video_is_read_to_its_end_and_again(video: Path) -> None:
     assert source.rate == 10
     assert levels(source) == list(range(20))
     source.rewind()
-    assert levels(source, skip=4) == [4, 9, 14, 19]
+    assert levels(source, step=0.5) == [0, 5, 10, 15]
     source.close()
 
 
@@ -77,7 +79,7 @@ def test_a_folder_is_read_by_name_and_a_broken_image_costs_no_other(folder: Path
         source.read()
     assert levels(source) == [3, 4, 5]
     source.rewind()
-    assert level(source.read(skip=3)) == 3
+    assert level(source.read(since=0.3)) == 3
     later = open_source(str(folder), start_at=0.75, rate=4.0)
     assert later.rate == 4
     assert levels(later) == [3, 4, 5]
@@ -104,7 +106,7 @@ def test_images_have_the_times_they_have_in_the_video_or_folder(video: Path, fol
     for source, seconds in ((open_recording(video), 0.1), (open_recording(folder, rate=4.0), 0.25)):
         source.read()
         assert source.time == 0
-        source.read(skip=3)
+        source.read(since=3.5 * seconds)
         assert source.time == pytest.approx(4 * seconds)
         source.rewind()
         source.read()

@@ -50,15 +50,19 @@ def has(picture: np.ndarray, colour: str) -> bool:
     return bool((picture == bgr).all(-1).sum() > 5)
 
 
+def picture_of(camera: Camera) -> Picture:
+    return Picture(camera.width, camera.height)
+
+
 def draw(picture: Picture, who: LiftedPeople, camera: Camera = SCENE.camera) -> np.ndarray:
-    drawn = picture.draw(np.full((camera.height, camera.width, 3), 90, np.uint8), who, 1.5)
+    drawn = picture.draw(np.full((camera.height, camera.width, 3), 90, np.uint8), camera, who, 1.5)
     assert drawn.shape == (*picture.size[::-1], 3) and drawn.dtype == np.uint8
     return drawn
 
 
 def test_people_have_their_colours_and_what_was_not_seen_is_orange(lifter: Lifter) -> None:
     pixels, scores = found()
-    picture = Picture(SCENE.camera)
+    picture = picture_of(SCENE.camera)
     drawn = draw(picture, people(lifter, pixels, scores))
     image, scene = drawn[:, :1280], drawn[:, 1280:]
     for side in (image, scene):
@@ -72,7 +76,7 @@ def test_a_person_keeps_the_colour_when_others_go(lifter: Lifter) -> None:
     both = people(lifter, *found())
     pixels, scores = found()
     second = people(lifter, pixels[1:], scores[1:])
-    picture = Picture(SCENE.camera)
+    picture = picture_of(SCENE.camera)
     draw(picture, both)
     drawn = draw(picture, LiftedPeople(both.ids[1:], second.detections, second.lifted))
     assert not has(drawn, PEOPLE[0]) and has(drawn, PEOPLE[1])
@@ -83,7 +87,7 @@ def test_the_reprojected_skeleton_lies_on_the_person(lifter: Lifter) -> None:
     camera = Camera.from_fov(np.radians(75), 2560, 1440)
     pixels, scores = SimulatedDetector("coco17", noise=0).observe(SCENE.poses(0)[:1], camera, 0.0)
     alone = people(lifter, pixels, scores, camera)
-    drawn = draw(Picture(camera), alone, camera)[:, :1280]
+    drawn = draw(picture_of(camera), alone, camera)[:, :1280]
     changed = np.argwhere((drawn[40:600] != 90).any(-1)) + (40, 0)
     joints = pixels[0][scores[0] > 0] / 2
     joints = joints[(joints[:, 1] > 40) & (joints[:, 1] < 600)]
@@ -94,7 +98,7 @@ def test_the_reprojected_skeleton_lies_on_the_person(lifter: Lifter) -> None:
 @pytest.mark.parametrize("size", [(4000, 5000), (64, 48), (607, 1081), (1280, 720)])
 def test_images_of_every_size_become_a_video_that_encoders_take(lifter: Lifter, size: tuple[int, int]) -> None:
     camera = Camera.from_fov(1.0, *size)
-    picture = Picture(camera)
+    picture = picture_of(camera)
     assert picture.size[0] % 2 == picture.size[1] % 2 == 0 and 480 <= picture.size[1] <= 720
     draw(picture, people(lifter, np.zeros((0, 17, 2)), np.zeros((0, 17))), camera)
 
@@ -106,7 +110,7 @@ def test_wild_joints_and_people_without_a_pose_are_drawn_as_far_as_they_can(lift
     scores[1] = 0
     who = people(lifter, pixels, scores)
     assert who.valid() == [0]
-    drawn = draw(Picture(SCENE.camera), who)
+    drawn = draw(picture_of(SCENE.camera), who)
     assert has(drawn[:, 1280:], PEOPLE[0]) and not has(drawn[:, 1280:], PEOPLE[1])
 
 

@@ -23,13 +23,17 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 from rich.console import Console
+from rosbags.highlevel import AnyReader
 from support.offline import CAMERA, IDS, MARK, RATE, SCENE, DiscPipeline, render, write_video
 
+from diffupose_ros.bags import typestore
 from diffupose_ros.demo.recording import Recording, read_recording
 from diffupose_ros.drawing.style import PEOPLE
 from diffupose_ros.lifting import Lifter
+from diffupose_ros.offline.cameras import Cameras
 from diffupose_ros.offline.run import PATIENCE, VideoReport, run_video
 from diffupose_ros.offline.settings import Settings
 from diffupose_ros.offline.video import Video
@@ -47,6 +51,10 @@ def poses(frame: int) -> np.ndarray:
     return NOBODY if frame in EMPTY else SCENE.poses(STEP * frame)
 
 
+def cameras(video: Video) -> Cameras:
+    return Cameras(video, None, np.degrees(CAMERA.hfov), lambda line: None)
+
+
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = [render(poses(frame)) for frame in range(FRAMES)]
@@ -56,7 +64,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def output(film: Path, lifter: Lifter, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "deep" / "result"
-    run_video(Video(film), CAMERA, DiscPipeline(), lifter, folder, SETTINGS, QUIET)
+    video = Video(film)
+    run_video(video, cameras(video), DiscPipeline(), lifter, folder, SETTINGS, QUIET)
     return folder
 
 
@@ -137,7 +146,8 @@ def crash() -> None:
 
 
 def run(film: Path, pipeline: DiscPipeline, lifter: Lifter, folder: Path) -> VideoReport:
-    return run_video(Video(film), CAMERA, pipeline, lifter, folder, SETTINGS, QUIET)  # type: ignore[arg-type]
+    video = Video(film)
+    return run_video(video, cameras(video), pipeline, lifter, folder, SETTINGS, QUIET)  # type: ignore[arg-type]
 
 
 def test_after_ctrl_c_the_outputs_hold_what_was_done(film: Path, lifter: Lifter, tmp_path: Path) -> None:
@@ -172,3 +182,48 @@ def test_people_with_too_few_joints_are_counted_and_drawn_in_2d_alone(lifter: Li
     assert (summary.frames, summary.frames_with_people, summary.people, summary.poses) == (2, 1, 2, 2)
     recording = read_recording(tmp_path / "out" / "bag")
     assert [(len(f.detections), len(f.estimates)) for f in recording.frames] == [(2, 0), (2, 2)]
+
+
+@pytest.mark.parametrize("what", ["a folder in its place", "a full disk"])
+def test_an_overlay_that_cannot_be_written_costs_nothing_else(
+    film: Path, lifter: Lifter, tmp_path: Path, what: str
+) -> None:
+    if what == "a full disk":
+        (tmp_path / "video.mp4").symlink_to("/dev/full")
+    else:
+        (tmp_path / "video.mp4").mkdir()
+    report = run(film, DiscPipeline(), lifter, tmp_path)
+    assert "video.mp4" in report.overlay_problem and "disk" in report.overlay_problem
+    assert len(read_recording(tmp_path / "bag").frames) == FRAMES
+    assert json.loads((tmp_path / "summary.json").read_text())["overlay_problem"] == report.overlay_problem
+
+
+def test_photographs_of_different_sizes_are_all_lifted_each_with_its_camera(lifter: Lifter, tmp_path: Path) -> None:
+    """The same scene: as it is, in the middle of a larger image, and turned, of a camera that tells its lens."""
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    image = render(SCENE.poses(0))
+    cv2.imwrite(str(photographs / "1.png"), image)
+    cv2.imwrite(
+        str(photographs / "2.png"), cv2.copyMakeBorder(image, 60, 60, 80, 80, cv2.BORDER_CONSTANT, value=(90,) * 3)
+    )
+    focal = CAMERA.K[0, 0]
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769)[0xA405] = round(focal * np.hypot(36, 24) / np.hypot(640, 360))
+    stored = cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    PIL.Image.fromarray(stored[..., ::-1]).save(photographs / "3.png", exif=exif.tobytes())
+    video = Video(photographs)
+    said: list[str] = []
+    cameras = Cameras(video, None, None, said.append)
+    report = run_video(video, cameras, DiscPipeline(), lifter, tmp_path / "out", SETTINGS, QUIET)  # type: ignore[arg-type]
+    assert (report.frames, report.poses, report.problems) == (3, 6, {})
+    with AnyReader([tmp_path / "out" / "bag"], default_typestore=typestore()) as reader:
+        chosen = [c for c in reader.connections if c.topic == "/camera_info"]
+        infos = [reader.deserialize(data, c.msgtype) for c, _, data in reader.messages(chosen)]
+    assert [(info.width, info.height) for info in infos] == [(640, 360), (800, 480), (640, 360)]
+    guess = 1 / np.tan(np.radians(30)) / 2
+    assert [info.k[0] for info in infos] == pytest.approx([640 * guess, 800 * guess, focal], rel=0.02)
+    assert len([line for line in said if "guessed a horizontal field of view of 60 degrees" in line]) == 1
+    assert len([line for line in said if "EXIF" in line]) == 1
+    assert len(list(Video(tmp_path / "out" / "video.mp4"))) == 3

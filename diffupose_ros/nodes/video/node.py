@@ -15,13 +15,13 @@
 
 """The video node: a file, a folder of images, or a camera as image and camera_info."""
 
+import math
 import threading
 import time
 import traceback
 from collections import Counter
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -38,20 +38,22 @@ from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.qos import OUTPUT
 
 PARAMETERS = (
-    Parameter("source", "", "Path of a video, path of a folder of images, or number (or device) of a camera",
+    Parameter("source", "", "Path of a video, a photograph or a folder of these, or number (or device) of a camera",
               effect="start", or_number=True),
     Parameter("rate", 0.0, "Images per second; 0: the video's own, which is also the most (of a folder: 10)",
               0.0, 240.0, effect="start"),
     Parameter("loop", False, "Start again at the end; otherwise fall silent", effect="start"),
     Parameter("start_at", 0.0, "Seconds of a file or folder to leave out", 0.0, 1e6, effect="start"),
-    Parameter("calibration", "", "Calibration, YAML of ROS, OpenCV, Kalibr; empty: an ideal lens with hfov, a guess",
+    Parameter("calibration", "", "Calibration, YAML of ROS, OpenCV, Kalibr; empty: an ideal lens of hfov",
               effect="start"),
-    Parameter("hfov", 60.0, "Horizontal field of view in degrees, where there is no calibration", 1.0, 170.0,
+    Parameter("hfov", 0.0, "Horizontal field of view in degrees, where there is no calibration; 0: what a photograph "
+              "says (EXIF), else a guess, 60 across the longer side", 0.0, 170.0,
               effect="start"),
     Parameter("frame_id", "camera_optical_frame", "Optical frame of the camera", effect="start"),
     Parameter("compressed", False, "Publish JPEGs on <image>/compressed in place of image", effect="start"),
 )  # fmt: skip
 
+_EARLY = 0.1  # of the time between two images, by which one may come early
 _PAUSE = 0.5  # s between two tries to read a camera that gives nothing
 _GLANCE = 0.05  # s between two looks for somebody who subscribes
 _PATIENCE = 2.0  # s that a camera may keep the end of the node waiting
@@ -79,7 +81,8 @@ class VideoNode(Node):
         kind, suffix = (CompressedImage, "/compressed") if parameters["compressed"] else (Image, "")
         self._images = self.create_publisher(kind, self.resolve_topic_name("image") + suffix, OUTPUT)
         self._info = self.create_publisher(CameraInfo, "camera_info", OUTPUT)
-        self._size, self._camera = (0, 0), CameraInfo()
+        self._size, self._focal, self._camera = (0, 0), None, CameraInfo()
+        self._lens = camera_file or "none yet"
         self._state = "waiting for somebody to subscribe to the images"
         self.diagnostics = Diagnostics(self, ("images out",), self._health)
         self._stopping = threading.Event()
@@ -119,22 +122,28 @@ class VideoNode(Node):
                 self.get_logger().info(self._state)
 
     def _play_through(self, own_rate: float) -> int:
-        """Play a file or folder from where it begins to its end, in real time; return how many images it gave."""
-        rate = min(self.parameters["rate"] or own_rate, own_rate)
-        start, played, tick, position = time.monotonic(), 0, 0, 0
-        while not self._stopping.wait(max(0.0, start + tick / rate - time.monotonic())):
-            start = max(start, time.monotonic() - (tick + 1) / rate)  # what was too slow is not caught up with
-            wanted = int(tick * own_rate / rate + 1e-6)
+        """Play a file or folder from where it begins to its end, each image at its time; return how many it gave."""
+        rate, source, played = self.parameters["rate"], self._source, 0
+        begin = first = last = wanted = -math.inf  # begin: when the source was, or would have been, at 0 s
+        while not self._stopping.is_set():
             try:
-                image = self._source.read(wanted - position)
+                image = source.read(wanted)
             except ValueError as error:
                 self.diagnostics.problem("unreadable image", str(error))
-            else:
-                if image is None:
-                    break
-                self._publish(image)
-                played += 1
-            tick, position = tick + 1, wanted + 1
+                continue
+            now = time.monotonic()
+            if image is None:
+                self._stopping.wait(max(0.0, begin + last + 1 / own_rate - now) if played else 0.0)
+                break
+            if not played:
+                begin, first = now - source.time, source.time
+            begin = max(begin, now - source.time - 1 / own_rate)  # what was too slow is not caught up with
+            if self._stopping.wait(max(0.0, begin + source.time - now)):
+                break
+            self._publish(image)
+            played, last = played + 1, source.time
+            if rate:
+                wanted = first + (math.floor((last - first) * rate + _EARLY) + 1 - _EARLY) / rate
         if not played and not self._stopping.is_set():
             self.diagnostics.problem("no images", f"none could be read from {self.parameters['source']}")
         return 0 if self._stopping.is_set() else played
@@ -162,8 +171,9 @@ class VideoNode(Node):
             return
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self.parameters["frame_id"])
         size = (image.shape[1], image.shape[0])
-        if size != self._size:
-            self._size, self._camera = size, self._camera_of(*size)
+        if (size, self._source.focal) != (self._size, self._focal):
+            self._size, self._focal = size, self._source.focal
+            self._camera = self._camera_of(*size, self._focal)
         if self._camera.width:
             self._camera.header = header
             self._info.publish(self._camera)
@@ -174,13 +184,19 @@ class VideoNode(Node):
             self._images.publish(make(image, header))
             self.diagnostics.count("images out")
 
-    def _camera_of(self, width: int, height: int) -> CameraInfo:
+    def _camera_of(self, width: int, height: int, focal: float | None) -> CameraInfo:
         """Return the CameraInfo of images of that size; one without a size where the camera's file is of another."""
         if self._camera_file is None:
-            hfov = self.parameters["hfov"]
-            guess = f"no calibration: a field of view of {hfov:g} degrees is a guess, and distances are no better"
-            self.get_logger().warning(f"{guess}. Set calibration, or hfov", once=True)
-            return camera_to_info(Camera.from_fov(np.deg2rad(hfov), width, height), Header())
+            if hfov := self.parameters["hfov"]:
+                camera, self._lens = Camera.from_fov(math.radians(hfov), width, height), "hfov"
+            elif focal is not None:
+                camera, self._lens = Camera.from_focal(focal, width, height), "focal length of the photograph"
+            else:
+                camera, self._lens = Camera.guess(width, height), "guess"
+            self._lens += f": {math.degrees(camera.hfov):.0f} degrees across"
+            warning = f"no calibration: distances are no better than the lens, {self._lens}. Set calibration, or hfov"
+            self.get_logger().warning(warning, once=True)
+            return camera_to_info(camera, Header())
         camera = self._camera_file.camera
         if (camera.width, camera.height) != (width, height):
             return CameraInfo()
@@ -199,11 +215,10 @@ class VideoNode(Node):
     # Diagnostics
 
     def _health(self, recent: Counter[str]) -> Health:
-        camera_file = self.parameters["calibration"] or f"guess: hfov {self.parameters['hfov']:g} degrees"
         size = "x".join(map(str, self._size)) if self._size[0] else "none yet"
         found = problems(recent)
         level = DiagnosticStatus.WARN if found else DiagnosticStatus.OK
-        values = {"source": self.parameters["source"], "calibration": camera_file, "image": size}
+        values = {"source": self.parameters["source"], "calibration": self._lens, "image": size}
         return Health(level, found or self._state, values)
 
 

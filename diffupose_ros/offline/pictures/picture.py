@@ -28,33 +28,43 @@ HEIGHTS = 480, 720  # px; images of other heights are resized
 
 
 class Picture:
-    """Draws frames of one camera.
+    """Draws frames; of photographs, each may be of another camera.
 
     Args:
-        camera: with its image's width and height.
+        width, height: of the first image, in pixels; one of another shape leaves margins.
 
     Attributes:
         size: width and height of the pictures in pixels, both even.
     """
 
-    def __init__(self, camera: Camera) -> None:
-        height = int(np.clip(camera.height, *HEIGHTS)) & ~1
-        self._camera, self._scale = camera, height / camera.height
-        self._image_size = 2 * max(1, round(camera.width * self._scale / 2)), height
-        self.size = self._image_size[0] + height, height
-        self._scene = SceneView(height, height, camera)
+    def __init__(self, width: int, height: int) -> None:
+        self._height = int(np.clip(height, *HEIGHTS)) & ~1
+        self._width = 2 * max(1, round(width * self._height / height / 2))
+        self.size = self._width + self._height, self._height
+        self._scenes: dict[Camera, SceneView] = {}
         self._colours: dict[str, Colour] = {}
 
-    def draw(self, image: Image, people: LiftedPeople, time: float) -> Image:
-        """Return the picture of an image (H, W, 3) BGR at ``time`` seconds."""
+    def draw(self, image: Image, camera: Camera, people: LiftedPeople, time: float) -> Image:
+        """Return the picture of an image (H, W, 3) BGR at ``time`` seconds, by the camera that took it."""
         for name in people.ids:
             self._colours.setdefault(name, bgr(PEOPLE[len(self._colours) % len(PEOPLE)]))
-        shrinks = self._scale < 1
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        left = np.asarray(cv2.resize(image, self._image_size, interpolation=method), np.uint8)
-        draw_people(left, self._scale, people, self._camera, self._colours)
+        left = self._fitted(image, camera, people)
         draw_legend(left)
         band = left[:28, :110]
         blend(band, np.zeros_like(band), 0.55)
         words(left, f"{time:7.2f} s", (10, 20), (255, 255, 255))
-        return np.asarray(np.hstack([left, self._scene.draw(people, self._colours)]), np.uint8)
+        if camera not in self._scenes:
+            self._scenes[camera] = SceneView(self._height, self._height, camera)
+        return np.asarray(np.hstack([left, self._scenes[camera].draw(people, self._colours)]), np.uint8)
+
+    def _fitted(self, image: Image, camera: Camera, people: LiftedPeople) -> Image:
+        """Return the image with people, as large as it can be, in the middle of its place."""
+        height, width = image.shape[:2]
+        scale = min(self._height / height, (self._width + 1) / width)  # + 1: an even width, of an odd one
+        size = min(self._width, max(1, round(width * scale))), max(1, round(height * scale))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        resized = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+        draw_people(resized, scale, people, camera, self._colours)
+        right, lower = self._width - size[0], self._height - size[1]
+        margins = (lower // 2, lower - lower // 2), (right // 2, right - right // 2), (0, 0)
+        return np.pad(resized, margins)

@@ -72,7 +72,7 @@ def test_a_video_is_played_once_from_where_it_is_told_with_a_guessed_camera(
     options = ("-p", f"source:={video}", "-p", "start_at:=0.5", "-p", "hfov:=90.0", "-p", "frame_id:=eye")
     with node_process("video_node", *options):
         viewer.spin_until(lambda: viewer.status() and viewer.status().message == "the video has ended")
-        assert viewer.values()["calibration"] == "guess: hfov 90 degrees"
+        assert viewer.values()["calibration"] == "hfov: 90 degrees across"
     assert viewer.levels() == list(range(5, 20))
     assert [m.header for m in viewer.images] == [m.header for m in viewer.info]
     assert {m.header.frame_id for m in viewer.images} == {"eye"}
@@ -134,10 +134,10 @@ def test_what_cannot_be_played_is_refused_with_the_reason(
 
 def test_a_camera_that_gives_nothing_is_said_and_asked_again(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
     class Sleepy:
-        rate = None
+        rate = focal = None
         asked = 0
 
-        def read(self, skip: int = 0) -> np.ndarray:
+        def read(self) -> np.ndarray:
             self.asked += 1
             if self.asked < 3:
                 raise ValueError("camera 0 gives no images")
