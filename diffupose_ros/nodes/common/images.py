@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """Between image messages and BGR arrays: by cv_bridge where it works, by the same calls of our own otherwise."""
 
+import re
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,23 +26,65 @@ from std_msgs.msg import Header
 
 Pixels = npt.NDArray[np.uint8]
 
-ENCODINGS: dict[str, tuple[int, int | None]] = {
-    "bgr8": (3, None),
-    "rgb8": (3, cv2.COLOR_RGB2BGR),
-    "bgra8": (4, cv2.COLOR_BGRA2BGR),
-    "rgba8": (4, cv2.COLOR_RGBA2BGR),
-    "mono8": (1, cv2.COLOR_GRAY2BGR),
-    "yuv422": (2, cv2.COLOR_YUV2BGR_UYVY),
-    "uyvy": (2, cv2.COLOR_YUV2BGR_UYVY),
-    "yuv422_yuy2": (2, cv2.COLOR_YUV2BGR_YUY2),
-    "yuyv": (2, cv2.COLOR_YUV2BGR_YUY2),
-}
-"""Bytes of a pixel, and OpenCV's conversion to BGR, of each encoding that is read."""
 
-_OURS = ("uyvy", "yuyv")  # names that cv_bridge of Humble does not know: yuv422 and yuv422_yuy2 anew
+class Encoding(NamedTuple):
+    """How the pixels of an image are stored.
+
+    Attributes:
+        channels: of a pixel; of planes, those of the first one.
+        conversion: of OpenCV to BGR; None where it is that.
+        bits: of a channel.
+        planes: rows of stored pixels for each of the image; above 1: colours of two rows come after all brightness.
+        even: whether two pixels beside each other have a colour in common, so that the width is even.
+    """
+
+    channels: int
+    conversion: int | None
+    bits: int = 8
+    planes: float = 1
+    even: bool = False
+
+
+_BAYER = {  # ROS says the first row's beginning and the second's, OpenCV those of the second and the third
+    "rggb": cv2.COLOR_BayerBG2BGR,
+    "bggr": cv2.COLOR_BayerRG2BGR,
+    "gbrg": cv2.COLOR_BayerGR2BGR,
+    "grbg": cv2.COLOR_BayerGB2BGR,
+}
+_UYVY = Encoding(2, cv2.COLOR_YUV2BGR_UYVY, even=True)
+_YUYV = Encoding(2, cv2.COLOR_YUV2BGR_YUY2, even=True)
+
+ENCODINGS: dict[str, Encoding] = {
+    "bgr8": Encoding(3, None),
+    "rgb8": Encoding(3, cv2.COLOR_RGB2BGR),
+    "bgra8": Encoding(4, cv2.COLOR_BGRA2BGR),
+    "rgba8": Encoding(4, cv2.COLOR_RGBA2BGR),
+    "mono8": Encoding(1, cv2.COLOR_GRAY2BGR),
+    "bgr16": Encoding(3, None, 16),
+    "rgb16": Encoding(3, cv2.COLOR_RGB2BGR, 16),
+    "bgra16": Encoding(4, cv2.COLOR_BGRA2BGR, 16),
+    "rgba16": Encoding(4, cv2.COLOR_RGBA2BGR, 16),
+    "mono16": Encoding(1, cv2.COLOR_GRAY2BGR, 16),
+    **{f"bayer_{name}{bits}": Encoding(1, code, bits) for bits in (8, 16) for name, code in _BAYER.items()},
+    "yuv422": _UYVY,
+    "uyvy": _UYVY,
+    "yuv422_yuy2": _YUYV,
+    "yuyv": _YUYV,
+    "nv12": Encoding(1, cv2.COLOR_YUV2BGR_NV12, planes=1.5, even=True),
+    "nv21": Encoding(1, cv2.COLOR_YUV2BGR_NV21, planes=1.5, even=True),
+}
+"""Those that are read."""
+
+ASSUMED = {"8UC1": "mono8", "8UC3": "bgr8", "8UC4": "bgra8"}
+"""What encodings are taken for that do not say what their channels are."""
+
+_BY_CV_BRIDGE = ("bgr8", "rgb8", "bgra8", "rgba8", "mono8", "yuv422", "yuv422_yuy2")  # in every version of it
 _JPEG, _SCAN, _END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _QUALITY = 90  # of JPEG
 _TO_BGR = {1: cv2.COLOR_GRAY2BGR, 4: cv2.COLOR_BGRA2BGR}
+_MEASURES = re.compile(r"(8S|16[US]|32[SF]|64F)(C\d*)?$")  # not brightness
+_STREAMS = re.compile(r"h\.?26[45]|hevc|avc|av1|vp[89]|mpeg|theora|ffmpeg|x26[45]", re.IGNORECASE)
+_START_CODES = b"\0\0\0\1", b"\0\0\1"  # of H.264 and H.265
 
 
 class Bridge:
@@ -50,11 +92,20 @@ class Bridge:
 
     def imgmsg_to_cv2(self, message: Image, desired_encoding: str = "bgr8") -> Pixels:
         """Return the image (H, W, 3); of ``bgr8`` it is a view of the message's data."""
-        channels, conversion = ENCODINGS[message.encoding]
-        rows = np.frombuffer(message.data, np.uint8)[: message.height * message.step]
-        rows = rows.reshape(message.height, message.step)[:, : message.width * channels]
-        pixels = rows.reshape(message.height, message.width, channels)
-        return pixels if conversion is None else np.asarray(cv2.cvtColor(pixels, conversion), np.uint8)
+        encoding, width, height = _encoding(message), message.width, message.height
+        stored = np.dtype(np.uint8)
+        if encoding.bits == 16:
+            stored = np.dtype(">u2" if message.is_bigendian else "<u2")
+        data = np.frombuffer(message.data, np.uint8)
+        count = int(height * encoding.planes)
+        rows = data[: count * message.step].reshape(count, message.step)
+        pixels = rows[:, : width * encoding.channels * stored.itemsize]
+        if encoding.bits == 16:
+            pixels = _eight_bits(np.ascontiguousarray(pixels).view(stored), fully=encoding.channels == 1)
+        pixels = pixels.reshape(count, width, encoding.channels)
+        return (
+            pixels if encoding.conversion is None else np.asarray(cv2.cvtColor(pixels, encoding.conversion), np.uint8)
+        )
 
     def compressed_imgmsg_to_cv2(self, message: CompressedImage, desired_encoding: str = "passthrough") -> Any:
         """Return the image as it is stored; None where OpenCV cannot read it."""
@@ -104,29 +155,35 @@ def compressed_message(image: Pixels, header: Header) -> CompressedImage:
     return message
 
 
+def _encoding(message: Image) -> Encoding:
+    name = ASSUMED.get(message.encoding, message.encoding)
+    if name not in ENCODINGS:
+        raise ValueError(f"encoding {name!r}{_measures(name)}: expected one of {', '.join((*ENCODINGS, *ASSUMED))}")
+    return ENCODINGS[name]
+
+
 def _read_raw(message: Image) -> Pixels:
-    width, height, encoding = message.width, message.height, message.encoding
-    if encoding not in ENCODINGS:
-        raise ValueError(f"encoding {encoding!r}{_bits(encoding)}: expected one of {', '.join(ENCODINGS)}")
+    width, height, name = message.width, message.height, message.encoding
+    encoding = _encoding(message)
     if not width or not height:
         raise ValueError(f"the image has no pixels: it is {width}x{height}")
-    channels = ENCODINGS[encoding][0]
-    if channels == 2 and width % 2:
-        raise ValueError(f"{encoding} has an even width, got {width}")
-    if message.step < width * channels:
+    if encoding.even and (width % 2 or (encoding.planes > 1 and height % 2)):
         raise ValueError(
-            f"step is {message.step} bytes, but a row of {width} pixels of {encoding} has {width * channels}"
+            f"{name} has an even width{' and height' if encoding.planes > 1 else ''}, got {width}x{height}"
         )
-    if len(message.data) < height * message.step:
+    row, rows = width * encoding.channels * encoding.bits // 8, int(height * encoding.planes)
+    if message.step < row:
+        raise ValueError(f"step is {message.step} bytes, but a row of {width} pixels of {name} has {row}")
+    if len(message.data) < rows * message.step:
         raise ValueError(
-            f"truncated: {len(message.data)} bytes of data, but {height} rows of {message.step} bytes are "
-            f"{height * message.step}"
+            f"truncated: {len(message.data)} bytes of data, but {rows} rows of {message.step} bytes are "
+            f"{rows * message.step}"
         )
+    bridge = _bridge() if name in _BY_CV_BRIDGE else Bridge()
     try:
-        bridge = Bridge() if encoding in _OURS else _bridge()
         return np.asarray(bridge.imgmsg_to_cv2(message, "bgr8"), np.uint8)
     except Exception as error:  # whatever cv_bridge raises
-        raise ValueError(f"{encoding} of {width}x{height} cannot be converted: {error}") from error
+        raise ValueError(f"{name} of {width}x{height} cannot be converted: {error}") from error
 
 
 def _read_compressed(message: CompressedImage) -> Pixels:
@@ -134,8 +191,13 @@ def _read_compressed(message: CompressedImage) -> Pixels:
     stored = form.partition(";")[0].strip()
     if not data:
         raise ValueError("the compressed image has no data")
-    if _bits(stored) or "compressedDepth" in form:
-        raise ValueError(f"format {form!r}{_bits(stored)}: expected a picture of 8 bits")
+    if _STREAMS.search(form) or data.startswith(_START_CODES):
+        raise ValueError(
+            f"format {form!r}: part of a video stream, of which no picture can be read alone: expected jpeg or png. "
+            "Its transport makes images of it: ros2 run image_transport republish"
+        )
+    if _MEASURES.match(stored) or "compressedDepth" in form:
+        raise ValueError(f"format {form!r}{_measures(stored) or ' is a depth image'}: expected a picture")
     if data.startswith(_JPEG) and data.rfind(_END) < data.rfind(_SCAN):
         raise ValueError(f"truncated JPEG: {len(data)} bytes without an end marker")
     try:
@@ -144,13 +206,25 @@ def _read_compressed(message: CompressedImage) -> Pixels:
         raise ValueError(f"compressed image of {len(data)} bytes cannot be read: {error}") from error
     if image is None or not image.size:
         raise ValueError(f"corrupt, or no picture: {len(data)} bytes of format {form!r} cannot be decoded")
-    if image.dtype != np.uint8:
-        raise ValueError(f"a picture of {image.dtype}: expected one of 8 bits")
     channels = image.shape[2] if image.ndim == 3 else 1
+    if image.dtype == np.uint16 and (channels > 1 or stored in ENCODINGS):
+        image = _eight_bits(image, fully=channels == 1)
+    if image.dtype != np.uint8:
+        raise ValueError(f"a grey picture of {image.dtype} in format {form!r} (a depth image?): expected one of 8 bits")
     return np.asarray(cv2.cvtColor(image, _TO_BGR[channels]) if channels in _TO_BGR else image, np.uint8)
 
 
-def _bits(encoding: str) -> str:
-    """Return what is wrong with an encoding of more than 8 bits, for an error; nothing of others."""
-    deep = any(bits in encoding for bits in ("16", "32", "64"))
-    return " has more than 8 bits a channel (a depth image?)" if deep else ""
+def _eight_bits(values: npt.NDArray[np.uint16], fully: bool) -> Pixels:
+    """Return an image of 16 bits in 8.
+
+    Args:
+        values: of any shape.
+        fully: from the darkest to the brightest, since infrared cameras fill only some of the bits.
+    """
+    low, high = (int(values.min()), int(values.max())) if fully else (0, 65535)
+    return ((values.astype(np.float32) - low) * (255 / max(high - low, 1)) + 0.5).astype(np.uint8)
+
+
+def _measures(encoding: str) -> str:
+    """Return what is wrong with an encoding of what is no brightness, for an error; nothing of others."""
+    return " is of measures, not of colours (a depth image?)" if _MEASURES.match(encoding) else ""

@@ -43,6 +43,10 @@ class Host(Protocol):
         """Return the clock that latencies are told by."""
         ...
 
+    def get_logger(self) -> Any:
+        """Return the logger of what is said once."""
+        ...
+
 
 class Mailbox:
     """Holds the newest message of each topic until a worker takes them all."""

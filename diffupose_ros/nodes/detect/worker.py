@@ -26,7 +26,7 @@ from std_msgs.msg import Header
 from diffupose_ros.detection.pipeline import Pipeline, TrackedPeople
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import skeletons_2d_message, stamp_ns
-from diffupose_ros.nodes.common.images import Pixels, image_message, read_image
+from diffupose_ros.nodes.common.images import ASSUMED, Pixels, image_message, read_image
 from diffupose_ros.nodes.common.worker import Host, Worker
 from diffupose_ros.nodes.detect.boxes import BoxBuffer, FloatArray, read_boxes
 from diffupose_ros.nodes.detect.overlay import draw_people
@@ -52,7 +52,7 @@ class DetectWorker(Worker):
 
     def __init__(self, host: Host, pipeline: Pipeline, boxes: BoxBuffer | None, outputs: dict[type, Any]) -> None:
         self._pipeline, self._boxes, self._outputs = pipeline, boxes, outputs
-        self._stamp = 0
+        self._logger, self._stamp = host.get_logger(), 0
         self.size, self.seen = "", time.monotonic()
         super().__init__(host)  # at the end: the thread starts
 
@@ -66,6 +66,9 @@ class DetectWorker(Worker):
         except ValueError as error:
             self._diagnostics.problem("bad image", str(error))
             return
+        if isinstance(message, Image) and (taken := ASSUMED.get(message.encoding)):
+            warning = f"encoding {message.encoding} does not say what its channels are: taken for {taken}"
+            self._logger.warning(warning, once=True)
         self._look(image)
         start = time.monotonic()
         try:
