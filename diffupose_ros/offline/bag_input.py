@@ -26,7 +26,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from sensor_msgs.msg import CameraInfo
 
-from diffupose_ros.bags import typestore
+from diffupose_ros.bags import open_reader, typestore
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
 from diffupose_ros.offline.messages import type_name
@@ -75,7 +75,7 @@ class BagInput:
         self._cameras = self._connections(CAMERA)
         self.topics = sorted({connection.topic for connection in self._skeletons})
         self.count = sum(connection.msgcount for connection in self._skeletons)
-        self._views = {connection.topic: self._first(connection) for connection in self._cameras}
+        self._views = {connection.topic: self._first(connection) for connection in reversed(self._cameras)}
 
     def __iter__(self) -> Iterator[Seen]:
         """Yield all messages of skeletons in the order in which they were received.
@@ -127,29 +127,14 @@ class BagInput:
 
 @contextmanager
 def open_bag(path: Path, rectified: bool) -> Iterator[BagInput]:
-    """Open a rosbag2 folder, or a single .mcap or .db3 file.
+    """Open a bag of whatever ``open_reader`` takes.
 
     Raises:
         FileNotFoundError: no bag at ``path``.
         ValueError: it is damaged, or lacks what is needed.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"no bag at {path}: expected a rosbag2 folder, or an .mcap or .db3 file")
-    if path.is_dir() and not (path / "metadata.yaml").is_file():
-        raise FileNotFoundError(
-            f"{path} has no metadata.yaml: not a bag, or one that was not finished; try `ros2 bag reindex`, or the "
-            ".mcap or .db3 file in it"
-        )
-    reader = AnyReader([path], default_typestore=typestore())
-    try:
-        reader.open()
-    except Exception as error:  # noqa: BLE001 - each storage raises other kinds
-        hint = "is it one, and was it finished? Else try `mcap recover`, or `ros2 bag reindex`"
-        raise ValueError(f"{path} cannot be read as a bag: {error} ({hint})") from None
-    try:
+    with open_reader(path) as reader:
         yield BagInput(reader, rectified)
-    finally:
-        reader.close()
 
 
 def _decoded(data: bytes, kind: Any) -> Any:

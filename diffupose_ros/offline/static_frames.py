@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rosbags.highlevel import AnyReader
 from scipy.spatial.transform import Rotation
 
-from diffupose_ros.bags import typestore
+from diffupose_ros.bags import open_reader
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -66,7 +65,7 @@ def read_static_frames(path: Path) -> StaticFrames:
     """
     parents = {}
     try:
-        with AnyReader([path], default_typestore=typestore()) as reader:
+        with open_reader(path) as reader:
             chosen = [c for c in reader.connections if c.msgtype == TF and c.topic == "/tf_static"]
             messages = [reader.deserialize(data, TF) for _, _, data in reader.messages(chosen)] if chosen else []
     except Exception as error:  # noqa: BLE001 - each storage raises other kinds

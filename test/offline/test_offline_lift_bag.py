@@ -26,10 +26,11 @@ from diffupose_ros.msg import Hypotheses3DArray, People, Skeleton2DArray, Skelet
 from rclpy.serialization import deserialize_message
 from rich.console import Console
 from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header, String
 
-from diffupose_ros.bags import BagRecorder, Storage
+from diffupose_ros.bags import BagRecorder, Storage, typestore
 from diffupose_ros.camera import Camera
 from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
@@ -246,7 +247,7 @@ def test_bags_without_what_is_needed_are_refused_with_the_reason(tmp_path: Path,
     make(tmp_path / "uncalibrated", [("/camera_info", uncalibrated, 0), ("/skeletons_2d", skeletons(0, 1), 0)])
     for name, reason in (
         ("missing", "no bag at"),
-        ("text", "no metadata.yaml"),
+        ("text", "is no bag: neither metadata.yaml nor"),
         ("damaged", "cannot be read as a bag"),
         ("text.mcap", "cannot be read as a bag"),
         ("cut.mcap", "mcap recover"),
@@ -258,6 +259,71 @@ def test_bags_without_what_is_needed_are_refused_with_the_reason(tmp_path: Path,
         with pytest.raises((OSError, ValueError), match=reason):
             lift(tmp_path / name, tmp_path / "out", lifter)
         assert not list(tmp_path.glob("out*"))
+
+
+def unprofiled(mcap: bytes) -> bytes:
+    """Return an MCAP file that does not say that it is of ROS 2; its header stays as long as it was."""
+    ros2 = b"\4\0\0\0ros2"
+    at = mcap.index(ros2) + len(ros2)
+    library = int.from_bytes(mcap[at : at + 4], "little") + 4
+    return mcap[: at - len(ros2)] + bytes(4) + library.to_bytes(4, "little") + b"    " + mcap[at + 4 :]
+
+
+def test_what_is_no_whole_bag_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path, lifter: Lifter) -> None:
+    whole = make(tmp_path / "whole", some(2)).joinpath("whole.mcap").read_bytes()
+    metadata = (tmp_path / "whole" / "metadata.yaml").read_text()
+    for name, content, reason in (
+        ("film.mp4", b"\0\0\0\x20ftypisom", "is no bag: expected a rosbag2 folder, or an .mcap or .db3 file"),
+        ("notes.txt", b"hello", "is no bag"),
+        ("bag", b"hello", "is no bag"),
+        ("old.bag", b"#ROSBAG V2.0\n", "a bag of ROS 1: convert it"),
+        ("bag.mcap.zstd", b"(\xb5/\xfd", "is compressed: .*zstd -d"),
+        ("bag.db3.zst", b"(\xb5/\xfd", "is compressed"),
+        ("empty.mcap", b"", "seems to be empty"),
+        ("empty.db3", b"", "cannot be read as a bag"),
+        ("text.db3", b"hello" * 100, "not a database"),
+        ("unfinished.mcap", whole[:-37], "not finished, or is cut off; `mcap recover`"),
+        ("unfinished/bag_0.mcap", whole[: len(whole) // 2], "not finished, or is cut off; `mcap recover`"),
+        ("compressed/bag_0.mcap.zstd", b"(\xb5/\xfd", "is compressed"),
+        ("no_profile.mcap", unprofiled(whole), "Profile is not ros2.*ros2 bag convert"),
+        ("torn/metadata.yaml", metadata[:200].encode(), "cannot be read as a bag"),
+        ("void/metadata.yaml", b"", "cannot be read as a bag"),
+        ("bereft/metadata.yaml", metadata.encode(), "files are missing"),
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        with pytest.raises((OSError, ValueError), match=reason) as refusal:
+            lift(path if path.parent == tmp_path else path.parent, tmp_path / "out", lifter)
+        assert "\n" not in str(refusal.value)
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.parametrize("form", ["file", "no metadata", "several files, no metadata"])
+def test_every_form_of_a_bag_is_lifted(tmp_path: Path, lifter: Lifter, storage: Storage, form: str) -> None:
+    folder = make(tmp_path / "in", some(4), storage)
+    (file,) = (path for path in folder.iterdir() if path.name != "metadata.yaml")
+    if form.endswith("no metadata"):
+        (folder / "metadata.yaml").unlink()
+    if form.startswith("several"):
+        make(tmp_path / "more", [(topic, message, n + 4) for topic, message, n in some(4)], storage)
+        next((tmp_path / "more").glob(f"*{file.suffix}")).rename(folder / f"more{file.suffix}")
+    lift(file if form == "file" else folder, tmp_path / "out", lifter)
+    times = range(8 if form.startswith("several") else 4)
+    assert [time for _, time, _ in read(tmp_path / "out")] == [received(n) for n in times]
+
+
+@pytest.mark.parametrize(("storage", "mode"), [("MCAP", "FILE"), ("SQLITE3", "FILE"), ("SQLITE3", "MESSAGE")])
+def test_compressed_bags_are_lifted(tmp_path: Path, lifter: Lifter, storage: str, mode: str) -> None:
+    writer = Writer(tmp_path / "in", version=8, storage_plugin=StoragePlugin[storage])
+    writer.set_compression(CompressionMode[mode], CompressionFormat.ZSTD)
+    with AnyReader([make(tmp_path / "plain", some(4))]) as reader, writer:
+        made = {c.topic: writer.add_connection(c.topic, c.msgtype, typestore=typestore()) for c in reader.connections}
+        for connection, time, data in reader.messages():
+            writer.write(made[connection.topic], time, data)
+    lift(tmp_path / "in", tmp_path / "out", lifter)
+    assert [time for _, time, _ in read(tmp_path / "out")] == [received(n) for n in range(4)]
 
 
 def test_what_is_there_already_is_not_replaced(tmp_path: Path, lifter: Lifter) -> None:
