@@ -92,17 +92,18 @@ class Camera:
     @classmethod
     def from_fov(cls, hfov: float, width: int, height: int) -> "Camera":
         """Return an ideal camera with a horizontal field of view of ``hfov`` radians, centred."""
-        return cls.from_focal(width / 2 / np.tan(hfov / 2), width, height)
+        return cls.from_focal(float(width / 2 / np.tan(hfov / 2)), width, height)
 
     @classmethod
     def from_focal(cls, focal: float, width: int, height: int) -> "Camera":
         """Return an ideal camera with a focal length of ``focal`` pixels, centred."""
-        return cls([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], width=width, height=height)
+        return cls([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]], width=width, height=height)
 
     @classmethod
     def guess(cls, width: int, height: int) -> "Camera":
         """Return an ideal camera with ``GUESSED_FIELD_OF_VIEW`` across the longer side of its image."""
-        return cls.from_focal(max(width, height) / 2 / np.tan(np.deg2rad(GUESSED_FIELD_OF_VIEW) / 2), width, height)
+        half = np.deg2rad(GUESSED_FIELD_OF_VIEW) / 2
+        return cls.from_focal(float(max(width, height) / 2 / np.tan(half)), width, height)
 
     @property
     def hfov(self) -> float:

@@ -19,7 +19,7 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -199,7 +199,7 @@ class VideoFile:
 
     def _measured_rate(self) -> float:
         """Return the images per second that the times of the first ones mean, or a usual rate where they have none."""
-        times = []
+        times: list[float] = []
         while len(times) < _MEASURED and self._capture.grab():
             times.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         self._open()
@@ -319,7 +319,7 @@ def _stretch(capture: cv2.VideoCapture) -> float:
     return ratio if 1 / _MOST_STRETCH < ratio < _MOST_STRETCH and abs(ratio - 1) > _SQUARE else 1.0
 
 
-def _bgr(image: npt.NDArray[np.generic]) -> Pixels:
+def _bgr(image: npt.NDArray[Any]) -> Pixels:
     """Return what OpenCV gave, grey or of 16 bits or with transparency, as (H, W, 3) BGR of 8 bits."""
     if image.dtype == np.uint16:
         image = cv2.convertScaleAbs(image, alpha=1 / 257)

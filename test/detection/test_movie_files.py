@@ -22,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.movies import claim_duration, corners, cut, numbered_video, time, turn, widen
+from support.movies import claim_duration, corners, cut, numbered_video, set_times, turn, widen
 
 from diffupose_ros.detection import frames
 from diffupose_ros.detection.frames import VideoFile, open_recording
@@ -107,7 +107,7 @@ def test_an_opencv_that_turns_them_itself_is_left_to_it(
 
 def test_images_have_the_times_that_the_container_says(tmp_path: Path) -> None:
     steps = [3, 3, 4, 20, 3, 3, 50, 10, 3, 1]
-    time(path := numbered_video(tmp_path / "variable.mp4", "mp4v", count=10), steps)
+    set_times(path := numbered_video(tmp_path / "variable.mp4", "mp4v", count=10), steps)
     source, images, times = read(path)
     expected = np.cumsum([0, *steps[:-1]]) / 100
     assert len(images) == 10

@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.movies import claim_duration, cut, numbered_video, time
+from support.movies import claim_duration, cut, numbered_video, set_times
 from support.offline import write_video
 
 from diffupose_ros.offline.video import Video, VideoWriter
@@ -87,7 +87,7 @@ def test_nothing_is_missing_where_a_file_is_whole(tmp_path: Path) -> None:
     """One that was cut has images that are not shown; one of a recorder says only how long it is."""
     cut(cut_video := numbered_video(tmp_path / "cut.mp4", "mp4v"), 10 * 1024, 1000)
     claim_duration(recorded := numbered_video(tmp_path / "recorded.mkv", "MJPG"), 1_000_000)
-    time(held := numbered_video(tmp_path / "held.mp4", "mp4v", count=10), [10] * 9 + [500])
+    set_times(held := numbered_video(tmp_path / "held.mp4", "mp4v", count=10), [10] * 9 + [500])
     for path, frames in ((cut_video, 10), (recorded, 20), (held, 10)):
         video = Video(path)
         assert len(list(video)) == frames and not video.problems

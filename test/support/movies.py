@@ -54,7 +54,7 @@ def turn(path: Path, a: int, b: int, c: int, d: int) -> None:
     _edit(path, (*_TRACK, b"tkhd"), lambda content: content[:40] + matrix + content[76:])
 
 
-def time(path: Path, steps: list[int]) -> None:
+def set_times(path: Path, steps: list[int]) -> None:
     """Let an MP4 say how long each image is shown, in hundredths of a second."""
     entries = b"".join(struct.pack(">II", 1, step) for step in steps)
     _edit(path, (*_SAMPLES, b"stts"), lambda content: struct.pack(">II", 0, len(steps)) + entries)

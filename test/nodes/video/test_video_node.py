@@ -24,11 +24,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from support.camera_file import WRITTEN
+from support.movies import numbered_video, set_times
 from support.nodes import Observer, connected, node_process
 from support.videos import level
 
@@ -76,8 +78,7 @@ def test_a_video_is_played_once_from_where_it_is_told_with_a_guessed_camera(
     assert viewer.levels() == list(range(5, 20))
     assert [m.header for m in viewer.images] == [m.header for m in viewer.info]
     assert {m.header.frame_id for m in viewer.images} == {"eye"}
-    stamps = [m.header.stamp.sec + m.header.stamp.nanosec / 1e9 for m in viewer.images]
-    assert min(np.diff(stamps)) > 0
+    assert min(np.diff(stamps(viewer.images))) > 0
     camera = camera_from_info(viewer.info[0])
     assert (camera.width, camera.height) == (64, 48)
     assert camera.K[0, 0] == pytest.approx(32)
@@ -113,6 +114,38 @@ def test_a_broken_image_in_a_folder_and_another_size_than_calibrated_are_said(
     assert viewer.levels() == [0, 1, 3, 4, 5]
     for kind in ("calibration", "unreadable image"):
         assert node.diagnostics.total(f"problem: {kind}") == 1
+    node.destroy_node()
+
+
+def stamps(messages: list[Any]) -> np.ndarray:
+    return np.array([m.header.stamp.sec + m.header.stamp.nanosec / 1e9 for m in messages])
+
+
+def test_images_are_published_at_the_times_that_the_video_says(viewer: Viewer, tmp_path: Path) -> None:
+    set_times(path := numbered_video(tmp_path / "variable.mp4", "mp4v", count=4), [5, 5, 100, 10])
+    with node_process("video_node", "-p", f"source:={path}"):
+        viewer.spin_until(lambda: viewer.status() and viewer.status().message == "the video has ended")
+    assert len(viewer.images) == 4
+    assert np.diff(stamps(viewer.images))[2] > 0.6  # evenly they would be 0.3 s apart
+
+
+def test_fewer_images_are_those_nearest_to_even_times(viewer: Viewer, tmp_path: Path) -> None:
+    set_times(path := numbered_video(tmp_path / "variable.mp4", "mp4v", count=8), [5, 5, 5, 5, 40, 5, 5, 5])
+    with node_process("video_node", "-p", f"source:={path}", "-p", "rate:=10.0"):
+        viewer.spin_until(lambda: viewer.status() and viewer.status().message == "the video has ended")
+    assert [round(float(np.median(read_image(m))) / 10) for m in viewer.images] == [0, 2, 4, 5, 7]
+
+
+def test_photographs_have_cameras_of_their_own(viewer: Viewer, tmp_path: Path) -> None:
+    for name, size, exif in (("1", (80, 60), {}), ("2", (60, 80), {}), ("3", (80, 60), {0xA405: 26})):
+        tags = PIL.Image.Exif()
+        tags.get_ifd(0x8769).update(exif)
+        PIL.Image.new("RGB", size).save(tmp_path / f"{name}.jpg", exif=tags.tobytes())
+    node = made(source=str(tmp_path), rate=20.0)
+    viewer.spin_until(lambda: len(viewer.images) == 3 and len(viewer.info) == 3)
+    assert [(m.width, m.height) for m in viewer.info] == [(80, 60), (60, 80), (80, 60)]
+    guess = 40 / np.tan(np.radians(30))  # across the longer side
+    assert [m.k[0] for m in viewer.info] == pytest.approx([guess, guess, 26 / np.hypot(36, 24) * 100])
     node.destroy_node()
 
 
