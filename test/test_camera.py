@@ -116,6 +116,12 @@ def test_field_of_view() -> None:
     camera = Camera.from_fov(np.radians(90), 640, 480)
     left, right = camera.rays([[0, 240], [640, 240]])
     assert np.degrees(np.arccos(left @ right)) == pytest.approx(90)
+    assert np.degrees(camera.hfov) == pytest.approx(90)
+    assert Camera.from_focal(320, 640, 480).hfov == pytest.approx(camera.hfov)
+    for width, height in ((640, 480), (480, 640)):
+        guess = Camera.guess(width, height)
+        assert guess.K[0, 0] == guess.K[1, 1] == pytest.approx(320 / np.tan(np.radians(30)))
+        assert (guess.width, guess.height, guess.K[0, 2], guess.K[1, 2]) == (width, height, width / 2, height / 2)
 
 
 @pytest.mark.parametrize("name", ["webcam", "barrel", "fisheye T265", "equidistant without coefficients"])

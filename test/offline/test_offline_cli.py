@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import cv2
 import pytest
 from diffupose_ros.msg import Skeleton2DArray
 from std_msgs.msg import Header
@@ -74,6 +75,23 @@ def test_run_writes_video_bag_and_summary(film: Path, pipelines: list[tuple[Any,
     assert {path.name for path in out.iterdir()} == {"bag", "summary.json", "video.mp4"}
     recording = read_recording(out / "bag")
     assert recording.camera is not None and recording.camera.K[0, 0] == pytest.approx(CAMERA.K[0, 0])
+
+
+@pytest.mark.usefixtures("pipelines")
+def test_an_overlay_that_cannot_be_written_is_said_once(film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "video.mp4").mkdir(parents=True)
+    result = invoke("run", film, "--out", out, *FAST)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("video.mp4 cannot be written") == 1
+    assert read_recording(out / "bag").answered()
+
+
+@pytest.mark.usefixtures("pipelines")
+def test_a_photograph_alone_is_lifted(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "people.png"), render(SCENE.poses(0)))
+    result = invoke("run", tmp_path / "people.png", "--out", tmp_path / "out", *FAST)
+    assert result.exit_code == 0 and "2 people, 2 poses in 1 frames" in result.output, result.output
 
 
 @pytest.mark.usefixtures("pipelines")

@@ -102,6 +102,25 @@ def test_cleanup_frees_the_detector_and_nothing_is_done_for_nobody() -> None:
         assert pipeline() is None
 
 
+def test_an_encoding_that_names_no_channels_is_taken_for_the_usual_one_which_is_said_once(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with node_here(DiscPipeline) as node:
+        found: list[Any] = []
+        node.create_subscription(Skeleton2DArray, "skeletons_2d", found.append, QoSProfile(depth=10))
+        assert node.trigger_configure() == node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        end = time.monotonic() + PATIENCE
+        while len(found) < 2:
+            assert time.monotonic() < end
+            message = image_message(picture(ONE), Header(frame_id="camera"))
+            message.encoding = "8UC3"
+            node._receive_image(message)
+            rclpy.spin_once(node, timeout_sec=0.05)
+        assert not node.diagnostics.total("problem: bad image")
+    assert [len(message.skeletons) for message in found[:2]] == [1, 1]
+    assert capfd.readouterr().err.count("encoding 8UC3 does not say what its channels are: taken for bgr8") == 1
+
+
 def test_after_a_minute_without_people_diagnostics_say_so() -> None:
     with node_here(DiscPipeline) as node:
         assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
