@@ -12,17 +12,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Bags on disk that ``ros2 bag`` plays, written and read without ROS 2."""
+"""Bags on disk that ``ros2 bag`` plays, written without ROS 2."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
@@ -32,7 +29,6 @@ from diffupose_ros.standalone.definitions import own_types
 
 BAG_VERSION: Literal[8] = 8  # of the metadata; the newest that Humble reads too
 Storage = Literal["mcap", "sqlite3"]
-_FILES = (".mcap", ".db3")
 
 
 @cache
@@ -115,63 +111,11 @@ class BagRecorder:
         self.close() if error is None else self.discard()
 
 
-@contextmanager
-def open_reader(path: Path) -> Iterator[AnyReader]:
-    """Open a rosbag2 folder, a single .mcap or .db3 file, or the files of a folder that lost its metadata.yaml.
-
-    Raises:
-        FileNotFoundError: no bag at ``path``.
-        ValueError: it is something else, or damaged; says which, in one line.
-    """
-    files = _files_of(path)
-    try:
-        reader = AnyReader(files, default_typestore=typestore())
-        reader.open()
-    except Exception as error:  # noqa: BLE001 - each storage raises other kinds
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path} cannot be read as a bag: {reason} ({_hint(reason)})") from None
-    try:
-        yield reader
-    finally:
-        reader.close()
-
-
-def _files_of(path: Path) -> list[Path]:
-    """Return what is to be opened of a bag."""
-    expected = "expected a rosbag2 folder, or an .mcap or .db3 file"
-    if not path.exists():
-        raise FileNotFoundError(f"no bag at {path}: {expected}")
-    if path.is_dir():
-        if (path / "metadata.yaml").is_file():
-            return [path]
-        if files := sorted(file for file in path.iterdir() if file.suffix in _FILES):
-            return files
-        if compressed := sorted(path.glob("*.zst*")):
-            return _files_of(compressed[0])
-        raise FileNotFoundError(f"{path} is no bag: neither metadata.yaml nor an .mcap or .db3 file in it")
-    if path.suffix in (".zstd", ".zst"):
-        raise ValueError(f"{path} is compressed: give its folder, with metadata.yaml, or decompress it: zstd -d {path}")
-    if path.suffix == ".bag":
-        raise ValueError(f"{path} is a bag of ROS 1: convert it, with rosbags-convert")
-    if path.suffix not in _FILES:
-        raise ValueError(f"{path} is no bag: {expected}")
-    return [path]
-
-
-def _hint(reason: str) -> str:
-    """Return what to do about what the reader of a bag said."""
-    if "Profile" in reason:
-        return "who wrote it did not say that it is of ROS 2; `ros2 bag convert` writes it anew"
-    if "end magic" in reason or "footer" in reason:
-        return "it was not finished, or is cut off; `mcap recover` makes it whole"
-    return "is it one, and was it finished? Else try `mcap recover`, or `ros2 bag reindex`"
-
-
 def _refuse_strangers(path: Path) -> None:
     if not path.exists():
         return
     if not path.is_dir():
         raise FileExistsError(f"{path} is not replaced: it is a file, expected a new folder's name or an earlier bag's")
-    strangers = [p for p in path.iterdir() if p.suffix not in _FILES and p.name != "metadata.yaml"]
+    strangers = [p for p in path.iterdir() if p.suffix not in (".mcap", ".db3") and p.name != "metadata.yaml"]
     if strangers:
         raise FileExistsError(f"{path} is not replaced: {strangers[0].name} in it is not part of a bag")

@@ -26,9 +26,10 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from sensor_msgs.msg import CameraInfo
 
-from diffupose_ros.bags import open_reader, typestore
+from diffupose_ros.bags import typestore
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
+from diffupose_ros.offline.bag_reader import open_reader
 from diffupose_ros.offline.messages import type_name
 
 SKELETONS, CAMERA = type_name(Skeleton2DArray), type_name(CameraInfo)

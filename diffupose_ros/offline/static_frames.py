@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from diffupose_ros.bags import open_reader
+from diffupose_ros.offline.bag_reader import open_reader
 
 FloatArray = npt.NDArray[np.float64]
 

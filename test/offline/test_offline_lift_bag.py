@@ -261,12 +261,14 @@ def test_bags_without_what_is_needed_are_refused_with_the_reason(tmp_path: Path,
         assert not list(tmp_path.glob("out*"))
 
 
-def unprofiled(mcap: bytes) -> bytes:
-    """Return an MCAP file that does not say that it is of ROS 2; its header stays as long as it was."""
+def profiled(mcap: bytes, profile: bytes) -> bytes:
+    """Return an MCAP file that says that it is of something else, or of nothing; its header stays as long as it was."""
     ros2 = b"\4\0\0\0ros2"
     at = mcap.index(ros2) + len(ros2)
     library = int.from_bytes(mcap[at : at + 4], "little") + 4
-    return mcap[: at - len(ros2)] + bytes(4) + library.to_bytes(4, "little") + b"    " + mcap[at + 4 :]
+    library -= len(profile)
+    begin = len(profile).to_bytes(4, "little") + profile + library.to_bytes(4, "little")
+    return mcap[: at - len(ros2)] + begin + b" " * (4 - len(profile)) + mcap[at + 4 :]
 
 
 def test_what_is_no_whole_bag_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path, lifter: Lifter) -> None:
@@ -285,7 +287,7 @@ def test_what_is_no_whole_bag_is_refused_in_one_line_that_says_what_to_do(tmp_pa
         ("unfinished.mcap", whole[:-37], "not finished, or is cut off; `mcap recover`"),
         ("unfinished/bag_0.mcap", whole[: len(whole) // 2], "not finished, or is cut off; `mcap recover`"),
         ("compressed/bag_0.mcap.zstd", b"(\xb5/\xfd", "is compressed"),
-        ("no_profile.mcap", unprofiled(whole), "Profile is not ros2.*ros2 bag convert"),
+        ("old.mcap", profiled(whole, b"ros1"), "Profile is not ros2.*something else than ROS 2"),
         ("torn/metadata.yaml", metadata[:200].encode(), "cannot be read as a bag"),
         ("void/metadata.yaml", b"", "cannot be read as a bag"),
         ("bereft/metadata.yaml", metadata.encode(), "files are missing"),
@@ -300,7 +302,7 @@ def test_what_is_no_whole_bag_is_refused_in_one_line_that_says_what_to_do(tmp_pa
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-@pytest.mark.parametrize("form", ["file", "no metadata", "several files, no metadata"])
+@pytest.mark.parametrize("form", ["file", "no profile", "no metadata", "several files, no metadata"])
 def test_every_form_of_a_bag_is_lifted(tmp_path: Path, lifter: Lifter, storage: Storage, form: str) -> None:
     folder = make(tmp_path / "in", some(4), storage)
     (file,) = (path for path in folder.iterdir() if path.name != "metadata.yaml")
@@ -309,7 +311,9 @@ def test_every_form_of_a_bag_is_lifted(tmp_path: Path, lifter: Lifter, storage: 
     if form.startswith("several"):
         make(tmp_path / "more", [(topic, message, n + 4) for topic, message, n in some(4)], storage)
         next((tmp_path / "more").glob(f"*{file.suffix}")).rename(folder / f"more{file.suffix}")
-    lift(file if form == "file" else folder, tmp_path / "out", lifter)
+    if form == "no profile" and storage == "mcap":
+        file.write_bytes(profiled(file.read_bytes(), b""))
+    lift(file if form in ("file", "no profile") else folder, tmp_path / "out", lifter)
     times = range(8 if form.startswith("several") else 4)
     assert [time for _, time, _ in read(tmp_path / "out")] == [received(n) for n in times]
 
