@@ -174,7 +174,7 @@ class VideoFile:
         self._capture.release()
 
     def _open(self) -> bool:
-        """Return whether it can be opened; where that can be told, OpenCV turns no image: which it would, differs."""
+        """Return whether it can be opened; OpenCV is told to turn nothing, since which files it would turn differs."""
         there = bool(self._capture.open(self._name))
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         self._turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_AUTO) > 0
