@@ -26,7 +26,7 @@ from diffupose_ros.detection.people import HogFinder, PersonFinder, WholeImage
 from diffupose_ros.detection.tracking import Tracker
 from diffupose_ros.detection.weights import is_here
 
-DETECTORS = ("auto", "blazepose", "hrnet", "mediapipe", "onnx")
+DETECTORS = ("auto", "blazepose", "hrnet", "mediapipe", "onnx", "rtmlib")
 FINDERS = ("auto", "hog", "whole_image")
 _FINDERS: dict[str, Callable[[], PersonFinder]] = {"hog": HogFinder, "whole_image": WholeImage}
 _SAME = 0.35
@@ -169,7 +169,11 @@ def _load_detector(name: str, weights: str, device: str) -> Detector:
 
         return MediaPipeDetector()
     if name == "onnx":
-        from diffupose_ros.detection.onnx import OnnxDetector
+        from diffupose_ros.detection.onnx import load_onnx
 
-        return OnnxDetector(weights, device)
+        return load_onnx(weights, device)
+    if name == "rtmlib":
+        from diffupose_ros.detection.rtmlib import load_rtmlib
+
+        return load_rtmlib(weights, device)
     raise ValueError(f"unknown detector {name!r}: expected one of {', '.join(DETECTORS)}")
