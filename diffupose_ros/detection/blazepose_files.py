@@ -18,17 +18,16 @@
 They are Google's, Apache-2.0, and nobody but MediaPipe's wheel has them under an address that stays.
 """
 
-import hashlib
 import os
-import sys
 from pathlib import Path
-from urllib.request import urlopen
 
-from diffupose_ros.detection.weights import MIRROR, Progress, cache_folder, mirrored
+from diffupose_ros.detection.cached_files import announced, from_mirror, keep, verify
+from diffupose_ros.detection.weights import MIRROR, Progress, cache_folder
 from diffupose_ros.detection.wheels import read_members
 
 RELEASE = ("mediapipe", "0.10.21")
 LICENCE = "Apache-2.0"
+SOURCE = f"the wheel of {' '.join(RELEASE)}, from pip's index"
 _MODULES = "mediapipe/modules"
 NETWORKS = {  # SHA-256 of the file, by its path in the wheel: the detector of people, and that of landmarks
     f"{_MODULES}/pose_detection/pose_detection.tflite": (
@@ -38,7 +37,6 @@ NETWORKS = {  # SHA-256 of the file, by its path in the wheel: the detector of p
         "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"
     ),
 }
-_TIMEOUT = 30.0  # seconds without a byte
 
 
 def network_files() -> list[Path]:
@@ -60,7 +58,7 @@ def find_networks() -> list[Path]:
             f"`diffupose weights fetch blazepose`. {_hint()}"
         )
     for path, digest in zip(paths, NETWORKS.values(), strict=True):
-        _verify(path.read_bytes(), digest, str(path), "delete it, then run `diffupose weights fetch blazepose`")
+        verify(path.read_bytes(), digest, str(path), "delete it, then run `diffupose weights fetch blazepose`")
     return paths
 
 
@@ -79,19 +77,15 @@ def fetch_networks(progress: Progress = lambda done, total: None) -> list[Path]:
         return find_networks()
     cache_folder().mkdir(parents=True, exist_ok=True)
     try:
-        contents = _mirrored() if os.environ.get(MIRROR) else read_members(*RELEASE, list(NETWORKS), progress)
+        names = [path.name for path in paths]
+        contents = from_mirror(names) if os.environ.get(MIRROR) else read_members(*RELEASE, list(NETWORKS), progress)
     except (OSError, ValueError) as error:
         kind = ValueError if isinstance(error, ValueError) else ConnectionError
         raise kind(f"BlazePose's networks cannot be fetched: {error}. {_hint()}") from None
     for path, digest, content in zip(paths, NETWORKS.values(), contents, strict=True):
-        _verify(content, digest, f"{path.name} as it came", f"it was not kept. {_hint()}")
+        verify(content, digest, f"{path.name} as it came", f"it was not kept. {_hint()}")
     for path, content in zip(paths, contents, strict=True):
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            partial.write_bytes(content)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        keep(path, content)
     return paths
 
 
@@ -99,35 +93,8 @@ def networks() -> list[Path]:
     """Return what ``fetch_networks`` does, and say on stderr that something is fetched, and how far it is."""
     if all(path.is_file() for path in network_files()):
         return find_networks()
-    _say("BlazePose's networks (9 MB) are not on this machine yet: taking them out of MediaPipe's wheel ...")
-    quarter = 0
-
-    def progress(done: int, total: int | None) -> None:
-        nonlocal quarter
-        if total and done * 4 // total > quarter:
-            quarter = done * 4 // total
-            _say(f"  {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-
-    paths = fetch_networks(progress)
-    _say(f"They are in {cache_folder()}.")
-    return paths
-
-
-def _mirrored() -> list[bytes]:
-    contents = []
-    for path in network_files():
-        with urlopen(mirrored(path.name), timeout=_TIMEOUT) as response:
-            contents.append(response.read())
-    return contents
-
-
-def _verify(content: bytes, expected: str, what: str, what_to_do: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise ValueError(
-            f"{what}: damaged, or not the published file: its SHA-256 should be {expected[:16]}..., "
-            f"but is {found[:16]}...; {what_to_do}"
-        )
+    what = "BlazePose's networks (9 MB) are not on this machine yet: taking them out of MediaPipe's wheel ..."
+    return announced(what, fetch_networks)
 
 
 def _hint() -> str:
@@ -138,7 +105,3 @@ def _hint() -> str:
         f"`unzip -j {project}-{version}-*.whl {files} -d {cache_folder()}`; or set {MIRROR} to an address or a folder "
         "that has the two files"
     )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

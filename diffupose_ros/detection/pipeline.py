@@ -26,7 +26,7 @@ from diffupose_ros.detection.people import HogFinder, PersonFinder, WholeImage
 from diffupose_ros.detection.tracking import Tracker
 from diffupose_ros.detection.weights import is_here
 
-DETECTORS = ("auto", "blazepose", "hrnet", "mediapipe", "onnx", "rtmlib")
+DETECTORS = ("auto", "blazepose", "hrnet", "mediapipe", "movenet", "onnx", "rtmlib")
 FINDERS = ("auto", "hog", "whole_image")
 _FINDERS: dict[str, Callable[[], PersonFinder]] = {"hog": HogFinder, "whole_image": WholeImage}
 _SAME = 0.35
@@ -168,6 +168,10 @@ def _load_detector(name: str, weights: str, device: str) -> Detector:
         from diffupose_ros.detection.mediapipe import MediaPipeDetector
 
         return MediaPipeDetector()
+    if name == "movenet":
+        from diffupose_ros.detection.movenet import MoveNet
+
+        return MoveNet(device)
     if name == "onnx":
         from diffupose_ros.detection.onnx import load_onnx
 
