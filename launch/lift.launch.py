@@ -24,9 +24,10 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from diffupose_ros.detection.names import DETECTORS
+
 SHARE = FindPackageShare("diffupose_ros")
 BOOLEAN = ["true", "false"]
-DETECTORS = ["none", "auto", "blazepose", "hrnet", "mediapipe", "onnx"]
 ARGUMENTS = (
     # name, default, choices (None: any), description
     ("namespace", "", None, "Namespace of all nodes"),
@@ -37,7 +38,12 @@ ARGUMENTS = (
         None,
         "The CameraInfo of the image that the skeletons were found in; empty: camera_info beside image_topic",
     ),
-    ("detector", "none", DETECTORS, "Find people in image_topic by this; none: input_topics have their 2D skeletons"),
+    (
+        "detector",
+        "none",
+        ["none", *DETECTORS],
+        "Find people in image_topic by this; none: input_topics have their 2D skeletons",
+    ),
     ("detector_weights", "", None, "Name of known weights, or path of a file; empty: the detector's own default"),
     ("image_topic", "image", None, "Image to find people in, such as /camera/image_raw"),
     ("compressed", "false", BOOLEAN, "Take (and of a video: publish) <image_topic>/compressed in place of image_topic"),

@@ -23,6 +23,7 @@ import typer
 from typer.core import TyperCommand
 
 from diffupose_ros.cli.app import app, fail
+from diffupose_ros.detection.names import DETECTORS, FINDERS
 from diffupose_ros.start import node
 
 INTERRUPTED = 130
@@ -30,22 +31,8 @@ NODE = "diffupose_ros.node"  # key of context.meta
 BAD_INPUT = (OSError, ValueError, ImportError, RuntimeError)
 
 
-class DetectorName(str, Enum):
-    """Detectors by name."""
-
-    auto = "auto"
-    blazepose = "blazepose"
-    hrnet = "hrnet"
-    mediapipe = "mediapipe"
-    onnx = "onnx"
-
-
-class FinderName(str, Enum):
-    """Where detectors look for people, by name."""
-
-    auto = "auto"
-    hog = "hog"
-    whole_image = "whole_image"
+DetectorName = Enum("DetectorName", {name: name for name in DETECTORS}, type=str)
+FinderName = Enum("FinderName", {name: name for name in FINDERS}, type=str)
 
 
 class StorageName(str, Enum):

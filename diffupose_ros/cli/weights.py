@@ -15,6 +15,8 @@
 
 """Commands on the detectors' weights."""
 
+from importlib import import_module
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -22,19 +24,23 @@ import typer
 from diffupose_ros.cli.app import app, fail
 
 weights = typer.Typer(
-    help="Weights of the detectors HRNet and BlazePose: public ones, downloaded once.", no_args_is_help=True
+    help="Weights of the detectors HRNet, BlazePose and MoveNet: public ones, downloaded once.", no_args_is_help=True
 )
 app.add_typer(weights, name="weights")
 Name = Annotated[
     str, typer.Argument(help="As `diffupose weights list` shows it; w32 is HRNet's quickest, w48 its best.")
 ]
-BLAZEPOSE = "blazepose"
+NETWORKS = ("blazepose", "movenet")
+"""Detectors with networks of their own; where these come from ``detection/<name>_files.py`` says."""
+
+
+def _files(name: str) -> ModuleType:
+    return import_module(f"diffupose_ros.detection.{name}_files")
 
 
 @weights.command("list")
 def list_() -> None:
     """Show which weights there are: name, COCO AP in percent, licence, whether it is here, address."""
-    from diffupose_ros.detection.blazepose_files import LICENCE, RELEASE, network_files
     from diffupose_ros.detection.weights import ALIASES, WEIGHTS, cache_folder, is_here
 
     short = {name: alias for alias, name in ALIASES.items()}
@@ -46,8 +52,10 @@ def list_() -> None:
         called = f"{name} ({short[name]})" if name in short else name
         here = "here" if is_here(name) else "not here"
         typer.echo(f"{called:<23} AP {entry.average_precision}  {entry.licence}  {here:<8}  {entry.address}")
-    here = "here" if all(path.is_file() for path in network_files()) else "not here"
-    typer.echo(f"{BLAZEPOSE:<23} AP -     {LICENCE}  {here:<8}  the wheel of {' '.join(RELEASE)}, from pip's index")
+    for name in NETWORKS:
+        files = _files(name)
+        here = "here" if all(path.is_file() for path in files.network_files()) else "not here"
+        typer.echo(f"{name:<23} AP -     {files.LICENCE}  {here:<8}  {files.SOURCE}")
 
 
 @weights.command()
@@ -56,7 +64,6 @@ def fetch(name: Name) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-    from diffupose_ros.detection.blazepose_files import fetch_networks
     from diffupose_ros.detection.weights import fetch_weights
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
@@ -67,7 +74,7 @@ def fetch(name: Name) -> None:
             def show(done: int, total: int | None) -> None:
                 progress.update(task, completed=done, total=total)
 
-            paths = fetch_networks(show) if name == BLAZEPOSE else [fetch_weights(name, show)]
+            paths = _files(name).fetch_networks(show) if name in NETWORKS else [fetch_weights(name, show)]
     except (OSError, ValueError) as error:
         fail(error)
     for file in paths:
@@ -76,12 +83,11 @@ def fetch(name: Name) -> None:
 
 @weights.command()
 def path(name: Name) -> None:
-    """Print the file of weights that were fetched before, or BlazePose's two."""
-    from diffupose_ros.detection.blazepose_files import find_networks
+    """Print the file of weights that were fetched before, or the two of BlazePose or MoveNet."""
     from diffupose_ros.detection.weights import find_weights
 
     try:
-        paths = find_networks() if name == BLAZEPOSE else [find_weights(name)]
+        paths = _files(name).find_networks() if name in NETWORKS else [find_weights(name)]
     except (OSError, ValueError) as error:
         fail(error)
     for file in paths:

@@ -113,13 +113,16 @@ class _Counted:
 def _unpacked(progress: Progress) -> list[bytes]:
     address = f"{os.environ.get('NPM_CONFIG_REGISTRY', REGISTRY).rstrip('/')}/{PACKAGE}"
     found: dict[str, bytes] = {}
-    with urlopen(Request(address, headers={"User-Agent": "diffupose_ros"}), timeout=_TIMEOUT) as response:
-        with tarfile.open(fileobj=_Counted(response, progress), mode="r|gz") as package:  # type: ignore[call-overload]
-            for member in package:
-                if member.name in NETWORKS and (file := package.extractfile(member)) is not None:
-                    found[member.name] = file.read()
-                if len(found) == len(NETWORKS):
-                    return [found[name] for name in NETWORKS]
+    request = Request(address, headers={"User-Agent": "diffupose_ros"})
+    with (
+        urlopen(request, timeout=_TIMEOUT) as response,
+        tarfile.open(fileobj=_Counted(response, progress), mode="r|gz") as package,  # type: ignore[call-overload]
+    ):
+        for member in package:
+            if member.name in NETWORKS and (file := package.extractfile(member)) is not None:
+                found[member.name] = file.read()
+            if len(found) == len(NETWORKS):
+                return [found[name] for name in NETWORKS]
     raise tarfile.TarError(f"{address} has no {' and '.join(NETWORKS.keys() - found.keys())}")
 
 

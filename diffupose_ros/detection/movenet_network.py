@@ -77,7 +77,7 @@ class MoveNetwork:
         return values[name]
 
     def _decoded(self, centre: Tensor, regressed: Tensor, heat: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions (P, 17, 2) in cells of the maps, and scores: near where the person's middle says that joints are."""
+        """Positions (P, 17, 2) in cells of the maps, and scores: near where the person's middle puts the joints."""
         people, _, height, width = heat.shape
         person = torch.arange(people, device=self._device)
         near = self._constants[f"ConstantFolding/{_CALL}/truediv_2_recip"].reshape(1, -1)

@@ -22,12 +22,11 @@ import numpy.typing as npt
 
 from diffupose_ros.detection.boxes import checked_boxes, checked_image, clipped, overlap
 from diffupose_ros.detection.detector import Detections, Detector, FloatArray, Image
+from diffupose_ros.detection.names import DETECTORS, FINDERS
 from diffupose_ros.detection.people import HogFinder, PersonFinder, WholeImage
 from diffupose_ros.detection.tracking import Tracker
 from diffupose_ros.detection.weights import is_here
 
-DETECTORS = ("auto", "blazepose", "hrnet", "mediapipe", "movenet", "onnx", "rtmlib")
-FINDERS = ("auto", "hog", "whole_image")
 _FINDERS: dict[str, Callable[[], PersonFinder]] = {"hog": HogFinder, "whole_image": WholeImage}
 _SAME = 0.35
 """Intersection over union from which on a found box is that of a person who is tracked already: a body's box and
@@ -127,13 +126,12 @@ def load_pipeline(
     """Return a pipeline of parts given by name.
 
     Args:
-        detector: ``blazepose``, ``hrnet``, ``mediapipe`` or ``onnx``; ``auto``: HRNet where weights are given or w32
-            was fetched, else BlazePose.
-        weights: a name or a file of HRNet's weights (empty: w32), the file of an ONNX network; BlazePose and
-            MediaPipe have their own.
+        detector: one of ``DETECTORS``; ``auto``: HRNet where weights are given or w32 was fetched, else BlazePose.
+        weights: a name or a file of HRNet's weights (empty: w32), the file of an ONNX network, or what
+            ``load_rtmlib`` takes; the others have their own.
         device: ``auto``, ``cpu``, ``cuda``, ...; BlazePose and MediaPipe run on the CPU.
         finder: ``hog`` or ``whole_image``, see ``diffupose_ros.detection.people``; ``auto``: the detector itself
-            where it can, as BlazePose, else ``hog``.
+            where it can, as BlazePose, YOLO-pose and rtmlib's, else ``hog``.
         find_every: s, see ``Pipeline``.
         max_people: see ``Pipeline``.
         forget_after: s, see ``Tracker``.
@@ -141,7 +139,7 @@ def load_pipeline(
     Raises:
         ValueError: an unknown name, a number out of range, weights that do not fit, a device that is not there.
         FileNotFoundError: no such weights.
-        ConnectionError: BlazePose's networks are not here and cannot be fetched.
+        ConnectionError: the detector's own networks are not here and cannot be fetched.
         ImportError: an optional dependency is missing. All say what to do.
     """
     if finder not in FINDERS:

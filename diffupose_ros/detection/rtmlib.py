@@ -58,6 +58,7 @@ def load_rtmlib(weights: str = "", device: str = "auto") -> Detector:
         ValueError: a broken file, another kind of network, a device that is not there. All say what to do.
     """
     try:
+        import onnxruntime  # noqa: F401 - rtmlib imports it late
         import rtmlib
     except ImportError as error:
         raise ImportError(f"the detector rtmlib needs rtmlib ({error}): pip install 'diffupose_ros[rtmlib]'") from None

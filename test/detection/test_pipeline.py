@@ -223,7 +223,8 @@ def test_the_usual_detector_is_hrnet_where_it_was_fetched_else_blazepose(
 
 
 @pytest.mark.parametrize(
-    ("detector", "module"), [("mediapipe", "mediapipe"), ("onnx", "onnxruntime"), ("blazepose", "ai_edge_litert")]
+    ("detector", "module"),
+    [("mediapipe", "mediapipe"), ("onnx", "onnxruntime"), ("blazepose", "ai_edge_litert"), ("rtmlib", "rtmlib")],
 )
 def test_optional_parts_that_are_missing_are_named(detector: str, module: str) -> None:
     if importlib.util.find_spec(module):

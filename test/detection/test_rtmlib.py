@@ -92,12 +92,6 @@ def server(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHT
         thread.join()
 
 
-@pytest.mark.skipif(HERE, reason="rtmlib is installed")
-def test_without_rtmlib_one_is_told_what_to_do() -> None:
-    with pytest.raises(ImportError, match=r"pip install 'diffupose_ros\[rtmlib\]'"):
-        load_pipeline("rtmlib")
-
-
 @installed
 def test_networks_by_name_are_fetched_once(
     server: ThreadingHTTPServer, files: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

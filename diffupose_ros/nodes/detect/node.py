@@ -24,7 +24,8 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CompressedImage, Image
 
-from diffupose_ros.detection.pipeline import DETECTORS, FINDERS, Pipeline, load_pipeline
+from diffupose_ros.detection.names import DETECTORS, FINDERS
+from diffupose_ros.detection.pipeline import Pipeline, load_pipeline
 from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import stamp_ns
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
