@@ -86,20 +86,30 @@ class Capsules:
 
     def distance(self, points: FloatArray) -> FloatArray:
         """Return how far (P, C, n) points (P, n, 3) are from each capsule of their person: m, negative inside."""
-        return np.asarray(
-            np.linalg.norm(points[:, None] - self.at(self.nearest(points)), axis=-1) - self.radius[..., None]
-        )
+        along, product, length2 = self._along(points)
+        to_start2 = (points**2).sum(-1)[:, None] - 2 * self._products(self.start, points)
+        to_start2 += (self.start**2).sum(-1)[..., None]
+        distance2 = to_start2 + along * (along * length2 - 2 * product)
+        return np.asarray(np.sqrt(distance2.clip(0)) - self.radius[..., None])
 
     def nearest(self, points: FloatArray) -> FloatArray:
         """Return where (P, C, n) on each line, 0 at its start and 1 at its end, it is nearest to points (P, n, 3)."""
-        line = self.end - self.start
-        length2 = np.maximum((line**2).sum(-1), _SHORTEST**2)
-        along = np.einsum("pcni,pci->pcn", points[:, None] - self.start[:, :, None], line)
-        return np.asarray(np.clip(along / length2[..., None], 0, 1))
+        return self._along(points)[0]
 
     def at(self, along: FloatArray) -> FloatArray:
         """Return the points (P, C, n, 3) on the lines at ``along`` (P, C, n), 0 at the start and 1 at the end."""
         return np.asarray(self.start[:, :, None] + along[..., None] * (self.end - self.start)[:, :, None])
+
+    def _along(self, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """``nearest``, the products (P, C, n) of lines and points from their starts, squared lengths (P, C, 1)."""
+        line = self.end - self.start
+        length2 = np.maximum((line**2).sum(-1), _SHORTEST**2)[..., None]
+        product = self._products(line, points) - (line * self.start).sum(-1)[..., None]
+        return np.clip(product / length2, 0, 1), product, length2
+
+    @staticmethod
+    def _products(vectors: FloatArray, points: FloatArray) -> FloatArray:
+        return np.asarray(vectors @ np.swapaxes(points, 1, 2))
 
 
 def bodies(positions: FloatArray, stature: FloatArray) -> Capsules:
