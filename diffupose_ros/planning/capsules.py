@@ -100,6 +100,12 @@ class Capsules:
         """Return the points (P, C, n, 3) on the lines at ``along`` (P, C, n), 0 at the start and 1 at the end."""
         return np.asarray(self.start[:, :, None] + along[..., None] * (self.end - self.start)[:, :, None])
 
+    def box(self) -> tuple[FloatArray, FloatArray]:
+        """Return the lowest and the highest corners (P, 3) of the boxes, along the axes, about all of each person."""
+        radius = self.radius[..., None]
+        low, high = np.minimum(self.start, self.end) - radius, np.maximum(self.start, self.end) + radius
+        return low.min(1), high.max(1)
+
     def _along(self, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """``nearest``, the products (P, C, n) of lines and points from their starts, squared lengths (P, C, 1)."""
         line = self.end - self.start

@@ -38,6 +38,13 @@ def test_a_capsule_is_distance_to_its_line_less_its_radius():
     assert capsules.distance(points)[0, 0] == pytest.approx([0.5, 0.5, -0.3, 1.0])
 
 
+def test_a_box_just_holds_all_capsules():
+    low, high = Capsules(
+        np.array([[[0.0, 0, 0], [1, 0, 0]]]), np.array([[[0, 0, 2.0], [1, 0, 0]]]), np.array([[0.5, 1]])
+    ).box()
+    np.testing.assert_allclose([low[0], high[0]], [[-0.5, -1, -1], [2, 1, 2.5]])
+
+
 def test_every_joint_is_inside_of_its_body():
     assert (bodies(POSE, STATURE).distance(POSE).min(1) < 0).all()
 

@@ -21,10 +21,12 @@ def missing(whose: str, package: str, source: str = "") -> ModuleNotFoundError:
     """Return the error that tells how to come by a message package.
 
     Args:
-        whose: a node that needs it, or an output or parameter of one.
+        whose: a node that needs it, or an output or a parameter of one.
         package: that is missing.
-        source: repository to build it from, where no distribution of ROS 2 has it as a Debian package.
+        source: its repository, where no distribution has it as a Debian package.
     """
     name = f"ros-{os.environ.get('ROS_DISTRO', '$ROS_DISTRO')}-{package.replace('_', '-')}"
-    install = f"build it in your workspace from {source}" if source else f"sudo apt install {name}"
-    return ModuleNotFoundError(f"{whose} needs the ROS 2 package {package}: {install}")
+    build = f"git clone {source} into the workspace's src, and colcon build"
+    return ModuleNotFoundError(
+        f"{whose} needs a ROS 2 with the package {package}: {build if source else f'sudo apt install {name}'}"
+    )
