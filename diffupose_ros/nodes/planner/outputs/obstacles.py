@@ -28,7 +28,7 @@ _STEP = 12  # bytes of a point
 
 
 class Obstacles(Output):
-    """Points on the surfaces of bodies, ``resolution`` apart. An empty cloud where nobody is: layers clear by it."""
+    """Points on the surfaces of bodies, ``resolution`` apart; none where nobody is, for who reads the latest."""
 
     TOPIC = "obstacles"
     message = PointCloud2
