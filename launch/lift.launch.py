@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ros2 launch diffupose_ros lift.launch.py: the lift and the people node; on demand detector, video, RViz, people."""
+"""ros2 launch diffupose_ros lift.launch.py: the lift and the people node; on demand detector, video, RViz, planner."""
 
 from typing import Any, Dict, List
 
@@ -66,13 +66,19 @@ ARGUMENTS = (
     ("floor_frame", "", None, "Frame whose plane z = 0 is the floor, z up; empty: the floor is not known"),
     ("depth_topic", "", None, "Depth image registered to the image people were found in; empty: none"),
     (
+        "planner_outputs",
+        "[]",
+        None,
+        "Start the planner node with these outputs, as [obstacles, planning_scene, speed_scale]; []: not",
+    ),
+    (
         "params_file",
         PathJoinSubstitution([SHARE, "config", "lift.yaml"]),
         None,
         "Parameters of the nodes, by their names; what stands there overrides the arguments",
     ),
     ("use_sim_time", "false", BOOLEAN, "Take the time from /clock, as with ros2 bag play --clock"),
-    ("log_level", "info", ["debug", "info", "warn", "error", "fatal"], "Of the lift, people and detect node"),
+    ("log_level", "info", ["debug", "info", "warn", "error", "fatal"], "Of the lift, people, planner and detect node"),
     ("demo", "false", BOOLEAN, "Start the replay node: recorded people, no camera needed"),
     ("rviz", "false", BOOLEAN, "Start RViz"),
     ("fixed_frame", "map", None, "What RViz stands still in; without demo:=true: a frame of your robot"),
@@ -129,6 +135,10 @@ def generate_launch_description() -> LaunchDescription:
         "compressed": value("compressed", bool),
     }
     following = {name: value(name) for name in ("target_frame", "floor_frame", "depth_topic")}
+    planning = {
+        "input": PythonExpression(["'people' if '", argument["people"], "' == 'true' else 'skeletons_3d'"]),
+        "outputs": value("planner_outputs", List[str]),
+    }
     playing = {"source": value("video"), "compressed": value("compressed", bool)}
     lift = our_node("lift_node", parameters=[sim_time, lifting, file], ros_arguments=log_level)
     detect = our_node(
@@ -142,6 +152,12 @@ def generate_launch_description() -> LaunchDescription:
         parameters=[sim_time, following, file],
         ros_arguments=log_level,
         condition=IfCondition(argument["people"]),
+    )
+    planner = our_node(
+        "planner_node",
+        parameters=[sim_time, planning, file],
+        ros_arguments=log_level,
+        condition=unless("planner_outputs", "[]"),
     )
     video = our_node("video_node", parameters=[sim_time, playing, file], condition=unless("video", ""))
     replay = our_node("replay_node", parameters=[sim_time], condition=IfCondition(argument["demo"]))
@@ -162,4 +178,4 @@ def generate_launch_description() -> LaunchDescription:
         condition=IfCondition(argument["rviz"]),
     )
     # RViz first: where it is not installed, nothing else is left running.
-    return LaunchDescription([*declared, rviz, lift, people, detect, video, replay, hri, yolo])
+    return LaunchDescription([*declared, rviz, lift, people, planner, detect, video, replay, hri, yolo])

@@ -31,6 +31,8 @@ from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.lifting.uncertainty import containing_probability, mahalanobis2
 from diffupose_ros.nodes.lift.node import PARAMETERS
 from diffupose_ros.nodes.people.node import PARAMETERS as OF_PEOPLE
+from diffupose_ros.nodes.planner.node import PARAMETERS as OF_PLANNER
+from diffupose_ros.nodes.planner.outputs import OUTPUTS
 from diffupose_ros.resources import resource_path
 
 DOCUMENTS = sorted(path for folder in ("*.md", "docs/**/*.md", "resource/**/*.md") for path in ROOT.glob(folder))
@@ -66,6 +68,11 @@ def test_the_page_of_the_people_node_names_every_parameter() -> None:
     assert [p.name for p in OF_PEOPLE if f"`{p.name}`" not in text] == []
 
 
+def test_the_page_of_the_planner_node_names_every_parameter_and_output() -> None:
+    text = (ROOT / "docs" / "planner.md").read_text()
+    assert [name for name in (*(p.name for p in OF_PLANNER), *OUTPUTS) if f"`{name}`" not in text] == []
+
+
 def test_launch_arguments_and_packages_are_what_they_say() -> None:
     tree = ast.parse((ROOT / "launch" / "lift.launch.py").read_text())
     package = ElementTree.parse(ROOT / "package.xml").getroot()
@@ -88,7 +95,7 @@ def test_ros_packages_that_the_code_imports_are_dependencies() -> None:
     ros = re.compile(r"\w+_(msgs|interfaces|ros)|rclpy|launch")
     modules = {n.module.split(".")[0] for n in imports if n.module} - {"diffupose_ros"}
     used = {{"tf2_ros": "tf2_ros_py"}.get(name, name) for name in modules}  # tf2_ros is the package of the C++ library
-    optional = {"hri_msgs", "vision_msgs", "yolo_msgs"}
+    optional = {"hri_msgs", "moveit_msgs", "nav2_dynamic_msgs", "people_msgs", "vision_msgs", "yolo_msgs"}
     assert {name for name in used if ros.fullmatch(name)} - depends == optional
 
 

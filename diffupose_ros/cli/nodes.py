@@ -44,6 +44,12 @@ def people(context: typer.Context) -> None:
 
 
 @app.command(context_settings=ROS_ARGUMENTS)
+def planner(context: typer.Context) -> None:
+    """Run the planner node: people in, obstacles and a speed scale out; takes what a ROS 2 node takes."""
+    raise typer.Exit(node("planner", context.args))
+
+
+@app.command(context_settings=ROS_ARGUMENTS)
 def video(context: typer.Context) -> None:
     """Run the video node: a file, a folder of images or a camera as image topic; takes what a ROS 2 node takes."""
     raise typer.Exit(node("video", context.args))

@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from support.messages import add_messages
 
 FIELDS = {
     "Point2D": "float64 x\nfloat64 y",
@@ -41,17 +41,4 @@ FIELDS = {
 
 def add_yolo_msgs() -> bool:
     """Make ``import yolo_msgs.msg`` work on the standalone runtime; return whether it does, on whichever runtime."""
-    if find_spec("yolo_msgs") is not None:
-        return True
-    try:
-        from rosbags.typesys import get_types_from_msg
-
-        from diffupose_ros.standalone import definitions
-    except ImportError:
-        return False
-    types = {}
-    for name, text in FIELDS.items():
-        types.update(get_types_from_msg(text, f"yolo_msgs/msg/{name}"))
-    definitions.typestore().register(types)
-    definitions.names.cache_clear()
-    return find_spec("yolo_msgs") is not None
+    return add_messages("yolo_msgs", FIELDS)

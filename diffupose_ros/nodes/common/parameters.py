@@ -14,7 +14,7 @@
 
 """Parameters from one table: declared, described, checked, and kept as attributes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,8 +32,8 @@ class Parameter:
         name: of the parameter.
         default: its value unless the user sets another; gives the type.
         description: one line, with the unit.
-        low, high: range of a number, both included.
-        choices: values allowed of a string.
+        low, high: range of a number, both included; of each, in a list of numbers.
+        choices: values allowed of a string; of each, in a list of strings.
         effect: when a change takes effect: on the next message (live), at the next activate or configure,
             or never (start): it is read-only then.
         or_number: a whole number counts as the string of it, which is how YAML reads ``0``.
@@ -51,10 +51,17 @@ class Parameter:
     @property
     def _any_type(self) -> bool:
         """Whether ROS must let values of other types pass: people write 1 for 1.0."""
-        return self.or_number or isinstance(self.default, float)
+        return self.or_number or isinstance(self._one, float)
+
+    @property
+    def _one(self) -> Any:
+        """The default, of a list its first entry: the type of what is checked."""
+        return self.default[0] if isinstance(self.default, list) else self.default
 
     def typed(self, value: Any) -> Any:
         """Return a value that is not refused, in the parameter's own type."""
+        if isinstance(self.default, list):
+            return [type(self._one)(each) for each in value]
         return type(self.default)(value) if self._any_type else value
 
     def descriptor(self) -> ParameterDescriptor:
@@ -70,7 +77,7 @@ class Parameter:
             descriptor.additional_constraints = "one of: " + ", ".join(self.choices)
         if self.low is not None and isinstance(self.default, float):
             descriptor.floating_point_range = [FloatingPointRange(from_value=self.low, to_value=self.high, step=0.0)]
-        elif self.low is not None:
+        elif self.low is not None and isinstance(self.default, int):
             descriptor.integer_range = [IntegerRange(from_value=int(self.low), to_value=int(self.high), step=1)]
         return descriptor
 
@@ -78,7 +85,17 @@ class Parameter:
         """Return why ``value`` is refused, or nothing."""
         if value is None:
             return f"{self.name}: a parameter of this node cannot be unset"
-        if isinstance(self.default, float) and (isinstance(value, bool) or not isinstance(value, float | int)):
+        if not isinstance(self.default, list):
+            return self._refusal_of(value)
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return f"{self.name}: expected {_EXPECTED[list]}, got {value!r}"
+        if not value or (isinstance(self._one, str) and len(set(value)) < len(value)):
+            return f"{self.name}: expected at least one, all different, got {list(value)}"
+        return next(filter(None, map(self._refusal_of, value)), "")
+
+    def _refusal_of(self, value: Any) -> str:
+        """Return why a value that is no list is refused, or an entry of one."""
+        if isinstance(self._one, float) and (isinstance(value, bool) or not isinstance(value, float | int)):
             return f"{self.name}: expected a number, got {value!r}"
         if self.low is not None and not self.low <= value <= self.high:
             return f"{self.name}: expected {self.low:g} to {self.high:g}, got {value:g}"
@@ -86,8 +103,6 @@ class Parameter:
             return f"{self.name}: expected text or a whole number, got {value!r}"
         if self.choices and value not in self.choices:
             return f"{self.name}: expected one of {', '.join(self.choices)}, got {value!r}"
-        if isinstance(self.default, list) and (not value or len(set(value)) < len(value)):
-            return f"{self.name}: expected at least one, all different, got {list(value)}"
         return ""
 
 

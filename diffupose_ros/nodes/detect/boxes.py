@@ -15,7 +15,6 @@
 
 """Boxes of people that somebody else has found (vision_msgs), kept until the image comes that they belong to."""
 
-import os
 import threading
 from collections import deque
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.nodes.common.conversions import stamp_ns
+from diffupose_ros.nodes.common.optional import missing
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -39,8 +39,7 @@ def boxes_message_type() -> Any:
     try:
         from vision_msgs.msg import Detection2DArray
     except ImportError:
-        install = f"sudo apt install ros-{os.environ.get('ROS_DISTRO', '$ROS_DISTRO')}-vision-msgs"
-        raise ModuleNotFoundError(f"boxes_topic needs the package vision_msgs: {install}") from None
+        raise missing("boxes_topic", "vision_msgs") from None
     return Detection2DArray
 
 

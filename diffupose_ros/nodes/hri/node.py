@@ -14,7 +14,6 @@
 
 """The HRI node: the bodies of REP-155 (ROS4HRI) in, 2D skeletons for the lift node out."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +29,7 @@ from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import hri_keypoints, skeletons_2d_message, stamp_ns
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.main import run
+from diffupose_ros.nodes.common.optional import missing
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.qos import NEWEST
 from diffupose_ros.nodes.hri.gather import FrameGatherer, GatheredFrame
@@ -155,8 +155,7 @@ def _hri_messages() -> tuple[Any, Any]:
     try:
         from hri_msgs.msg import IdsList, Skeleton2D
     except ImportError:
-        install = f"sudo apt install ros-{os.environ.get('ROS_DISTRO', '$ROS_DISTRO')}-hri-msgs"
-        raise ModuleNotFoundError(f"hri_node needs a ROS 2 with the package hri_msgs: {install}") from None
+        raise missing("hri_node", "hri_msgs") from None
     return IdsList, Skeleton2D
 
 

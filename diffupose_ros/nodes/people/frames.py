@@ -16,16 +16,14 @@
 
 from typing import Any
 
-import numpy as np
-from rclpy.time import Time
-from scipy.spatial.transform import Rotation
-from tf2_ros import Buffer, TransformListener
+from tf2_ros import Buffer
 
 from diffupose_ros.estimation import Floor
 from diffupose_ros.nodes.common.conversions import FloatArray
+from diffupose_ros.nodes.common.transforms import Transforms
 
 
-class Frames:
+class Frames(Transforms):
     """Poses in the frame that people are estimated in.
 
     Args:
@@ -35,12 +33,8 @@ class Frames:
     """
 
     def __init__(self, node: Any, buffer: Buffer, target: str) -> None:
-        self.target, self._buffer = target, buffer
-        self._listener = TransformListener(buffer, node)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._listener.unregister()
+        super().__init__(node, buffer)
+        self.target = target
 
     def camera(self, frame: str, stamp: Any) -> FloatArray:
         """Return the pose (4, 4) of a camera at a time; does not wait.
@@ -49,7 +43,7 @@ class Frames:
             TransformException: there is none, or not yet.
         """
         self.target = self.target or frame
-        return self._pose(frame, stamp)
+        return self.pose(self.target, frame, stamp)
 
     def floor(self, frame: str, height: float, stamp: Any) -> Floor:
         """Return the floor: ``height`` metres above the plane z = 0 of a frame, at a time; does not wait.
@@ -57,15 +51,6 @@ class Frames:
         Raises:
             TransformException: that frame has no pose, or none yet.
         """
-        pose = self._pose(frame, stamp)
+        pose = self.pose(self.target, frame, stamp)
         up = pose[:3, 2]
         return Floor(up, float(up @ pose[:3, 3]) + height)
-
-    def _pose(self, frame: str, stamp: Any) -> FloatArray:
-        pose = np.eye(4)
-        if frame != self.target:
-            found = self._buffer.lookup_transform(self.target, frame, Time.from_msg(stamp)).transform
-            turn, place = found.rotation, found.translation
-            pose[:3, :3] = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
-            pose[:3, 3] = place.x, place.y, place.z
-        return pose

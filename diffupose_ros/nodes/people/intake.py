@@ -20,17 +20,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
-from std_msgs.msg import Header
 
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.lifting.uncertainty import NORMAL
 from diffupose_ros.msg import Skeleton3D, Skeleton3DArray
-from diffupose_ros.nodes.common.conversions import FloatArray, stamp_ns
+from diffupose_ros.nodes.common.checks import check_covariance
 from diffupose_ros.skeleton import H36M17
 
 JOINTS = len(H36M17)
 _NEAREST = 0.05  # m, of a pelvis
-_ASYMMETRY = 1e-6  # part of the largest entry, that a covariance of rounded numbers may have
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,6 @@ class Seen:
     ids: list[str]
     lifted: Lifted
     problems: list[tuple[str, str]]
-
-
-def check_header(header: Header) -> tuple[str, str] | None:
-    """Return (kind, detail) of why nothing can be done with a message; None where something can."""
-    if stamp_ns(header) <= 0:
-        return "zero stamp", "header.stamp is zero: when people were there is not known, and they are left out"
-    if not header.frame_id:
-        return "no frame", "header.frame_id is empty: where the camera is is not known, and its people are left out"
-    return None
 
 
 def read_people(message: Skeleton3DArray) -> Seen:
@@ -82,8 +71,8 @@ def _numbers(skeleton: Skeleton3D) -> tuple[Any, ...]:
         raise ValueError("positions that are no numbers")
     if np.linalg.norm(origin) < _NEAREST:
         raise ValueError("a pelvis in the camera itself")
-    _check_covariance("joints", covariance[1:])  # the pelvis' is relative to itself
-    _check_covariance("root", pose_covariance[:3, :3])
+    check_covariance("joints", covariance[1:])  # the pelvis' is relative to itself
+    check_covariance("root", pose_covariance[:3, :3])
     try:
         axes = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
     except ValueError:
@@ -91,14 +80,6 @@ def _numbers(skeleton: Skeleton3D) -> tuple[Any, ...]:
     scores, status = [j.confidence for j in joints], [j.status for j in joints]
     errors = skeleton.reprojection_error, skeleton.novelty
     return mean, covariance, origin, pose_covariance[:3, :3], axes, pose_covariance[3:, 3:], *errors, scores, status
-
-
-def _check_covariance(whose: str, covariance: FloatArray) -> None:
-    if not np.isfinite(covariance).all():
-        raise ValueError(f"covariances of the {whose} that are no numbers")
-    asymmetry = np.abs(covariance - np.swapaxes(covariance, -1, -2)).max()
-    if asymmetry > _ASYMMETRY * np.abs(covariance).max() or not (np.linalg.eigvalsh(covariance) > 0).all():
-        raise ValueError(f"covariances of the {whose} that are not positive definite: it must say how sure it is")
 
 
 def _lifted(people: list[tuple[Any, ...]]) -> Lifted:

@@ -18,7 +18,6 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -31,6 +30,7 @@ from visualization_msgs.msg import MarkerArray
 from diffupose_ros.estimation import Estimator, Evidence, Floor, People
 from diffupose_ros.msg import People as PeopleMessage
 from diffupose_ros.msg import Skeleton3DArray
+from diffupose_ros.nodes.common.checks import check_header
 from diffupose_ros.nodes.common.conversions import stamp_ns
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.large_input import LargeInput
@@ -39,9 +39,10 @@ from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.people_messages import people_message
 from diffupose_ros.nodes.common.qos import EVERY, NEWEST, OUTPUT
+from diffupose_ros.nodes.common.waiting import Waiting
 from diffupose_ros.nodes.people.depth import DepthImages
 from diffupose_ros.nodes.people.frames import Frames
-from diffupose_ros.nodes.people.intake import check_header, read_people
+from diffupose_ros.nodes.people.intake import read_people
 from diffupose_ros.nodes.people.markers import MarkerBuilder
 
 PARAMETERS = (
@@ -75,18 +76,8 @@ PARAMETERS = (
 )  # fmt: skip
 
 _PEOPLE, _PREDICTED, _MARKERS = "people", "people_predicted", "people_markers"
-_RETRY = 0.01  # s between two looks for a transform
 _COAST = 0.1  # s between two messages while no input comes
 _SILENCE = 0.3  # s without input, from which on people are predicted
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A message that waits for where its camera was, until a time of the steady clock."""
-
-    topic: str
-    message: Skeleton3DArray
-    deadline: float
 
 
 class PeopleNode(ManagedNode):
@@ -106,8 +97,8 @@ class PeopleNode(ManagedNode):
         self._depth: DepthImages | None = None  # where there is a depth topic
         self._depth_input: LargeInput | None = None
         self._markers = MarkerBuilder()
-        self._held: list[_Held] = []
-        self._ticking: list[Any] = []
+        self._waiting: Waiting[tuple[str, Skeleton3DArray]] | None = None  # while active; topics and messages
+        self._coasting: Any = None  # timer
         self._people: People | None = None  # as last published
         self._updated = 0, 0.0  # ns of the node's clock, and the people's time
         self._newest: Header | None = None  # of the input whose time the people have
@@ -120,7 +111,7 @@ class PeopleNode(ManagedNode):
         self._outputs = {topic: self._create_output(kind, topic, OUTPUT) for topic, kind in kinds.items()}
 
     def _start(self) -> None:
-        self._estimator, self._people, self._newest, self._held = Estimator(), None, None, []
+        self._estimator, self._people, self._newest = Estimator(), None, None
         self._frames = Frames(self, self._buffer, self.parameters["target_frame"])
         if depth := self.parameters["depth_topic"]:
             self._depth = DepthImages()
@@ -129,20 +120,21 @@ class PeopleNode(ManagedNode):
             self._depth_input = LargeInput(self, Image, depth, self._depth.add)
         for topic in self.parameters["input_topics"]:
             self._inputs.append(self.create_subscription(Skeleton3DArray, topic, self._receiver(topic), EVERY))
-        self._retry = self.create_timer(_RETRY, self._work_off)
-        self._retry.cancel()
-        self._ticking = [self._retry, self.create_timer(_COAST, self._coast)]
+        self._waiting = Waiting(self, self._taken)
+        self._coasting = self.create_timer(_COAST, self._coast)
 
     def _stop(self) -> None:
         super()._stop()
-        for timer in self._ticking:
-            self.destroy_timer(timer)
+        if self._waiting is not None:
+            self._waiting.close()
+        if self._coasting is not None:
+            self.destroy_timer(self._coasting)
         if self._depth_input is not None:
             self._depth_input.destroy()
         if self._frames is not None:
             self._frames.close()
-        self._ticking, self._held, self._people = [], [], None
         self._depth = self._depth_input = self._frames = None
+        self._waiting = self._coasting = self._people = None
         if _MARKERS in self._outputs and self.context.ok():
             self._outputs[_MARKERS].publish(self._markers.clear())
 
@@ -154,31 +146,21 @@ class PeopleNode(ManagedNode):
             if problem := check_header(message.header):
                 self.diagnostics.problem(*problem)
                 return
-            self._held.append(_Held(topic, message, time.monotonic() + self.parameters["tf_timeout"]))
-            self._work_off()
+            if self._waiting is not None:  # else stopped, and the executor had this at hand already
+                self._waiting.add((topic, message), self.parameters["tf_timeout"])
 
         return receive
 
-    def _work_off(self) -> None:
-        """Take in all messages whose camera's pose is known, in the order in which they came."""
-        if self._frames is None:  # stopped, and the executor had this at hand already
-            return
-        self._held = [held for held in self._held if not self._taken(held)]
-        if self._held and self._retry.is_canceled():
-            self._retry.reset()
-        elif not self._held:
-            self._retry.cancel()
-
-    def _taken(self, held: _Held) -> bool:
+    def _taken(self, received: tuple[str, Skeleton3DArray], over: bool) -> bool:
         """Return whether a message has been taken in, or left out for good."""
         assert self._frames is not None
-        header, over = held.message.header, time.monotonic() >= held.deadline
-        floor = None
+        topic, message = received
+        header, floor = message.header, None
         try:
             pose = self._frames.camera(header.frame_id, header.stamp)
         except TransformException as error:
             if over:
-                detail = f"people of {held.topic} are left out, as it is not known where {header.frame_id!r} was in "
+                detail = f"people of {topic} are left out, as it is not known where {header.frame_id!r} was in "
                 self.diagnostics.problem("no transform", f"{detail}{self._frames.target!r}: {error}")
             return over
         try:
@@ -187,7 +169,7 @@ class PeopleNode(ManagedNode):
             if not over:
                 return False
             self.diagnostics.problem("no floor", f"people are estimated without it: {error}")
-        self._guard(lambda: self._estimate(held.topic, held.message, pose, floor))
+        self._guard(lambda: self._estimate(topic, message, pose, floor))
         return True
 
     def _guard(self, action: Callable[[], None]) -> None:

@@ -28,6 +28,7 @@ from diffupose_ros.msg import Skeleton2DArray
 from diffupose_ros.nodes.common.conversions import skeletons_2d_message, stamp_ns
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.main import run
+from diffupose_ros.nodes.common.optional import missing
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.qos import NEWEST
 from diffupose_ros.nodes.yolo.people import read_people
@@ -121,8 +122,7 @@ def _message_type() -> Any:
     try:
         from yolo_msgs.msg import DetectionArray
     except ImportError:
-        build = "git clone https://github.com/mgonzs13/yolo_ros into the workspace's src, and colcon build"
-        raise ModuleNotFoundError(f"yolo_node needs a ROS 2 with the package yolo_msgs: {build}") from None
+        raise missing("yolo_node", "yolo_msgs", "https://github.com/mgonzs13/yolo_ros") from None
     return DetectionArray
 
 

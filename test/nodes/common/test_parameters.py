@@ -33,6 +33,8 @@ TABLE = (
     Parameter("source", "", "A path or a number", effect="live", or_number=True),
     Parameter("precision", "auto", "A choice", choices=("auto", "float32")),
     Parameter("topics", ["a"], "A list"),
+    Parameter("kinds", ["a", "b"], "A list of choices", choices=("a", "b", "c")),
+    Parameter("radii", [0.5], "A list of numbers", 0.0, 2.0),
 )
 
 
@@ -68,6 +70,11 @@ def test_whole_numbers_of_a_file_are_numbers(file: Path, started: Start) -> None
     assert result.successful and values["rate"] == 12.0 and isinstance(values["rate"], float)
 
 
+def test_lists_of_numbers_may_be_whole_and_equal(started: Start) -> None:
+    _, values = started("-p", "radii:=[1, 1]")
+    assert values["radii"] == [1.0, 1.0] and all(isinstance(radius, float) for radius in values["radii"])
+
+
 @pytest.mark.parametrize("value", [True, "fast", 241, -1, float("nan"), None])
 def test_what_is_no_such_number_is_refused(value: Any, started: Start) -> None:
     node, values = started()
@@ -86,6 +93,11 @@ def test_what_is_no_such_number_is_refused(value: Any, started: Start) -> None:
         ("precision:=foo", "precision: expected one of auto, float32, got 'foo'"),
         ("rate:=fast", "rate: expected a number, got 'fast'"),
         ("rate:=true", "rate: expected a number, got True"),
+        ("kinds:=[a, d]", "kinds: expected one of a, b, c, got 'd'"),
+        ("kinds:=[a, a]", "kinds: expected at least one, all different"),
+        ("radii:=[0.1, 3.0]", "radii: expected 0 to 2, got 3"),
+        ("radii:=0.1", "radii: expected a list in brackets"),
+        ("radii:=[a]", "radii: expected a number, got 'a'"),
     ],
 )
 def test_a_start_with_a_wrong_value_says_what_was_expected(argument: str, reason: str, started: Start) -> None:

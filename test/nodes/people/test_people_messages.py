@@ -33,7 +33,7 @@ from diffupose_ros.estimation.orientation import orientation_of
 from diffupose_ros.nodes.common.conversions import camera_to_info
 from diffupose_ros.nodes.common.people_messages import people_message
 from diffupose_ros.nodes.people.depth import DepthImages, read_depth
-from diffupose_ros.nodes.people.intake import check_header, read_people
+from diffupose_ros.nodes.people.intake import read_people
 from diffupose_ros.nodes.people.markers import MarkerBuilder
 from diffupose_ros.skeleton import Status
 
@@ -89,14 +89,6 @@ def test_one_bad_person_costs_no_other(spoil: Any, reason: str) -> None:
     assert frame.ids == ["person_0", "person_2"]
     ((kind, detail),) = frame.problems
     assert kind == "bad person" and reason in detail
-
-
-def test_headers_without_time_or_frame_are_refused() -> None:
-    assert check_header(HEADER) is None
-    assert (check_header(Header(frame_id="camera")) or ("",))[0] == "zero stamp"
-    nowhere = Header()
-    nowhere.stamp.sec = 1
-    assert (check_header(nowhere) or ("",))[0] == "no frame"
 
 
 def depth_message(pixels: np.ndarray, encoding: str, padding: int = 0) -> Image:
