@@ -84,6 +84,10 @@ class Capsules:
     def __len__(self) -> int:
         return len(self.radius)
 
+    def __getitem__(self, people: slice) -> "Capsules":
+        """Return the capsules of the people that a slice picks."""
+        return Capsules(self.start[people], self.end[people], self.radius[people])
+
     def distance(self, points: FloatArray) -> FloatArray:
         """Return how far (P, C, n) points (P, n, 3) are from each capsule of their person: m, negative inside."""
         along, product, length2 = self._along(points)

@@ -14,6 +14,8 @@
 
 """Points on the surface of capsules."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,6 +25,7 @@ from diffupose_ros.skeleton import unit
 FloatArray = npt.NDArray[np.float64]
 
 BOUNDS = 0.01, 1.0  # m, of a resolution
+_SHORTEST = 1e-6  # m, of a capsule that has a direction
 
 
 def surface_points(capsules: Capsules, resolution: float) -> FloatArray:
@@ -39,37 +42,48 @@ def surface_points(capsules: Capsules, resolution: float) -> FloatArray:
     """
     if not BOUNDS[0] <= resolution <= BOUNDS[1]:
         raise ValueError(f"resolution: expected {BOUNDS[0]} to {BOUNDS[1]} m, got {resolution}")
-    people = [np.zeros((0, 3))]
-    for start, end, radius in zip(capsules.start, capsules.end, capsules.radius, strict=True):
-        points = [_capsule(*part, resolution) for part in zip(start, end, radius, strict=True)]
-        owner = np.repeat(np.arange(len(points)), [len(part) for part in points])
-        of_person = np.concatenate(points)
-        distance = Capsules(start[None], end[None], radius[None]).distance(of_person[None])[0]
-        distance[owner, np.arange(len(owner))] = np.inf
-        people.append(of_person[(distance > 0).all(0)])
-    return np.concatenate(people)
+    starts, ends = (of.reshape(-1, 3) for of in (capsules.start, capsules.end))
+    points, owner = _covering(starts, ends, capsules.radius.ravel(), resolution)
+    parts = capsules.radius.shape[1]
+    person_ends = np.searchsorted(owner, parts * np.arange(1, len(capsules) + 1))
+    kept = [np.zeros((0, 3))]
+    for person, (first, last) in enumerate(pairwise((0, *person_ends))):
+        here, part = points[first:last], owner[first:last] - parts * person
+        distance = capsules[person : person + 1].distance(here[None])[0]
+        distance[part, np.arange(len(part))] = np.inf
+        kept.append(here[(distance > 0).all(0)])
+    return np.concatenate(kept)
 
 
-def _capsule(start: FloatArray, end: FloatArray, radius: float, resolution: float) -> FloatArray:
-    """Rings from pole to pole, half a step from each."""
-    length = float(np.linalg.norm(end - start))
-    axes = _axes(end - start)
+def _covering(
+    start: FloatArray, end: FloatArray, radius: FloatArray, resolution: float
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Points (n, 3) on M capsules, and whose they are: rings from pole to pole, half a step from each."""
+    length = np.linalg.norm(end - start, axis=1)
     arc = np.pi / 2 * radius
-    rings = max(int(np.ceil((2 * arc + length) / resolution)), 2)
-    way = (np.arange(rings) + 0.5) * (2 * arc + length) / rings  # from the pole behind the start
-    angle = np.clip(way, 0, arc) / radius + np.clip(way - arc - length, 0, arc) / radius - np.pi / 2
-    height, width = np.clip(way - arc, 0, length) + radius * np.sin(angle), radius * np.cos(angle)
+    rings = np.maximum(np.ceil((2 * arc + length) / resolution), 2).astype(int)
+    of, step = _numbered(rings)
+    way = (step + 0.5) * ((2 * arc + length) / rings)[of]  # from the pole behind the start
+    angle = (np.clip(way, 0, arc[of]) + np.clip(way - arc[of] - length[of], 0, arc[of])) / radius[of] - np.pi / 2
+    height = np.clip(way - arc[of], 0, length[of]) + radius[of] * np.sin(angle)
+    width = radius[of] * np.cos(angle)
     counts = np.maximum(np.ceil(2 * np.pi * width / resolution), 3).astype(int)
-    ring = np.repeat(np.arange(rings), counts)
-    turn = 2 * np.pi * (np.arange(len(ring)) - np.repeat(np.cumsum(counts) - counts, counts)) / counts[ring]
+    ring, place = _numbered(counts)
+    turn = 2 * np.pi * place / counts[ring]
     local = np.stack([width[ring] * np.cos(turn), width[ring] * np.sin(turn), height[ring]], 1)
-    return np.asarray(start + local @ axes)
+    owner = of[ring]
+    return start[owner] + np.einsum("ni,nij->nj", local, _axes(end - start)[owner]), owner
+
+
+def _numbered(counts: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """0 as often as the first of the counts says, then 1, and so on; and the numbers within each."""
+    whose = np.repeat(np.arange(len(counts)), counts)
+    return whose, np.arange(len(whose)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _axes(direction: FloatArray) -> FloatArray:
-    """Three unit vectors as rows, the last along ``direction``."""
-    if not np.any(direction):
-        return np.eye(3)
-    along = unit(direction)
-    aside = unit(np.cross(along, np.eye(3)[np.argmin(np.abs(along))]))
-    return np.stack([aside, np.cross(along, aside), along])
+    """Frames (M, 3, 3) whose rows are unit vectors, the last along ``direction`` (M, 3); any where that is zero."""
+    length = np.linalg.norm(direction, axis=1, keepdims=True)
+    along = np.where(length > _SHORTEST, unit(direction), (0.0, 0, 1))
+    aside = unit(np.cross(along, np.eye(3)[np.abs(along).argmin(1)]))
+    return np.stack([aside, np.cross(along, aside), along], 1)
