@@ -38,6 +38,12 @@ class StandaloneFinder(MetaPathFinder):
             return importlib.util.spec_from_file_location(
                 fullname, folder / "__init__.py", submodule_search_locations=[str(folder)]
             )
+        if fullname == "cyclonedds":
+            message = (
+                "without a ROS 2, topics need the Python package cyclonedds, which PyPI has for x86-64 "
+                "and Python 3.10 to 3.13: docs/install.md"
+            )
+            raise ModuleNotFoundError(message, name=fullname)
         package, _, kind = fullname.partition(".")
         if kind not in ("", "msg", "srv") or not package.endswith(("_msgs", "_interfaces", "diffupose_ros")):
             return None

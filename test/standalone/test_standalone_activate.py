@@ -28,6 +28,7 @@ import rclpy
 from support import ROOT
 
 from diffupose_ros.standalone import activate
+from diffupose_ros.standalone.finder import StandaloneFinder
 
 
 def test_activate_twice_is_once() -> None:
@@ -63,3 +64,8 @@ def test_what_is_missing_is_named() -> None:
 def test_unknown_modules_are_not_there(name: str) -> None:
     with pytest.raises(ModuleNotFoundError):
         __import__(name)
+
+
+def test_without_cyclonedds_it_says_who_has_it() -> None:
+    with pytest.raises(ModuleNotFoundError, match="cyclonedds, which PyPI has for x86-64"):
+        StandaloneFinder().find_spec("cyclonedds", None)
