@@ -12,17 +12,21 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Between image messages and BGR arrays: by cv_bridge where it works, by the same calls of our own otherwise."""
+"""Between image messages and BGR arrays: by cv_bridge where it is safe, by the same calls of our own otherwise."""
 
 import re
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from rclpy.logging import get_logger
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
+
+from diffupose_ros.nodes.common import cv_bridge_probe
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -121,13 +125,13 @@ class Bridge:
 
 @cache
 def _bridge() -> Any:
-    probe = Bridge().cv2_to_imgmsg(np.zeros((2, 2, 3), np.uint8), "rgb8")
-    try:
-        from cv_bridge import CvBridge
-
-        CvBridge().imgmsg_to_cv2(probe, "bgr8")
-    except Exception:  # noqa: BLE001 - not there, or built for another numpy, which raises several kinds
+    if find_spec("cv_bridge") is None:
         return Bridge()
+    if fault := cv_bridge_probe.fault():
+        get_logger("images").warning(f"cv_bridge is not used: {fault}. Images are converted without it")
+        return Bridge()
+    from cv_bridge import CvBridge
+
     return CvBridge()
 
 
@@ -179,7 +183,8 @@ def _read_raw(message: Image) -> Pixels:
             f"truncated: {len(message.data)} bytes of data, but {rows} rows of {message.step} bytes are "
             f"{rows * message.step}"
         )
-    bridge = _bridge() if name in _BY_CV_BRIDGE else Bridge()
+    # Rows with padding are not for cv_bridge: it shears some of these.
+    bridge = _bridge() if name in _BY_CV_BRIDGE and message.step == row else Bridge()
     try:
         return np.asarray(bridge.imgmsg_to_cv2(message, "bgr8"), np.uint8)
     except Exception as error:  # whatever cv_bridge raises

@@ -18,7 +18,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from array import array
+from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -26,6 +29,7 @@ import pytest
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from diffupose_ros.nodes.common import images
 from diffupose_ros.nodes.common.images import ASSUMED, ENCODINGS, Bridge, compressed_message, image_message, read_image
 
 GREY = np.full((4, 6, 3), 130, np.uint8)
@@ -229,3 +233,50 @@ def test_the_other_order_of_bytes_and_a_few_bits_of_sixteen_are_read() -> None:
 def test_a_bad_compressed_image_is_refused_with_what_is_wrong(form: str, data: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         read_image(CompressedImage(format=form, data=array("B", data)))
+
+
+REAL = """
+import numpy as np
+
+class CvBridge:
+    def imgmsg_to_cv2(self, message, desired_encoding):
+        rows = np.frombuffer(message.data, np.uint8).reshape(message.height, -1)
+        sheared = rows.ravel()[: message.height * message.width * 3].reshape(message.height, message.width, 3)
+        return sheared[..., ::-1] if message.encoding == "rgb8" else sheared
+"""
+CRASHING = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)"
+REFUSING = "raise ImportError('numpy.core.multiarray failed to import')"
+WRONG = REAL.replace("[..., ::-1]", "")
+
+
+@pytest.fixture
+def cv_bridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file of a package cv_bridge, not written yet."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    images._bridge.cache_clear()
+    yield tmp_path / "cv_bridge.py"
+    images._bridge.cache_clear()
+    sys.modules.pop("cv_bridge", None)
+
+
+def test_cv_bridge_converts_where_it_is_safe_but_never_padded_rows(cv_bridge: Path) -> None:
+    cv_bridge.write_text(REAL)
+    assert np.array_equal(read_image(raw(SMOOTH[..., ::-1], "rgb8")), SMOOTH)
+    assert type(images._bridge()).__module__ == "cv_bridge"
+    for padding in (4, 6):  # no multiple of the three channels, and one
+        assert np.array_equal(read_image(raw(SMOOTH, "bgr8", padding)), SMOOTH)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(CRASHING, "SIGSEGV.*built for another numpy"), (REFUSING, "multiarray failed"), (WRONG, "other pixels")],
+    ids=["crashes", "cannot be imported", "converts wrongly"],
+)
+def test_a_cv_bridge_that_does_harm_is_named_once_and_not_used(
+    cv_bridge: Path, capfd: pytest.CaptureFixture[str], code: str, reason: str
+) -> None:
+    cv_bridge.write_text(code)
+    for _ in range(2):
+        assert np.array_equal(read_image(raw(SMOOTH, "bgr8")), SMOOTH)
+    assert re.search(f"cv_bridge is not used: .*{reason}", said := "".join(capfd.readouterr()))
+    assert said.count("cv_bridge is not used") == 1
