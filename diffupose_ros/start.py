@@ -12,17 +12,21 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How the programs that pip installs begin: Ctrl-C while their modules load ends them at once, without a traceback.
+"""How the installed programs begin.
 
-Loading takes seconds, and some of what is loaded loses a KeyboardInterrupt.
+Ctrl-C while their modules load ends them at once, without a traceback: loading takes seconds, and some of what is loaded
+loses a KeyboardInterrupt. A module that pip was to bring and did not is named, with what to do.
 """
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
+
+from diffupose_ros.requirements import advice
 
 _INTERRUPTED = 130
 
@@ -34,23 +38,38 @@ def node(package: str, args: list[str] | None = None) -> int:
         package: of ``diffupose_ros.nodes``, such as ``lift``.
         args: the command line; None: this process' own.
     """
-    signal.signal(signal.SIGINT, _end)  # until the node's own handler
-    return int(import_module(f"diffupose_ros.nodes.{package}.node").main(args))
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # until the node's own handler, which ends with 0 too
+    try:
+        main = import_module(f"diffupose_ros.nodes.{package}.node").main
+    except ModuleNotFoundError as error:
+        return _say_what_is_missing(f"{package}_node", error)
+    return int(main(args))
 
 
 def command() -> Any:
     """Run ``diffupose``."""
     before = signal.signal(signal.SIGINT, _end)
-    app = import_module("diffupose_ros.cli").app
     try:
+        app = import_module("diffupose_ros.cli").app
         signal.signal(signal.SIGINT, before)
         return app()
     except KeyboardInterrupt:  # before the command began, which has its own way to end
         _end()
+    except ModuleNotFoundError as error:
+        return _say_what_is_missing("diffupose", error)
 
 
 def _end(*_: object) -> NoReturn:
     os._exit(_INTERRUPTED)
+
+
+def _say_what_is_missing(program: str, error: ModuleNotFoundError) -> int:
+    """Return the exit code; an error of another kind is raised."""
+    what_to_do = advice(error.name)
+    if what_to_do is None:
+        raise error
+    print(f"{program}: {what_to_do}", file=sys.stderr)
+    return 1
 
 
 detect_node: Callable[[], int] = partial(node, "detect")
