@@ -14,8 +14,8 @@
 
 """How the installed programs begin.
 
-Ctrl-C while their modules load ends them at once, without a traceback: loading takes seconds, and some of what is loaded
-loses a KeyboardInterrupt. A module that pip was to bring and did not is named, with what to do.
+Ctrl-C while their modules load ends them at once, without a traceback: loading takes seconds, and some of what is
+loaded loses a KeyboardInterrupt. A module that pip was to bring and did not is named, with what to do.
 """
 
 import os

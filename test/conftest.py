@@ -87,6 +87,12 @@ def pytest_report_header() -> str:
     return f"runtime: ROS 2; test/standalone, of the standalone runtime itself, is not collected{command}"
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let a room pass whose tests are all left out for want of typer, rich and rosbags: the header says so."""
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not COMMAND:
+        session.exitstatus = pytest.ExitCode.OK
+
+
 @pytest.fixture(scope="session")
 def lifter() -> Lifter:
     """The shipped model in float32: the same numbers in batches of any size and on any CPU."""

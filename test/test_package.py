@@ -16,6 +16,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -35,6 +37,7 @@ from diffupose_ros.nodes.planner.node import PARAMETERS as OF_PLANNER
 from diffupose_ros.nodes.planner.outputs import OUTPUTS
 from diffupose_ros.resources import resource_path
 
+XMLLINT_WITHOUT_SCHEMA = 5
 DOCUMENTS = sorted(path for folder in ("*.md", "docs/**/*.md", "resource/**/*.md") for path in ROOT.glob(folder))
 
 
@@ -99,11 +102,35 @@ def test_ros_packages_that_the_code_imports_are_dependencies() -> None:
     assert {name for name in used if ros.fullmatch(name)} - depends == optional
 
 
-def test_pip_and_ros_install_the_same_nodes() -> None:
-    cmake = re.search(r"foreach\(node ([\w ]+)\)", (ROOT / "CMakeLists.txt").read_text())
+@pytest.mark.skipif(shutil.which("xmllint") is None, reason="xmllint (libxml2-utils) is not installed")
+def test_package_xml_keeps_to_the_schema_that_it_names() -> None:
+    schema = re.search(r'xml-model href="(.+?)"', (text := (ROOT / "package.xml").read_text()))
+    assert schema
+    command = ["xmllint", "--noout", "--schema", schema[1], "-"]
+    try:
+        result = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{schema[1]} does not answer")
+    if result.returncode == XMLLINT_WITHOUT_SCHEMA:
+        pytest.skip(f"xmllint cannot fetch {schema[1]}")
+    assert result.returncode == 0, result.stderr
+
+
+def test_pip_and_ros_install_the_same_programs() -> None:
+    cmake = (ROOT / "CMakeLists.txt").read_text()
+    nodes = re.search(r"foreach\(node ([\w ]+)\)", cmake)
     script = r'^(\w+)_node = "diffupose_ros\.start:\1_node"$'
     scripts = [f"{name}_node" for name in re.findall(script, (ROOT / "pyproject.toml").read_text(), re.M)]
-    assert cmake and sorted(cmake[1].split()) == sorted(scripts) != []
+    assert nodes and sorted(nodes[1].split()) == sorted(scripts) != []
+    assert "install_program(diffupose command " in cmake
+
+
+def test_ros_runs_the_tests_of_every_room() -> None:
+    left_out = re.search(r"EXCLUDE REGEX \"\^\(([\w|]+)\)\$", (ROOT / "CMakeLists.txt").read_text())
+    assert left_out
+    tested = {path.parent.relative_to(ROOT / "test").parts for path in (ROOT / "test").rglob("test_*.py")}
+    assert {rooms[0] for rooms in tested if rooms} & {*left_out[1].split("|")} == {"nodes", "standalone"}
+    assert ("nodes",) not in tested  # its rooms are tests of their own
 
 
 def test_python_files_name_copyright_and_licence() -> None:

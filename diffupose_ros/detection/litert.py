@@ -16,6 +16,7 @@
 """Networks in TensorFlow Lite's format, run on a CPU."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def runtime() -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise ImportError(
-            f"the detector blazepose needs ai-edge-litert ({error}): pip install 'diffupose_ros[detect]'"
+            f"the detector blazepose needs ai-edge-litert ({error}): {sys.executable} -m pip install ai-edge-litert"
         ) from None
     return Interpreter
 

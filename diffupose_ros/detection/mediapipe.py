@@ -56,8 +56,8 @@ class MediaPipeDetector:
                 self._pose.process(np.zeros((64, 64, 3), np.uint8))
         except (ImportError, AttributeError) as error:  # the latter of an unsuitable MediaPipe or protobuf
             raise ImportError(
-                f"the detector mediapipe cannot be used ({error}): pip install 'diffupose_ros[mediapipe]', or "
-                "mediapipe==0.10.21, which needs Python 3.12 at most, numpy below 2 and protobuf below 5"
+                f"the detector mediapipe cannot be used ({error}): pip install mediapipe==0.10.21, which "
+                "needs Python 3.12 at most, numpy below 2 and protobuf below 5"
             ) from None
         self._spoke = False
 

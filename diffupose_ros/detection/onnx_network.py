@@ -14,6 +14,7 @@
 
 """Networks in ONNX's format that look at images."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class OnnxNetwork:
             import onnxruntime
         except ImportError:
             raise ImportError(
-                "the detector onnx needs onnxruntime: pip install 'diffupose_ros[onnx]', or onnxruntime-gpu"
+                f"the detector onnx needs onnxruntime: {sys.executable} -m pip install onnxruntime, or onnxruntime-gpu"
             ) from None
         self.path = path
         file = user_path(path)

@@ -124,7 +124,7 @@ class TrainingReport:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            self.say(f"TensorBoard is not installed: the log is {self._log} alone (pip install 'diffupose_ros[train]')")
+            self.say(f"TensorBoard is not installed: the log is {self._log} alone (pip install tensorboard)")
             return None
         return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 

@@ -29,7 +29,7 @@ installed = pytest.mark.skipif(DETECTOR is None, reason="MediaPipe is not instal
 
 @pytest.mark.skipif(DETECTOR is not None, reason="MediaPipe is installed")
 def test_without_mediapipe_one_is_told_what_to_do() -> None:
-    with pytest.raises(ImportError, match=r"pip install 'diffupose_ros\[mediapipe\]'.*Python 3.12"):
+    with pytest.raises(ImportError, match=r"pip install mediapipe==.*Python 3.12"):
         ours.MediaPipeDetector()
 
 

@@ -223,12 +223,11 @@ def test_the_usual_detector_is_hrnet_where_it_was_fetched_else_blazepose(
 
 
 @pytest.mark.parametrize(
-    ("detector", "module"),
-    [("mediapipe", "mediapipe"), ("onnx", "onnxruntime"), ("blazepose", "ai_edge_litert"), ("rtmlib", "rtmlib")],
+    ("detector", "package"),
+    [("mediapipe", "mediapipe"), ("onnx", "onnxruntime"), ("blazepose", "ai-edge-litert"), ("rtmlib", "rtmlib")],
 )
-def test_optional_parts_that_are_missing_are_named(detector: str, module: str) -> None:
-    if importlib.util.find_spec(module):
-        pytest.skip(f"{module} is installed")
-    extra = "detect" if detector == "blazepose" else detector
-    with pytest.raises(ImportError, match=rf"detector {detector} .*pip install 'diffupose_ros\[{extra}\]'"):
+def test_optional_parts_that_are_missing_are_named(detector: str, package: str) -> None:
+    if importlib.util.find_spec(package.replace("-", "_")):
+        pytest.skip(f"{package} is installed")
+    with pytest.raises(ImportError, match=rf"detector {detector} .*pip install {package}"):
         load_pipeline(detector, finder="whole_image")

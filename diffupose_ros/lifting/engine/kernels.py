@@ -15,10 +15,11 @@
 """The denoiser's layers compiled: ``kernels.c`` through ctypes.
 
 The libraries, one for each set of instructions of x86 that gains by them, are built where the package is installed from
-its source and there is a C compiler.
+its source and there is a C compiler. Any Python can load them.
 """
 
 import ctypes
+import warnings
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -42,16 +43,24 @@ _VERSION = 3  # that of kernels.c
 _POINTER = ctypes.c_void_p
 
 
-def _load() -> tuple[str, ctypes.CDLL | None]:
+def _load(folder: Path = Path(__file__).parent) -> tuple[str, ctypes.CDLL | None]:
+    faults = []
     for name, needs in _NEEDS.items():
         if needs <= cpu_flags():
-            for path in Path(__file__).parent.glob(f"_kernels_{name}*.so"):
+            for path in folder.glob(f"_kernels_{name}*.so"):
                 try:
                     library = ctypes.CDLL(str(path))
-                    if library.diffupose_version() == _VERSION:
+                    if (version := library.diffupose_version()) == _VERSION:
                         return name, library
-                except (OSError, AttributeError):  # built for another kind of machine, or of older source
-                    pass
+                    faults.append(f"{path} is of version {version}, not {_VERSION}")
+                except (OSError, AttributeError) as error:  # for another kind of machine, or another library
+                    faults.append(str(error))
+    if faults:
+        warnings.warn(
+            f"PyTorch does the compiled kernels' work, more slowly: {'; '.join(faults)}. Build or install "
+            "diffupose_ros again",
+            stacklevel=2,
+        )
     return "none", None
 
 

@@ -40,7 +40,7 @@ def fault() -> str | None:
         return f"its first conversion took more than {_MOST_SECONDS:.0f} s"
     if child.returncode < 0:
         name = signal.Signals(-child.returncode).name
-        return f"its first conversion ended the process by {name} (is it built for another numpy than {np.__version__}?)"
+        return f"its first conversion ends the process by {name} (is it built for another numpy than {np.__version__}?)"
     if child.returncode:
         return f"its first conversion failed ({child.stderr.strip().rpartition(os.linesep)[2]})"
     return None

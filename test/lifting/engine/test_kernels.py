@@ -120,10 +120,20 @@ def test_input_of_another_width_is_refused(compiled: CompiledLayers) -> None:
         compiled.graph_conv(Tape(Memory(CPU)), conv, numbers(17, 3, 11), (out,), Finish())
 
 
-def test_a_library_of_other_source_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_of_other_source_or_of_another_machine_is_named_and_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert kernels._load()[0] == BUILT[0]
-    monkeypatch.setattr(kernels, "_VERSION", kernels._VERSION + 1)
-    assert kernels._load() == ("none", None)
+    assert kernels._load(tmp_path) == ("none", None)  # without a word: there was no compiler
+    built = Path(kernels.__file__).parent.glob(f"_kernels_{BUILT[-1]}*.so")
+    (tmp_path / f"_kernels_{BUILT[-1]}.cpython-39.so").symlink_to(next(built))
+    assert kernels._load(tmp_path)[0] == BUILT[-1]  # any Python's
+    monkeypatch.setattr(kernels, "_VERSION", 99)
+    with pytest.warns(UserWarning, match=r"more slowly: .*cpython-39\.so is of version \d+, not 99"):
+        assert kernels._load(tmp_path) == ("none", None)
+    (tmp_path / f"_kernels_{BUILT[0]}_broken.so").write_bytes(b"\x7fELF of another machine")
+    with pytest.warns(UserWarning, match=r"broken\.so: .*Build or install"):
+        kernels._load(tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ROUNDING)
