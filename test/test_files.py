@@ -19,9 +19,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from diffupose_ros.cli import app
 from diffupose_ros.detection.frames import open_source
 from diffupose_ros.detection.weights import find_weights
 from diffupose_ros.files import user_path
@@ -65,8 +63,11 @@ def test_weights_profiles_and_images_are_found_there(home: Path, written: str) -
 
 
 def test_the_command_line_understands_what_shells_leave_alone(home: Path) -> None:
+    testing = pytest.importorskip("typer.testing", reason="optional on a ROS 2")
+    from diffupose_ros.cli import app
+
     for option in ("--lifter=~/none.pt", "--lifter=file:///none.pt"):
-        result = CliRunner().invoke(app, ["run", "~/no video", option])
+        result = testing.CliRunner().invoke(app, ["run", "~/no video", option])
         assert result.exit_code == 1 and f"no video at {home / 'no video'}" in result.output
-    result = CliRunner().invoke(app, ["run", "~nobody-of-that-name/video"])
+    result = testing.CliRunner().invoke(app, ["run", "~nobody-of-that-name/video"])
     assert result.exit_code == 2 and "~nobody-of-that-name/video" in result.output

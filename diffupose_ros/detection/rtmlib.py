@@ -61,7 +61,9 @@ def load_rtmlib(weights: str = "", device: str = "auto") -> Detector:
         import onnxruntime  # noqa: F401 - rtmlib imports it late
         import rtmlib
     except ImportError as error:
-        raise ImportError(f"the detector rtmlib needs rtmlib ({error}): pip install rtmlib") from None
+        raise ImportError(
+            f"the detector rtmlib needs rtmlib ({error}): pip install rtmlib==0.0.16 onnxruntime"
+        ) from None
     place = "cuda" if providers("rtmlib", device)[0].startswith("CUDA") else "cpu"
     kind, _, mode = (weights or "balanced").partition("-")
     if weights in ("", *WEIGHTS):
