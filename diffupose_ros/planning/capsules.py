@@ -33,7 +33,7 @@ class Part:
     Attributes:
         name: of the part.
         start, end: names of the joints; the same where the part is a ball, as a hand is, which may point anywhere.
-        radius: of the capsule about them, over the stature.
+        radius: of the capsule about them, over the stature, without clothes.
     """
 
     name: str
@@ -43,25 +43,28 @@ class Part:
 
 
 PARTS = (
-    Part("head", "neck", "head", 0.070),
-    Part("throat", "thorax", "neck", 0.045),
-    Part("shoulders", "left_shoulder", "right_shoulder", 0.050),
-    Part("chest", "spine", "thorax", 0.085),
-    Part("belly", "pelvis", "spine", 0.085),
-    Part("hips", "left_hip", "right_hip", 0.075),
+    Part("head", "neck", "head", 0.105),
+    Part("throat", "thorax", "neck", 0.072),
+    Part("shoulders", "left_shoulder", "right_shoulder", 0.057),
+    Part("chest", "spine", "thorax", 0.114),
+    Part("belly", "pelvis", "spine", 0.109),
+    Part("hips", "left_hip", "right_hip", 0.089),
     *(
         Part(f"{side}_{name}", f"{side}_{start}", f"{side}_{end}", radius)
         for side in ("left", "right")
         for name, start, end, radius in (
-            ("upper_arm", "shoulder", "elbow", 0.035),
-            ("forearm", "elbow", "wrist", 0.032),
+            ("upper_arm", "shoulder", "elbow", 0.049),
+            ("forearm", "elbow", "wrist", 0.033),
             ("hand", "wrist", "wrist", 0.110),
-            ("thigh", "hip", "knee", 0.055),
-            ("shank", "knee", "ankle", 0.040),
-            ("foot", "ankle", "ankle", 0.110),
+            ("thigh", "hip", "knee", 0.074),
+            ("shank", "knee", "ankle", 0.052),
+            ("foot", "ankle", "ankle", 0.130),
         )
     ),
 )
+"""Fitted to bodies of MakeHuman (``anny``): 60 adults of a body mass index of 18.5 to 30 in 7 postures each. Of their
+skin 99 % is inside, and at least 97 % of each region; of the trunks of heavier people 91 %. See docs/capsules.md."""
+_CLOTHES = 0.01  # m
 _STARTS = np.array([H36M17.index(part.start) for part in PARTS])
 _ENDS = np.array([H36M17.index(part.end) for part in PARTS])
 _RADII = np.array([part.radius for part in PARTS])
@@ -123,13 +126,13 @@ class Capsules:
 
 
 def bodies(positions: FloatArray, stature: FloatArray) -> Capsules:
-    """Return the bodies of people of whom all is known.
+    """Return the bodies of people of whom all is known, in clothes 1 cm thick.
 
     Args:
         positions: (P, 17, 3) metres.
         stature: (P,) metres.
     """
-    return Capsules(positions[:, _STARTS], positions[:, _ENDS], np.asarray(_RADII * stature[:, None]))
+    return Capsules(positions[:, _STARTS], positions[:, _ENDS], np.asarray(_RADII * stature[:, None] + _CLOTHES))
 
 
 def holding(

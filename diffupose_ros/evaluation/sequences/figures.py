@@ -23,6 +23,7 @@ from diffupose_ros.data.recordings import JOINTS
 from diffupose_ros.estimation.people import FREEDOM
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.recordings.tracks import jitter_ratio
+from diffupose_ros.evaluation.sequences.bodies import PROBABILITIES
 from diffupose_ros.evaluation.sequences.tracks import HORIZONS, Belief, Single, Track, ahead_by
 from diffupose_ros.lifting.uncertainty import containing_probability, mahalanobis2
 
@@ -39,6 +40,14 @@ _PREDICTED = {
         f"predicted_{h}_in_90": f"% of joints in the 90 % ellipsoids that were predicted {h} s before",
         f"predicted_{h}_mm": f"error of where joints were predicted to move within {h} s, mean",
         f"unmoved_{h}_mm": "the same if they had been predicted to stay",
+    }.items()
+}
+_HELD = {
+    name: text
+    for p in PROBABILITIES
+    for name, text in {
+        f"body_in_{100 * p:g}": f"% of the true body's surface in the capsules that hold {100 * p:g} % ellipsoids",
+        f"body_beyond_{100 * p:g}_m": "how far outside of the true body these capsules' surface is, mean",
     }.items()
 }
 FIGURES = {
@@ -70,6 +79,7 @@ FIGURES = {
     "wrist_speed_error": f"m/s, mean |error| of the speed of wrists at {FAST[0]:g} to {FAST[1]:g} m/s",
     "wrist_speed_bias": "m/s, the same with its sign",
     **_PREDICTED,
+    **_HELD,
     "hidden_in_90": "% of joints in their 90 % ellipsoids while nobody sees the person",
     "hidden_mm": "mean joint error in the world meanwhile",
     "kept_percent": "% of people who are the same afterwards, and nobody else",
@@ -131,6 +141,7 @@ def figures(track: Track) -> dict[str, float]:
         **_single(track),
         **_wrists(track),
         **_predicted(track),
+        **_held(track),
     }
     values["mpjpe_ratio"] = values["mpjpe_mm"] / values["single_mpjpe_mm"]
     for name, of in level.items():
@@ -181,6 +192,15 @@ def _predicted(track: Track) -> dict[str, float]:
         moving = (belief.mean - track.now.mean)[:-steps, 1:][joints]
         values[f"predicted_{horizon}_mm"] = 1000 * _mean(metrics.joint_errors(moving, moved))
         values[f"unmoved_{horizon}_mm"] = 1000 * _mean(np.linalg.norm(moved, axis=-1))
+    return values
+
+
+def _held(track: Track) -> dict[str, float]:
+    frames = track.frames[track.held.frame]
+    values = {}
+    for p, share, beyond in zip(PROBABILITIES, track.held.share.T, track.held.beyond.T, strict=True):
+        values[f"body_in_{100 * p:g}"] = 100 * _mean(share[frames])
+        values[f"body_beyond_{100 * p:g}_m"] = _mean(beyond[frames])
     return values
 
 

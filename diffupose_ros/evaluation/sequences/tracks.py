@@ -21,10 +21,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.data.recordings import JOINTS
+from diffupose_ros.data.recordings import JOINTS, Recording
 from diffupose_ros.estimation.estimator import Estimator
 from diffupose_ros.estimation.people import People
 from diffupose_ros.evaluation.recordings.tracks import LEAST_JOINTS
+from diffupose_ros.evaluation.sequences.bodies import INTERVAL, Held, held_bodies
 from diffupose_ros.evaluation.sequences.scenes import Scene
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.skeleton import H36M17, PELVIS, Status
@@ -87,6 +88,8 @@ class Track:
         distance: (T,) m from the cameras, their mean.
         ids: T times the names of everybody who is estimated: one, if all goes well.
         flags: (T,) bool, by name.
+        held: how well planners' capsules hold the body, every ``bodies.INTERVAL``; of no frame if not all joints are
+            known.
     """
 
     rate: float
@@ -101,6 +104,7 @@ class Track:
     distance: FloatArray
     ids: tuple[tuple[str, ...], ...]
     flags: Mapping[str, BoolArray]
+    held: Held
 
     @property
     def frames(self) -> BoolArray:
@@ -179,7 +183,14 @@ def follow(scene: Scene, lifted: Mapping[int, Lifted]) -> Track:
         distance=np.linalg.norm(truth[:, :1] - centres, axis=-1).mean(1),
         ids=tuple(p.ids for p in frames),
         flags={name: np.array([bool(len(p)) and bool(getattr(p.flags, name)[0]) for p in frames]) for name in flags},
+        held=_held(frames, recording),
     )
+
+
+def _held(frames: list[People], recording: Recording) -> Held:
+    known = recording.gt_names == H36M17
+    taken = range(0, len(frames) if known else 0, max(1, round(INTERVAL * recording.rate)))
+    return held_bodies(((t, frames[t]) for t in taken), recording.gt_world)
 
 
 def _names(seen: BoolArray, rate: float) -> list[str]:

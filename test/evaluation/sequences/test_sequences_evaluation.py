@@ -30,9 +30,11 @@ from diffupose_ros.cli import app
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.recordings import JOINTS, Recording, save_recording
 from diffupose_ros.data.sequences import World, simulate_recording
+from diffupose_ros.estimation.estimator import Estimator
 from diffupose_ros.estimation.evidence import Depth, Floor
 from diffupose_ros.estimation.people import FREEDOM
 from diffupose_ros.evaluation.recordings.frames import Drawing
+from diffupose_ros.evaluation.sequences.bodies import PROBABILITIES, Held, held_bodies
 from diffupose_ros.evaluation.sequences.figures import FIGURES, LEVELS, figures, levels
 from diffupose_ros.evaluation.sequences.report import evaluate_sequences, load_people
 from diffupose_ros.evaluation.sequences.scenes import OF_CLIPS, OF_RECORDINGS, Scene, on_floor, with_depth
@@ -76,6 +78,7 @@ def track(error: float = 0.0, late: int = 0, single_error: float = 0.1, **change
         distance=np.full(FRAMES, 4.0),
         ids=(("1",),) * FRAMES,
         flags={name: np.zeros(FRAMES, bool) for name in ("coasting", "sides_uncertain", "novel", "depth_used")},
+        held=Held(np.zeros(0, int), np.zeros((0, 4)), np.zeros((0, 4))),
     )
     return replace(made, **changed)
 
@@ -97,7 +100,7 @@ def test_an_exact_estimate_has_no_error_and_no_delay() -> None:
     assert found["single_person_percent"] == 100 and found["sides_uncertain_percent"] == 0
     moved = track().truth[24:, 1:] - track().truth[15:-9, 1:]
     assert found["unmoved_0.3_mm"] == pytest.approx(1000 * np.linalg.norm(moved, axis=-1).mean())
-    assert all(np.isnan(found[name]) for name in ("hidden_in_90", "kept_percent", "unseen_in_90"))
+    assert all(np.isnan(found[name]) for name in ("hidden_in_90", "kept_percent", "unseen_in_90", "body_in_95"))
 
 
 @pytest.mark.parametrize("late", [1, 3])
@@ -199,6 +202,29 @@ def test_two_cameras_and_depth_know_the_distance_better(dancer: Recording) -> No
     found = {name: figures(follow(scenario(dancer)[0], of_cameras)) for name, scenario in OF_CLIPS.items()}
     for name in ("two cameras", "floor", "depth"):
         assert found[name]["root_percent"] < 0.7 * found["one camera"]["root_percent"], name
+
+
+def test_capsules_hold_a_person_more_and_reach_farther_the_surer_they_are_to_be(dancer: Recording) -> None:
+    followed = follow(Scene(dancer, (0,)), {0: lifted(dancer, 0)})
+    assert followed.held.frame.tolist() == [0, 15, 30, 45, 60, 75]
+    found = figures(followed)
+    share, beyond = (
+        [found[name.format(100 * p)] for p in PROBABILITIES] for name in ("body_in_{:g}", "body_beyond_{:g}_m")
+    )
+    assert share == sorted(share) and share[0] > 90 and share[2] > 99
+    assert beyond == sorted(beyond) and 0 < beyond[0] and beyond[2] < 0.5
+    one, two = (followed.held, follow(Scene(dancer, (0, 1)), {c: lifted(dancer, c) for c in range(2)}).held)
+    assert (two.beyond[1:] < one.beyond[1:]).all()
+
+
+def test_a_person_who_is_somewhere_else_is_not_held(dancer: Recording) -> None:
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = dancer.R[0].T, -dancer.R[0].T @ dancer.t[0]
+    people = Estimator().update(0.0, ["1"], lifted(dancer, 0)[:1], pose)
+    away = held_bodies([(0, people)], dancer.gt_world[:1] + 30)
+    assert (away.share == 0).all() and (away.beyond > 30).all()
+    nobody = held_bodies([(0, Estimator().update(0.0, [], lifted(dancer, 0)[:0], pose))], dancer.gt_world)
+    assert nobody.share.shape == nobody.beyond.shape == (0, len(PROBABILITIES))
 
 
 # The shipped model.
