@@ -28,9 +28,9 @@ FloatArray = npt.NDArray[np.float64]
 
 PROBABILITIES = (0.5, 0.9, 0.95, 0.99)
 """Of the joints' ellipsoids that the capsules hold."""
-INTERVAL = 0.5
+INTERVAL = 1.0
 """s between the frames that are looked at."""
-_RESOLUTION = 0.05, 0.1  # m, of the true surface, and of the capsules'
+_RESOLUTION = 0.05, 0.2  # m, of the true surface, and of the capsules'
 _TOUCHING = 1e-6  # m
 
 
