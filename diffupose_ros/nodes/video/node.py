@@ -51,8 +51,8 @@ PARAMETERS = (
               effect="start"),
     Parameter("frame_id", "camera_optical_frame", "Optical frame of the camera", effect="start"),
     Parameter("compressed", False, "Publish JPEGs on <image>/compressed in place of image", effect="start"),
-    Parameter("wait_for", [], "Topics that a file or folder waits for, besides somebody who takes its images: it starts "
-              "when each has a publisher, such as skeletons_3d when the lift node is ready", effect="start"),
+    Parameter("wait_for", [], "Topics that a file or folder waits for, besides somebody who takes its images: it "
+              "starts when each has a publisher, such as skeletons_3d when the lift node is ready", effect="start"),
 )  # fmt: skip
 
 _EARLY = 0.1  # of the time between two images, by which one may come early
