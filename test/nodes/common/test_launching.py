@@ -42,10 +42,17 @@ TABLES = {
     "yolo_node": OF_YOLO,
 }
 DEFAULTS = {argument.name: argument.default for argument in ARGUMENTS}
-EVERYTHING = {"detector": "blazepose", "video": "0", "demo": "true", "hri": "true", "rviz": "true"}
-EVERYTHING |= {"yolo_topic": "/yolo/tracking", "planner_outputs": "[obstacles]"}
-STARTERS = ("detector", "video", "yolo_topic", "planner_outputs")
-"""By default they start no node: what the nodes take as default is another thing."""
+EVERYTHING = {
+    "detector": "blazepose",
+    "video": "0",
+    "demo": "true",
+    "hri": "true",
+    "yolo_topic": "/yolo/tracking",
+    "planner_outputs": "[obstacles]",
+    "rviz": "true",
+}
+STARTERS = ("detector", "yolo_topic", "planner_outputs")
+"""By default they start no node; what these have as default is another thing."""
 
 
 def planned(**given: str) -> Plan:
@@ -92,7 +99,13 @@ def test_what_is_not_given_is_left_to_the_file_and_what_is_given_is_not(tmp_path
 
 @pytest.mark.parametrize(
     ("text", "topics"),
-    [("/x", ["/x"]), ("[/x]", ["/x"]), ("['/x', \"y\"]", ["/x", "y"]), ("[/x,/y]", ["/x", "/y"]), ("/x, y", ["/x", "y"])],
+    [
+        ("/x", ["/x"]),
+        ("[/x]", ["/x"]),
+        ("['/x', \"y\"]", ["/x", "y"]),
+        ("[/x,/y]", ["/x", "/y"]),
+        ("/x, y", ["/x", "y"]),
+    ],
 )
 def test_one_topic_needs_no_brackets(text: str, topics: list[str]) -> None:
     assert planned(input_topics=text).nodes["lift_node"]["input_topics"] == topics
