@@ -23,7 +23,16 @@ from diffupose_ros.detection.names import DETECTORS
 from diffupose_ros.files import user_path
 from diffupose_ros.resources import resource_path
 
-NODES = ("lift_node", "people_node", "planner_node", "detect_node", "video_node", "replay_node", "hri_node", "yolo_node")
+NODES = (
+    "lift_node",
+    "people_node",
+    "planner_node",
+    "detect_node",
+    "video_node",
+    "replay_node",
+    "hri_node",
+    "yolo_node",
+)
 _BOOLEAN = ("true", "false")
 
 
