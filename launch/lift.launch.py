@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ros2 launch diffupose_ros lift.launch.py: the lift and the people node; on demand detector, video, RViz, people."""
+"""ros2 launch diffupose_ros lift.launch.py: the lift and the people node; on demand detector, video, RViz, planner."""
 
 from typing import List, Set
 
