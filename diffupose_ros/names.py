@@ -18,9 +18,9 @@ from collections.abc import Container
 
 
 def unused_name(name: str, taken: Container[str]) -> str:
-    """Return the name, with ``#2``, ``#3``, ... behind it where it is taken."""
+    """Return the name, with ``_2``, ``_3``, ... behind it where it is taken: topics may be named by it."""
     candidate, number = name, 1
     while candidate in taken:
         number += 1
-        candidate = f"{name}#{number}"
+        candidate = f"{name}_{number}"
     return candidate

@@ -120,6 +120,8 @@ class _Person:
 class Tracker:
     """Gives each person an id that stays, also through a short occlusion, and is never used for somebody else.
 
+    Ids are p1, p2, ...: topics and frames are named by them (REP-155), and names begin with a letter.
+
     Skeletons are the person's whose predicted skeleton they resemble most (object keypoint similarity, assigned
     to all people at once). Everyone is predicted to move on with the velocity of their body; the longer ago
     they were seen, the less is made of the place.
@@ -241,7 +243,7 @@ class Tracker:
 
     def _new(self, found: Skeletons, row: int) -> _Person:
         seen = np.where(found.used[row], self._time, -np.inf)
-        return _Person(str(next(self._numbers)), found.keypoints[row], seen, np.zeros(2), self._time)
+        return _Person(f"p{next(self._numbers)}", found.keypoints[row], seen, np.zeros(2), self._time)
 
 
 def _chosen(detections: Detections, rows: list[int]) -> Detections:

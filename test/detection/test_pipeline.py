@@ -86,7 +86,7 @@ def test_the_finder_is_asked_at_first_and_then_now_and_again() -> None:
     pipe, detector, finder = blobs(find_every=1.0)
     for step in range(25):
         people = pipe.process(frame(100 + 4 * step), step / 10)
-        assert people.ids == ("1",)
+        assert people.ids == ("p1",)
         assert people.detections.keypoints[0, :, 0].min() == pytest.approx(100 + 4 * step, abs=2)
         assert people.boxes[0, 0] < 100 + 4 * step < people.boxes[0, 0] + people.boxes[0, 2]
     assert finder.calls == 3  # at 0, 1 and 2 s
@@ -95,66 +95,66 @@ def test_the_finder_is_asked_at_first_and_then_now_and_again() -> None:
 
 def test_somebody_who_comes_in_is_found() -> None:
     pipe, _, _ = blobs(find_every=1.0)
-    assert pipe.process(frame(100), 0.0).ids == ("1",)
-    assert pipe.process(frame(100, 400), 0.5).ids == ("1",)
-    assert set(pipe.process(frame(100, 400), 1.0).ids) == {"1", "2"}
-    assert set(pipe.process(frame(100, 400), 1.1).ids) == {"1", "2"}
+    assert pipe.process(frame(100), 0.0).ids == ("p1",)
+    assert pipe.process(frame(100, 400), 0.5).ids == ("p1",)
+    assert set(pipe.process(frame(100, 400), 1.0).ids) == {"p1", "p2"}
+    assert set(pipe.process(frame(100, 400), 1.1).ids) == {"p1", "p2"}
 
 
 def test_boxes_from_outside_win() -> None:
     pipe, detector, finder = blobs()
-    assert pipe.process(frame(100, 400), 0.0, [[390, 140, 80, 200]]).ids == ("1",)
+    assert pipe.process(frame(100, 400), 0.0, [[390, 140, 80, 200]]).ids == ("p1",)
     np.testing.assert_array_equal(detector.boxes[0], [[390, 140, 80, 200]])
     assert pipe.process(frame(100, 400), 0.1, np.zeros((0, 4))).ids == ()
     assert len(detector.boxes[1]) == 0
     assert finder.calls == 0
-    assert set(pipe.process(frame(100, 400), 0.2).ids) == {"1", "2"}  # and the one seen before is still known
+    assert set(pipe.process(frame(100, 400), 0.2).ids) == {"p1", "p2"}  # and the one seen before is still known
 
 
 def test_boxes_out_of_the_image_and_too_many_are_left_out() -> None:
     pipe, detector, _ = blobs(max_people=2)
     outside = [[-100, 0, 100, 50], [640, 0, 9, 9], [0, 480, 9, 9]]
-    assert pipe.process(frame(100), 0.0, [*outside, [90, 140, 80, 200], [0, 0, 5, 5], [10, 0, 5, 5]]).ids == ("1",)
+    assert pipe.process(frame(100), 0.0, [*outside, [90, 140, 80, 200], [0, 0, 5, 5], [10, 0, 5, 5]]).ids == ("p1",)
     np.testing.assert_array_equal(detector.boxes[0], [[90, 140, 80, 200], [0, 0, 5, 5]])
 
 
 def test_a_person_in_the_whole_image_is_one_person() -> None:
     pipe = Pipeline(BlobDetector(), WholeImage(), Tracker(), find_every=0.0)
     for step in range(10):
-        assert pipe.process(frame(100 + 5 * step), step / 10).ids == ("1",)
+        assert pipe.process(frame(100 + 5 * step), step / 10).ids == ("p1",)
 
 
 def test_a_minute_of_black_frames_and_then_somebody() -> None:
     pipe, _, finder = blobs()
-    assert pipe.process(frame(100), 0.0).ids == ("1",)
+    assert pipe.process(frame(100), 0.0).ids == ("p1",)
     for second in range(1, 60):
         people = pipe.process(frame(), float(second))
         assert (people.ids, people.boxes.shape, people.detections.keypoints.shape) == ((), (0, 4), (0, 17, 2))
     assert finder.calls == 60  # nobody in sight: asked for each image
-    assert pipe.process(frame(100), 60.0).ids == ("2",)
+    assert pipe.process(frame(100), 60.0).ids == ("p2",)
 
 
 def test_a_detector_that_fails_on_one_image_does_no_harm_to_the_next() -> None:
     pipe, _, _ = blobs()
-    assert pipe.process(frame(100), 0.0).ids == ("1",)
+    assert pipe.process(frame(100), 0.0).ids == ("p1",)
     bad = frame(105)
     bad[0, 0, 2] = 13
     with pytest.raises(RuntimeError, match="stumbled"):
         pipe.process(bad, 0.1)
-    assert pipe.process(frame(110), 0.2).ids == ("1",)
+    assert pipe.process(frame(110), 0.2).ids == ("p1",)
 
 
 def test_images_of_another_size_and_large_ones() -> None:
     pipe, _, _ = blobs()
-    assert pipe.process(frame(100), 0.0).ids == ("1",)
-    assert pipe.process(frame(100, size=(3648, 5472)), 0.1).ids == ("1",)
-    assert pipe.process(frame(500, size=(400, 560)), 1.2).ids == ("2",)
+    assert pipe.process(frame(100), 0.0).ids == ("p1",)
+    assert pipe.process(frame(100, size=(3648, 5472)), 0.1).ids == ("p1",)
+    assert pipe.process(frame(500, size=(400, 560)), 1.2).ids == ("p2",)
 
 
 def test_a_bag_that_starts_again_asks_the_finder() -> None:
     pipe, _, finder = blobs(find_every=10.0)
     pipe.process(frame(100), 50.0)
-    assert pipe.process(frame(100, 400), 0.0).ids == ("2", "3")
+    assert pipe.process(frame(100, 400), 0.0).ids == ("p2", "p3")
     assert finder.calls == 2
     assert len(pipe.process(frame(100, 400), 0.0).ids) == 2  # the same stamp again
 
@@ -174,7 +174,7 @@ def test_what_does_not_fit_is_refused_and_the_next_image_answered(
     pipe, _, _ = blobs()
     with pytest.raises(ValueError, match=message):
         pipe.process(image, time, boxes)  # type: ignore[arg-type]
-    assert pipe.process(frame(100), 0.0).ids == ("1",)
+    assert pipe.process(frame(100), 0.0).ids == ("p1",)
 
 
 def test_numbers_out_of_range_are_refused() -> None:

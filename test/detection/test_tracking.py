@@ -88,7 +88,7 @@ def ids_of(tracker: Tracker, rate: float, seed: int) -> tuple[dict[int, set[str]
 def test_three_people_who_cross_keep_their_ids(rate: float, seed: int) -> None:
     ids, hidden = ids_of(Tracker(forget_after=2.0), rate, seed)
     assert hidden  # else it would be too easy
-    assert sorted(ids.values(), key=min) == [{"1"}, {"2"}, {"3"}]
+    assert sorted(ids.values(), key=min) == [{"p1"}, {"p2"}, {"p3"}]
 
 
 def person(x: float = 300.0, y: float = 200.0, size: float = 100.0) -> np.ndarray:
@@ -106,23 +106,23 @@ def seen(*people: np.ndarray, scores: float | np.ndarray = 0.9) -> Detections:
 def test_ids_stay_with_people_and_not_with_their_place_in_the_list() -> None:
     tracker = Tracker()
     left, right = person(200), person(400)
-    assert tracker.update(0.0, seen(left, right))[0] == ("1", "2")
+    assert tracker.update(0.0, seen(left, right))[0] == ("p1", "p2")
     ids, detections, boxes = tracker.update(0.1, seen(right + 3, left + 3))
     by_id = dict(zip(ids, detections.keypoints[:, 0, 0], strict=True))
-    assert by_id == {"1": pytest.approx(203), "2": pytest.approx(403)}
+    assert by_id == {"p1": pytest.approx(203), "p2": pytest.approx(403)}
     assert boxes.shape == (2, 4)
 
 
 def test_who_comes_back_soon_is_the_same_and_late_a_new_one() -> None:
     tracker = Tracker(forget_after=1.0)
-    assert tracker.update(0.0, seen(person()))[0] == ("1",)
+    assert tracker.update(0.0, seen(person()))[0] == ("p1",)
     assert tracker.update(0.5, seen())[0] == ()
     assert tracker.predict(0.5).shape == (1, 4)  # where to look for them
     assert not tracker.in_sight
-    assert tracker.update(0.9, seen(person(310)))[0] == ("1",)
+    assert tracker.update(0.9, seen(person(310)))[0] == ("p1",)
     assert tracker.in_sight
     assert tracker.predict(2.0).shape == (0, 4)
-    assert tracker.update(2.0, seen(person(310)))[0] == ("2",)
+    assert tracker.update(2.0, seen(person(310)))[0] == ("p2",)
 
 
 def test_a_minute_without_anybody() -> None:
@@ -131,7 +131,7 @@ def test_a_minute_without_anybody() -> None:
     for frame in range(1, 600):
         assert tracker.update(frame / 10, seen())[0] == ()
         assert len(tracker.predict(frame / 10)) == (frame <= 10)
-    assert tracker.update(60.0, seen(person()))[0] == ("2",)
+    assert tracker.update(60.0, seen(person()))[0] == ("p2",)
 
 
 def test_boxes_move_on_with_people() -> None:
@@ -160,7 +160,7 @@ def test_nobody_is_there_whose_scores_are_low() -> None:
     few = np.where(np.arange(17) < 2, 0.9, 0.29)
     ids, detections, boxes = tracker.update(0.0, seen(person(100), person(300), person(500), scores=few))
     assert (ids, detections.keypoints.shape, boxes.shape) == ((), (0, 17, 2), (0, 4))
-    assert tracker.update(0.1, seen(person(100), scores=np.where(np.arange(17) < 3, 0.9, 0.0)))[0] == ("1",)
+    assert tracker.update(0.1, seen(person(100), scores=np.where(np.arange(17) < 3, 0.9, 0.0)))[0] == ("p1",)
 
 
 def test_two_boxes_on_one_person_are_one_person_the_one_who_is_seen_better() -> None:
@@ -168,7 +168,7 @@ def test_two_boxes_on_one_person_are_one_person_the_one_who_is_seen_better() -> 
     scores = np.array([[0.5], [0.9], [0.7]])
     noise = np.random.default_rng(0).normal(0, 1.5, (1, 17, 2))
     ids, detections, _ = tracker.update(0.0, seen(person(), person() + noise, person(600), scores=scores))
-    assert ids == ("1", "2")
+    assert ids == ("p1", "p2")
     np.testing.assert_array_equal(detections.scores[:, 0], [0.9, 0.7])
 
 
@@ -185,7 +185,7 @@ def test_what_is_not_finite_is_not_seen() -> None:
     bad_scores[0, 5] = np.nan
     for frame, detections in enumerate([seen(person()), seen(broken), seen(person(), scores=bad_scores)]):
         ids, _, boxes = tracker.update(frame / 10, detections)
-        assert ids == ("1",)
+        assert ids == ("p1",)
         assert np.isfinite(boxes).all() and np.isfinite(tracker.predict(frame / 10)).all()
     assert tracker.update(0.4, seen(np.full((1, 17, 2), np.nan)))[0] == ()
 
@@ -194,17 +194,17 @@ def test_what_is_not_finite_is_not_seen() -> None:
 def test_stamps_that_repeat_or_go_back_a_little_change_nobody(stamps: tuple[float, ...]) -> None:
     tracker = Tracker()
     for frame, stamp in enumerate(stamps):
-        assert tracker.update(stamp, seen(person(300 + 4 * frame)))[0] == ("1",)
+        assert tracker.update(stamp, seen(person(300 + 4 * frame)))[0] == ("p1",)
         box = tracker.predict(stamp + 0.1)[0]
         assert abs(box[0] + box[2] / 2 - 300) < 40  # no wild velocity
 
 
 def test_a_bag_from_its_beginning_forgets_everyone_and_uses_no_id_again() -> None:
     tracker = Tracker()
-    assert tracker.update(100.0, seen(person()))[0] == ("1",)
+    assert tracker.update(100.0, seen(person()))[0] == ("p1",)
     assert tracker.predict(0.0).shape == (0, 4)
-    assert tracker.update(0.0, seen(person()))[0] == ("2",)
-    assert tracker.update(0.1, seen(person(302)))[0] == ("2",)
+    assert tracker.update(0.0, seen(person()))[0] == ("p2",)
+    assert tracker.update(0.1, seen(person(302)))[0] == ("p2",)
 
 
 def test_covariances_and_other_layouts_go_with_their_people() -> None:

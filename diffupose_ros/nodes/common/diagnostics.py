@@ -12,17 +12,18 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a node did in the last period, as diagnostic_msgs."""
+"""What a node did in the last period, as diagnostic_msgs, by the steady clock: also where simulated time stands."""
 
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
 
 from diffupose_ros.nodes.common.qos import OUTPUT
 
@@ -30,6 +31,7 @@ _WINDOW = 300
 _PERCENTILES = (50, 99)
 _PERIOD = 1.0  # s between two messages
 _LOG_PERIOD = 5.0  # s between two logs of the same kind of problem
+_CLOCK_PATIENCE = 2.0  # s that simulated time may take to begin
 _PROBLEM = "problem: "
 
 
@@ -97,6 +99,8 @@ class Health:
 class Diagnostics(Tally):
     """The tally of a node, which publishes it on ``/diagnostics`` every second.
 
+    It also says that time does not begin: with ``use_sim_time`` and without ``/clock`` all else of a node is silent.
+
     Args:
         node: that it is of.
         rates: events that are also shown per second.
@@ -107,20 +111,34 @@ class Diagnostics(Tally):
         super().__init__()
         self._node, self._rates, self._health = node, rates, health
         self._logged: dict[str, float] = {}  # rclpy throttles by line of code, not by kind of problem
+        self._first: dict[str, float] = {}  # when each kind of problem was first met
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", OUTPUT)
-        self._timer = node.create_timer(_PERIOD, self._publish)
+        self._timer = node.create_timer(_PERIOD, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def problem(self, kind: str, detail: str, number: int = 1) -> None:
-        """Count a problem, and log it now and then."""
-        self.count(_PROBLEM + kind, number)
+    def problem(self, kind: str, detail: str, number: int = 1, patience: float = 0.0) -> None:
+        """Count a problem, and log it now and then.
+
+        Args:
+            kind: what it is counted under.
+            detail: what the log says.
+            number: of times that it has happened.
+            patience: s from the first time on in which it is counted, but not called a problem: a start takes time.
+        """
         now = time.monotonic()
+        if now - self._first.setdefault(kind, now) < patience:
+            self.count(kind, number)
+            return
+        self.count(_PROBLEM + kind, number)
         if now - self._logged.get(kind, -_LOG_PERIOD) >= _LOG_PERIOD:
             self._logged[kind] = now
             self._node.get_logger().warning(f"{kind}: {detail} ({self.total(_PROBLEM + kind)} so far)")
 
     def _publish(self) -> None:
+        no_time = self._look_at_clock()
         recent, seconds = self.period()
         health = self._health(recent)
+        if no_time and health.level != DiagnosticStatus.ERROR:
+            health = replace(health, level=DiagnosticStatus.WARN, message=no_time)
         rates = {f"{event}/s": f"{recent[event] / seconds:.1f}" for event in self._rates}
         values = rates | health.values | self.values()
         array = DiagnosticArray()
@@ -135,6 +153,17 @@ class Diagnostics(Tally):
             )
         ]
         self._publisher.publish(array)
+
+    def _look_at_clock(self) -> str:
+        """Return what is said where simulated time has not begun, and count and log it; else nothing."""
+        clock = self._node.get_clock()
+        if not clock.ros_time_is_active or clock.now().nanoseconds:
+            return ""
+        who = "/clock stands at 0" if self._node.count_publishers("/clock") else "nobody publishes /clock"
+        said = f"use_sim_time is true, but {who}: no time passes"
+        remedy = "play the bag with --clock, start the simulator, or set use_sim_time to false"
+        self.problem("no time", f"{said}: {remedy}", patience=_CLOCK_PATIENCE)
+        return said
 
 
 def problems(recent: Counter[str]) -> str:

@@ -14,14 +14,16 @@
 
 """Parameters from one table: declared, described, checked, and kept as attributes."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException
 
-_EXPECTED = {bool: "true or false", int: "a whole number", str: "text", list: "a list in brackets, [a, b]"}
+DEVICES = ("auto", "cpu", "cuda", "cuda:N")
+_EXPECTED = {bool: "true or false", int: "a whole number", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,11 @@ class Parameter:
 
     Attributes:
         name: of the parameter.
-        default: its value unless the user sets another; gives the type.
+        default: its value unless the user sets another; gives the type. A list that is empty is of texts; no other may
+            be set to an empty one. One entry alone needs no brackets.
         description: one line, with the unit.
         low, high: range of a number, both included; of each, in a list of numbers.
-        choices: values allowed of a string; of each, in a list of strings.
+        choices: values allowed of a string, N in one stands for a whole number; of each, in a list of strings.
         effect: when a change takes effect: on the next message (live), at the next activate or configure,
             or never (start): it is read-only then.
         or_number: a whole number counts as the string of it, which is how YAML reads ``0``.
@@ -50,18 +53,18 @@ class Parameter:
 
     @property
     def _any_type(self) -> bool:
-        """Whether ROS must let values of other types pass: people write 1 for 1.0."""
-        return self.or_number or isinstance(self._one, float)
+        """Whether ROS must let values of other types pass: people write 1 for 1.0, and a for [a]."""
+        return self.or_number or isinstance(self.default, float | list)
 
     @property
     def _one(self) -> Any:
         """The default, of a list its first entry: the type of what is checked."""
-        return self.default[0] if isinstance(self.default, list) else self.default
+        return (self.default or [""])[0] if isinstance(self.default, list) else self.default
 
     def typed(self, value: Any) -> Any:
         """Return a value that is not refused, in the parameter's own type."""
         if isinstance(self.default, list):
-            return [type(self._one)(each) for each in value]
+            return [type(self._one)(each) for each in _entries(value)]
         return type(self.default)(value) if self._any_type else value
 
     def descriptor(self) -> ParameterDescriptor:
@@ -83,15 +86,13 @@ class Parameter:
 
     def refusal(self, value: Any) -> str:
         """Return why ``value`` is refused, or nothing."""
-        if value is None:
-            return f"{self.name}: a parameter of this node cannot be unset"
         if not isinstance(self.default, list):
-            return self._refusal_of(value)
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            return f"{self.name}: expected {_EXPECTED[list]}, got {value!r}"
-        if not value or (isinstance(self._one, str) and len(set(value)) < len(value)):
-            return f"{self.name}: expected at least one, all different, got {list(value)}"
-        return next(filter(None, map(self._refusal_of, value)), "")
+            unset = f"{self.name}: a parameter of this node cannot be unset"
+            return unset if value is None else self._refusal_of(value)
+        entries = _entries(value)
+        if (self.default and not entries) or (isinstance(self._one, str) and len(set(entries)) < len(entries)):
+            return f"{self.name}: expected {'at least one, ' * bool(self.default)}all different, got {entries}"
+        return next(filter(None, map(self._refusal_of, entries)), "")
 
     def _refusal_of(self, value: Any) -> str:
         """Return why a value that is no list is refused, or an entry of one."""
@@ -101,9 +102,20 @@ class Parameter:
             return f"{self.name}: expected {self.low:g} to {self.high:g}, got {value:g}"
         if self.or_number and (isinstance(value, bool) or not isinstance(value, str | int)):
             return f"{self.name}: expected text or a whole number, got {value!r}"
-        if self.choices and value not in self.choices:
+        if self.choices and not self._is_choice(value):
             return f"{self.name}: expected one of {', '.join(self.choices)}, got {value!r}"
+        if isinstance(self.default, list) and isinstance(self._one, str) and not (isinstance(value, str) and value):
+            return f"{self.name}: expected a text, or several in brackets, [a, b], got {value!r}"
         return ""
+
+    def _is_choice(self, value: Any) -> bool:
+        patterns = [re.escape(choice).replace("N", r"\d+") for choice in self.choices]
+        return any(re.fullmatch(pattern, str(value)) for pattern in patterns)
+
+
+def _entries(value: Any) -> list[Any]:
+    """Return what a list was given as: one entry alone, or several; ROS reads ``[]`` as nothing."""
+    return [value] if isinstance(value, str | float | int) else list(value or ())
 
 
 class Parameters:

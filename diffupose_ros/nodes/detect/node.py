@@ -32,7 +32,7 @@ from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.large_input import LargeInput
 from diffupose_ros.nodes.common.lifecycle import ManagedNode
 from diffupose_ros.nodes.common.main import run
-from diffupose_ros.nodes.common.parameters import Parameter, Parameters
+from diffupose_ros.nodes.common.parameters import DEVICES, Parameter, Parameters
 from diffupose_ros.nodes.common.qos import NEWEST, OUTPUT
 from diffupose_ros.nodes.detect.boxes import BoxBuffer, boxes_message_type
 from diffupose_ros.nodes.detect.worker import DetectWorker
@@ -41,7 +41,8 @@ PARAMETERS = (
     Parameter("detector", "auto", "What finds the joints of a person; auto: hrnet where weights are given or w32 was "
               "fetched, else blazepose", choices=DETECTORS),
     Parameter("weights", "", "Name of known weights, or path of a file; empty: the detector's own default"),
-    Parameter("device", "auto", "Where the detector runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
+    Parameter("device", "auto", "Where the detector runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ...",
+              choices=DEVICES),
     Parameter("finder", "auto", "What finds people who are not tracked yet; auto: the detector where it can, else hog; "
               "whole_image: one person who fills it", choices=FINDERS),
     Parameter("find_every", 1.0, "Seconds between two searches for new people while some are tracked", 0.0, 60.0),

@@ -40,6 +40,7 @@ PARAMETERS = (
 )  # fmt: skip
 
 _LAYOUT = "openpose18"
+_CAMERA_PATIENCE = 1.0  # s by which the first camera_info may come after the first bodies
 
 
 class HriNode(Node):
@@ -116,7 +117,7 @@ class HriNode(Node):
             return
         if not self._size_known():
             detail = "the size of the image is not known without camera_info: bodies cannot be published"
-            self.diagnostics.problem("no camera", detail)
+            self.diagnostics.problem("no camera", detail, patience=_CAMERA_PATIENCE)
             return
         pixels, scores = np.zeros((len(frame.bodies), 18, 2)), np.zeros((len(frame.bodies), 18))
         for i, (body, message) in enumerate(frame.bodies.items()):

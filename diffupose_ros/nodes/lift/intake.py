@@ -110,7 +110,7 @@ def read_people(message: Skeleton2DArray, view: View, min_score: float, unsaid: 
         except ValueError as error:
             problems.append(("bad skeleton", f"person {skeleton.id!r}: {error}"))
             continue
-        name = unused_name(skeleton.id or str(index), ids)
+        name = unused_name(skeleton.id or f"p{index}", ids)
         if not skeleton.id:
             problems.append(("no id", f"people without an id are numbered: {name!r}"))
         elif name != skeleton.id:

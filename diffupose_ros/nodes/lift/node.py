@@ -30,7 +30,7 @@ from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArra
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.lifecycle import ManagedNode
 from diffupose_ros.nodes.common.main import run
-from diffupose_ros.nodes.common.parameters import Parameter, Parameters
+from diffupose_ros.nodes.common.parameters import DEVICES, Parameter, Parameters
 from diffupose_ros.nodes.common.qos import NEWEST, OUTPUT, TF
 from diffupose_ros.nodes.lift.budget import StepBudget
 from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
@@ -39,7 +39,8 @@ from diffupose_ros.profiles import load_profile
 
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors, .pt or .pth file"),
-    Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ..."),
+    Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ...",
+              choices=DEVICES),
     Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)",
               choices=get_args(Precision)),
     Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",

@@ -30,11 +30,12 @@ from diffupose_ros.nodes.common.conversions import hypotheses_message, novel_peo
 from diffupose_ros.nodes.common.parameters import Parameters
 from diffupose_ros.nodes.common.worker import Host, Worker
 from diffupose_ros.nodes.lift.budget import CHOICES, StepBudget
-from diffupose_ros.nodes.lift.intake import People, View, read_people
+from diffupose_ros.nodes.lift.intake import NO_VIEW, People, View, read_people
 from diffupose_ros.nodes.lift.markers import MarkerBuilder
 from diffupose_ros.profiles import Profile
 from diffupose_ros.skeleton import Skeletons2D, to_h36m
 
+_CAMERA_PATIENCE = 1.0  # s by which the first camera_info may come after the first skeletons
 _NOVEL_CAUSES = (
     "detector_profile may be another detector's, left and right may be exchanged, or the model does not know such a "
     "body or pose (children, lying people): do not rely on where they are"
@@ -112,7 +113,8 @@ class LiftWorker(Worker):
     def _process(self, messages: dict[str, tuple[Skeleton2DArray, float]]) -> None:
         view = self._view()
         if view.camera is None:
-            self._diagnostics.problem("no camera", f"{view.problem}: skeletons cannot be lifted", len(messages))
+            detail, patience = f"{view.problem}: skeletons cannot be lifted", _CAMERA_PATIENCE * (view is NO_VIEW)
+            self._diagnostics.problem("no camera", detail, len(messages), patience)
             return
         if not any(map(self._wanted, self._outputs)):
             self._diagnostics.count("not lifted (nobody subscribes)", len(messages))

@@ -14,8 +14,10 @@
 
 """The replay node: recorded people as a detector would see them, with the truth beside it."""
 
+from collections import Counter
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Vector3
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -29,6 +31,7 @@ from diffupose_ros.files import user_path
 from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.body_frames import frame
 from diffupose_ros.nodes.common.conversions import camera_to_info, quaternions, skeletons_2d_message, truth_message
+from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health
 from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.qos import OUTPUT, TF_STATIC
@@ -51,7 +54,11 @@ PARAMETERS = (
 
 
 class ReplayNode(Node):
-    """Publishes ``skeletons_2d``, ``camera_info``, ``ground_truth`` and the camera's place of a bundled scene."""
+    """Publishes ``skeletons_2d``, ``camera_info``, ``ground_truth`` and the camera's place of a bundled scene.
+
+    Attributes:
+        diagnostics: what has happened so far, published.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("replay_node", **kwargs)
@@ -65,6 +72,8 @@ class ReplayNode(Node):
         self._rate, self._loop, self._frame_id = parameters["rate"], parameters["loop"], parameters["frame_id"]
         self._ids = [f"person_{i}" for i in range(self._scene.people)]
         self._tick = 0
+        self._clip, self._state = clip, "publishing"
+        self.diagnostics = Diagnostics(self, ("messages out",), self._health)
         self._skeletons = self.create_publisher(Skeleton2DArray, "skeletons_2d", qos_profile_sensor_data)
         self._info = self.create_publisher(CameraInfo, "camera_info", OUTPUT)
         self._truth = self.create_publisher(Skeleton3DArray, "ground_truth", OUTPUT)
@@ -83,7 +92,8 @@ class ReplayNode(Node):
         frame = int(self._tick * Scene.RATE / self._rate)
         self._tick += 1
         if frame >= self._scene.frames and not self._loop:
-            self.get_logger().info("the clip has ended", once=True)
+            self._state = "the clip has ended"
+            self.get_logger().info(self._state, once=True)
             return
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
         poses, camera = self._scene.poses(frame), self._scene.camera
@@ -93,6 +103,10 @@ class ReplayNode(Node):
         layout = self._detector.layout
         message = skeletons_2d_message(header, camera, self._ids, layout, pixels, scores, "simulated")
         self._skeletons.publish(message)
+        self.diagnostics.count("messages out")
+
+    def _health(self, recent: Counter[str]) -> Health:
+        return Health(DiagnosticStatus.OK, self._state, {"clip": self._clip, "people": str(len(self._ids))})
 
 
 def main(args: list[str] | None = None) -> int:

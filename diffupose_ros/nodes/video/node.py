@@ -51,18 +51,22 @@ PARAMETERS = (
               effect="start"),
     Parameter("frame_id", "camera_optical_frame", "Optical frame of the camera", effect="start"),
     Parameter("compressed", False, "Publish JPEGs on <image>/compressed in place of image", effect="start"),
+    Parameter("wait_for", [], "Topics that a file or folder waits for, besides somebody who takes its images: it "
+              "starts when each has a publisher, such as skeletons_3d when the lift node is ready", effect="start"),
 )  # fmt: skip
 
 _EARLY = 0.1  # of the time between two images, by which one may come early
 _PAUSE = 0.5  # s between two tries to read a camera that gives nothing
-_GLANCE = 0.05  # s between two looks for somebody who subscribes
+_GLANCE = 0.05  # s between two looks for those who are waited for
+_SETTLING = 0.5  # s in which those who have just begun to publish find each other
 _PATIENCE = 2.0  # s that a camera may keep the end of the node waiting
 
 
 class VideoNode(Node):
     """Publishes ``image`` and ``camera_info``, stamped with the time they are published at.
 
-    A file or folder starts when somebody subscribes to the images, so that a detector that still loads misses nothing.
+    A file or folder starts when somebody subscribes to the images and all topics of ``wait_for`` are published, so that
+    nodes that still load miss nothing.
 
     Attributes:
         parameters: by name.
@@ -83,7 +87,8 @@ class VideoNode(Node):
         self._info = self.create_publisher(CameraInfo, "camera_info", OUTPUT)
         self._size, self._focal, self._camera = (0, 0), None, CameraInfo()
         self._lens = camera_file or "none yet"
-        self._state = "waiting for somebody to subscribe to the images"
+        self._awaited = [self.resolve_topic_name(topic) for topic in parameters["wait_for"]]
+        self._state = "starting"
         self.diagnostics = Diagnostics(self, ("images out",), self._health)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -112,14 +117,28 @@ class VideoNode(Node):
             self._state = "publishing"
             self._play_camera()
         else:
-            while not self._images.get_subscription_count() and not self._stopping.wait(_GLANCE):
-                pass
+            self._wait()
             self._state = "publishing"
             while self._play_through(self._source.rate) and self.parameters["loop"]:
                 self._source.rewind()
             if not self._stopping.is_set():
                 self._state = "the video has ended"
                 self.get_logger().info(self._state)
+
+    def _wait(self) -> None:
+        """Wait for everybody who is to see the first image, or for the end of the node."""
+        while (missing := self._missing()) and not self._stopping.wait(_GLANCE):
+            if missing != self._state:
+                self._state = missing
+                self.get_logger().info(missing)
+        if self._awaited:
+            self._stopping.wait(_SETTLING)
+
+    def _missing(self) -> str:
+        """Return what a file still waits for, for people; nothing where it can start."""
+        if unpublished := [topic for topic in self._awaited if not self.count_publishers(topic)]:
+            return f"waiting for somebody to publish {', '.join(unpublished)}"
+        return "" if self._images.get_subscription_count() else "waiting for somebody to subscribe to the images"
 
     def _play_through(self, own_rate: float) -> int:
         """Play a file or folder from where it begins to its end, each image at its time; return how many it gave."""

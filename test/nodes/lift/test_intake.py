@@ -74,7 +74,7 @@ def test_bad_people_are_told_and_cost_no_other() -> None:
     message.skeletons[3].id = "p5"
     message.skeletons[4].id = ""
     people = read_people(message, VIEW, MIN_SCORE)
-    assert people.ids == ["p2", "p5", "4", "p5#2"]
+    assert people.ids == ["p2", "p5", "p4", "p5_2"]
     kinds = sorted(kind for kind, _ in people.problems)
     assert kinds == ["bad score", "bad skeleton", "bad skeleton", "duplicate id", "no id"]
     assert "'p2'" in next(detail for kind, detail in people.problems if kind == "bad score")

@@ -199,7 +199,7 @@ def test_an_unknown_layout_costs_no_other(seeing: Planner) -> None:
 def test_duplicate_ids_are_both_published_under_different_names(seeing: Planner) -> None:
     message = seeing.good(people=2)
     message.skeletons[1].id = "person_0"
-    assert [s.id for s in seeing.answer(message).skeletons] == ["person_0", "person_0#2"]
+    assert [s.id for s in seeing.answer(message).skeletons] == ["person_0", "person_0_2"]
     problem_then_good(seeing, "duplicate id", message)
 
 
@@ -265,7 +265,7 @@ def test_people_without_an_id_are_numbered(seeing: Planner) -> None:
     message = seeing.good(people=2)
     for skeleton in message.skeletons:
         skeleton.id = ""
-    assert [s.id for s in seeing.answer(message).skeletons] == ["0", "1"]
+    assert [s.id for s in seeing.answer(message).skeletons] == ["p0", "p1"]
     problem_then_good(seeing, "no id", message)
 
 

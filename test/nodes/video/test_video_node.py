@@ -149,6 +149,20 @@ def test_photographs_have_cameras_of_their_own(viewer: Viewer, tmp_path: Path) -
     node.destroy_node()
 
 
+def test_a_file_waits_for_the_topics_that_it_is_told_to(viewer: Viewer, video: Path) -> None:
+    def says(text: str) -> bool:
+        return bool(viewer.status()) and viewer.status().message == f"waiting for somebody to publish {text}"
+
+    with node_process("video_node", "-p", f"source:={video}", "-p", "wait_for:=[skeletons_3d, /people]"):
+        viewer.spin_until(lambda: says("/skeletons_3d, /people"))
+        viewer.node.create_publisher(Image, "skeletons_3d", 1)
+        viewer.spin_until(lambda: says("/people"))
+        assert not viewer.images
+        viewer.node.create_publisher(Image, "people", 1)
+        viewer.spin_until(lambda: viewer.images)
+        assert viewer.levels()[0] == 0
+
+
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
