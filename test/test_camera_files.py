@@ -95,7 +95,7 @@ def test_what_opencv_writes_is_read(path: Path) -> None:
     storage.write("Camera_Matrix", np.array([[500.5, 0, 320], [0, 501, 240], [0, 0, 1]]))
     storage.write("Distortion_Coefficients", np.array([-0.1, 1e-5, 0.001, -0.001, 0]))
     storage.release()
-    assert path.read_text().startswith("%YAML:1.0") and "!!opencv-matrix" in path.read_text()
+    assert path.read_text().startswith("%YAML") and "!!opencv-matrix" in path.read_text()
     camera = read_camera_file(path).camera
     assert (camera.width, camera.height, camera.model) == (640, 480, "plumb_bob")
     assert camera.K.tolist() == [[500.5, 0, 320], [0, 501, 240], [0, 0, 1]]

@@ -31,7 +31,7 @@ def benchmark(
     sections: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Some of ceiling, core, lift, topics, detector, offline, startup; none: all of them.",
+            help="Some of ceiling, core, lift, people, topics, detector, offline, startup, image; none: all of them.",
             metavar="[SECTION]...",
             show_default=False,
         ),

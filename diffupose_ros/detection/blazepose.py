@@ -30,9 +30,10 @@ from diffupose_ros.detection.blazepose_regions import Region, around_box, around
 from diffupose_ros.detection.boxes import box_around, checked_boxes, checked_image, grown, overlap
 from diffupose_ros.detection.detector import Detections, FloatArray, Image
 from diffupose_ros.detection.litert import runtime
-from diffupose_ros.detection.tracking import MARGIN, MIN_JOINTS
+from diffupose_ros.detection.tracking import MARGIN, MIN_JOINTS, Skeletons, distinct
 
 _PRESENT = 0.5  # from which on there is a person in a region
+_FOUND = 0.7  # the same of somebody new: between two people, one made of both is seen now and then
 _VISIBLE = 0.3  # from which on a joint counts for the box around a person
 _SAME = 0.3  # intersection over union from which on a box is of somebody whose region is known
 _AROUND = 0.2  # of a box's diagonal: what is shown of its surroundings to the detector of people
@@ -64,21 +65,29 @@ class BlazePose:
         self._known: list[tuple[FloatArray, Region]] = []  # box and region of people in this image or the last
 
     def find(self, image: Image) -> FloatArray:
-        """Return boxes (P, 4) around whole bodies, also the part of them that is out of the image, the surest first.
+        """Return boxes (P, 4) as the tracker draws them, around the joints with a margin, the surest person first.
 
-        Those of people whose height is a sixth of the image's longer side or more; see ``PersonFinder``.
+        Those of people whose height is a sixth of the image's longer side or more; see ``PersonNetwork``.
         """
-        found = self._people.find_all(checked_image(image)).alignments
-        boxes = np.array([box_of(alignment) for alignment in found]).reshape(-1, 4)
-        self._known += [(box, around_person(alignment)) for box, alignment in zip(boxes, found, strict=True)]
-        return boxes
+        regions = [around_person(alignment) for alignment in self._people.find_all(checked_image(image)).alignments]
+        poses = [self._pose.look(image, region) for region in regions]
+        keypoints = np.reshape([pose.keypoints for pose in poses], (-1, JOINTS, 2))
+        seen = np.reshape([_seen(pose) for pose in poses], (-1, JOINTS))
+        kept = distinct(Skeletons(keypoints, seen), np.array([pose.presence for pose in poses]), self.layout)
+        kept = [row for row in kept if poses[row].presence >= _FOUND]
+        self._known += [(_box(poses[row]), regions[row]) for row in kept]
+        return np.reshape([_box(poses[row]) for row in kept], (-1, 4))
 
     def detect(self, image: Image, boxes: npt.ArrayLike) -> Detections:
         """Return one skeleton for each box; see ``Detector``."""
         checked_image(image)
         boxes = checked_boxes(boxes)
         poses = [self._look(image, box, region) for box, region in zip(boxes, self._regions(boxes), strict=True)]
-        self._known = [_expected(pose) for pose in poses if pose is not None and _seen(pose).sum() >= MIN_JOINTS]
+        self._known = [
+            (_box(pose), around_person(pose.alignment))
+            for pose in poses
+            if pose is not None and _seen(pose).sum() >= MIN_JOINTS
+        ]
         keypoints, scores = np.zeros((len(boxes), JOINTS, 2)), np.zeros((len(boxes), JOINTS))
         for person, pose in enumerate(poses):
             if pose is not None:
@@ -111,6 +120,6 @@ def _seen(pose: Pose) -> npt.NDArray[np.bool_]:
     return pose.visibility >= _VISIBLE
 
 
-def _expected(pose: Pose) -> tuple[FloatArray, Region]:
-    """The box that the tracker will put around a person, and the region that they are then looked for in."""
-    return grown(box_around(pose.keypoints, _seen(pose)), MARGIN), around_person(pose.alignment)
+def _box(pose: Pose) -> FloatArray:
+    """The box that the tracker puts around a person."""
+    return grown(box_around(pose.keypoints, _seen(pose)), MARGIN)

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from diffupose_ros.detection.blazepose_regions import Region, parts, whole_image
+from diffupose_ros.detection.blazepose_regions import Region, beside, parts, whole_image
 from diffupose_ros.detection.boxes import overlap
 from diffupose_ros.detection.detector import FloatArray, Image
 from diffupose_ros.detection.litert import Network, Tensor
@@ -91,13 +91,25 @@ class PersonNetwork:
     def find_all(self, image: Image) -> Found:
         """Return the people in an image, in pixels.
 
-        It is looked at whole, as MediaPipe does, and then, for people who are too small there, in overlapping parts.
+        It is looked at whole, as MediaPipe does, then, for people who are too small there, in overlapping parts, and
+        at last around everyone, at their own size, as long as somebody else is found there: who stands beside others
+        is often seen only so.
         """
         whole = self.find(image, whole_image(image))
         large = whole.radius >= _SMALLEST * max(image.shape[:2])
-        others = [(region.side, self.find(image, region)) for region in parts(image)]
-        fitting = [found.chosen(found.radius <= _LARGEST * side) for side, found in others]
-        return distinct([whole.chosen(large)], fitting, [whole.chosen(~large)])
+        others = [self._fitting(image, region) for region in parts(image)]
+        found = distinct([whole.chosen(large)], others, [whole.chosen(~large)])
+        looked = 0
+        while looked < len(found.scores):
+            regions = [region for alignment in found.alignments[looked:] for region in beside(alignment)]
+            others = [self._fitting(image, region) for region in regions]
+            looked = len(found.scores)
+            found = distinct([found], others)
+        return found
+
+    def _fitting(self, image: Image, region: Region) -> Found:
+        found = self.find(image, region)
+        return found.chosen(found.radius <= _LARGEST * region.side)
 
     def find(self, image: Image, region: Region) -> Found:
         """Return the people in a region of an image, in pixels."""

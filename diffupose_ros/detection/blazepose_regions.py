@@ -26,6 +26,7 @@ from diffupose_ros.detection.detector import FloatArray, Image
 _MARGIN = 1.25  # of the square's side over the diameter of the circle around a person
 
 _PART = 9 / 16  # of the image's longer side
+_BESIDE, _STEP = 3.5, 0.5  # side, and distance to the person, over the radius of the circle around them
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,13 @@ def around_person(alignment: FloatArray) -> Region:
     """
     (x, y), (right, down) = alignment[0], alignment[1] - alignment[0]
     return Region(float(x), float(y), 2 * _MARGIN * float(np.hypot(right, down)), float(np.arctan2(right, -down)))
+
+
+def beside(alignment: FloatArray) -> list[Region]:
+    """Return the upright squares to both sides of a person in which people of their size are seen well."""
+    (x, y), (right, down) = alignment[0], alignment[1] - alignment[0]
+    side = _BESIDE * float(np.hypot(right, down))
+    return [Region(float(x + step * down), float(y - step * right), side) for step in (_STEP, -_STEP)]
 
 
 def box_of(alignment: FloatArray) -> FloatArray:

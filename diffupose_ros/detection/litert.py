@@ -40,7 +40,7 @@ def runtime() -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise ImportError(
-            f"the detector blazepose needs ai-edge-litert ({error}): {sys.executable} -m pip install ai-edge-litert"
+            f"BlazePose needs ai-edge-litert ({error}): {sys.executable} -m pip install ai-edge-litert"
         ) from None
     return Interpreter
 

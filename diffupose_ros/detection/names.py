@@ -15,4 +15,4 @@
 """What detectors, and finders of people, are called; see ``diffupose_ros.detection.pipeline``."""
 
 DETECTORS = ("auto", "blazepose", "hrnet", "mediapipe", "movenet", "onnx", "rtmlib")
-FINDERS = ("auto", "hog", "whole_image")
+FINDERS = ("auto", "whole_image")

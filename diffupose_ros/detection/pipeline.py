@@ -14,7 +14,6 @@
 
 """From an image to the 2D skeletons of people with ids: where they are, their joints, who they are."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +22,10 @@ import numpy.typing as npt
 from diffupose_ros.detection.boxes import checked_boxes, checked_image, clipped, overlap
 from diffupose_ros.detection.detector import Detections, Detector, FloatArray, Image
 from diffupose_ros.detection.names import DETECTORS, FINDERS
-from diffupose_ros.detection.people import HogFinder, PersonFinder, WholeImage
+from diffupose_ros.detection.people import PersonFinder, WholeImage
 from diffupose_ros.detection.tracking import Tracker
 from diffupose_ros.detection.weights import is_here
 
-_FINDERS: dict[str, Callable[[], PersonFinder]] = {"hog": HogFinder, "whole_image": WholeImage}
 _SAME = 0.35
 """Intersection over union from which on a found box is that of a person who is tracked already: a body's box and
 the same with the tracker's margin have about 0.4. What is missed here the tracker finds to be a duplicate."""
@@ -130,8 +128,8 @@ def load_pipeline(
         weights: a name or a file of HRNet's weights (empty: w32), the file of an ONNX network, or what
             ``load_rtmlib`` takes; the others have their own.
         device: ``auto``, ``cpu``, ``cuda``, ...; BlazePose and MediaPipe run on the CPU.
-        finder: ``hog`` or ``whole_image``, see ``diffupose_ros.detection.people``; ``auto``: the detector itself
-            where it can, as BlazePose, YOLO-pose and rtmlib's, else ``hog``.
+        finder: ``auto``: the detector itself where it can find people, else BlazePose; ``whole_image``: one person
+            who fills it.
         find_every: s, see ``Pipeline``.
         max_people: see ``Pipeline``.
         forget_after: s, see ``Tracker``.
@@ -146,8 +144,22 @@ def load_pipeline(
         raise ValueError(f"unknown finder {finder!r}: expected one of {', '.join(FINDERS)}")
     tracker = Tracker(forget_after)
     joints = _load_detector(detector, weights, device)
-    where = joints if finder == "auto" and isinstance(joints, PersonFinder) else _FINDERS.get(finder, HogFinder)()
+    where = WholeImage() if finder == "whole_image" else _finder_for(joints)
     return Pipeline(joints, where, tracker, find_every, max_people)
+
+
+def _finder_for(detector: Detector) -> PersonFinder:
+    if isinstance(detector, PersonFinder):
+        return detector
+    from diffupose_ros.detection.blazepose import BlazePose
+
+    try:
+        return BlazePose()
+    except ImportError as error:
+        raise ImportError(
+            f"this detector is told by another where people are: {error}, or take the finder whole_image, for one "
+            "person who fills the image"
+        ) from None
 
 
 def _load_detector(name: str, weights: str, device: str) -> Detector:

@@ -100,6 +100,26 @@ def oks(a: Skeletons, b: Skeletons, sigmas: FloatArray, spread: FloatArray | Non
     return np.where(number >= MIN_JOINTS, similar / np.maximum(number, 1), 0)
 
 
+def distinct(found: Skeletons, confidence: FloatArray, layout: str) -> list[int]:
+    """Return the rows of the people among skeletons of one image, most confident first, each of them once.
+
+    Args:
+        found: P skeletons; those with hardly a confident joint are of nobody.
+        confidence: (P,) the higher the surer.
+        layout: of the joints.
+    """
+    rows = [int(row) for row in np.argsort(-confidence, kind="stable") if found.used[row].sum() >= MIN_JOINTS]
+    if not rows:
+        return []
+    candidates = Skeletons(found.keypoints[rows], found.used[rows])
+    same = oks(candidates, candidates, oks_sigmas(layout)) >= DUPLICATE_OKS
+    kept: list[int] = []
+    for index in range(len(rows)):
+        if not same[index, kept].any():
+            kept.append(index)
+    return [rows[index] for index in kept]
+
+
 @dataclass(frozen=True)
 class _Person:
     id: str
@@ -182,7 +202,7 @@ class Tracker:
         finite = np.isfinite(detections.keypoints).all(-1) & np.isfinite(detections.scores)
         used = finite & (detections.scores >= self.min_score)
         keypoints = np.where(used[..., None], detections.keypoints, 0)
-        kept = self._distinct(Skeletons(keypoints, used), np.where(used, detections.scores, 0).sum(-1))
+        kept = distinct(Skeletons(keypoints, used), np.where(used, detections.scores, 0).sum(-1), self._layout)
         found = Skeletons(keypoints[kept], used[kept])
         matched = self._assign(found)
         present = [
@@ -202,19 +222,6 @@ class Tracker:
     def _predicted(self, people: Sequence[_Person], time: float) -> tuple[FloatArray, BoolArray]:
         moved = [person.keypoints + person.velocity * max(time - person.last, 0.0) for person in people]
         return np.array(moved), np.array([person.seen >= person.last - self.forget_after for person in people])
-
-    def _distinct(self, found: Skeletons, confidence: FloatArray) -> list[int]:
-        """The people among the skeletons, most confident first, each of them once."""
-        rows = [row for row in np.argsort(-confidence, kind="stable") if found.used[row].sum() >= MIN_JOINTS]
-        candidates = Skeletons(found.keypoints[rows], found.used[rows])
-        if not rows:
-            return []
-        same = oks(candidates, candidates, oks_sigmas(self._layout)) >= DUPLICATE_OKS
-        kept: list[int] = []
-        for index in range(len(rows)):
-            if not same[index, kept].any():
-                kept.append(index)
-        return [int(rows[index]) for index in kept]
 
     def _assign(self, found: Skeletons) -> dict[int, int]:
         """Which tracked person each skeleton is of, where there is one: row of the skeleton -> index of the person."""

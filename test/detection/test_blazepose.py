@@ -26,8 +26,17 @@ from diffupose_ros.detection import blazepose
 from diffupose_ros.detection.blazepose import BlazePose
 from diffupose_ros.detection.blazepose_files import network_files
 from diffupose_ros.detection.blazepose_landmarks import Pose, refined
-from diffupose_ros.detection.blazepose_people import SIZE, Found, anchors, decoded, distinct, merged
-from diffupose_ros.detection.blazepose_regions import Region, around_box, around_person, box_of, parts, whole_image
+from diffupose_ros.detection.blazepose_people import SIZE, Found, PersonNetwork, anchors, decoded, distinct, merged
+from diffupose_ros.detection.blazepose_regions import (
+    Region,
+    around_box,
+    around_person,
+    beside,
+    box_of,
+    parts,
+    whole_image,
+)
+from diffupose_ros.detection.boxes import grown
 from diffupose_ros.detection.people import PersonFinder
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
@@ -82,6 +91,17 @@ def test_parts_cover_an_image_and_overlap_by_half(height: int, width: int, numbe
         assert (np.diff(sorted(middles)) <= side / 2 + 1e-9).all()
 
 
+@pytest.mark.parametrize("head", [(0, -100), (60, 80)])
+def test_beside_a_person_is_looked_at_both_sides_at_their_size(head: tuple[int, int]) -> None:
+    hips = np.array([300.0, 200.0])
+    left, right = beside(np.array([hips, hips + head]))
+    assert left.side == right.side == 350 and left.angle == right.angle == 0
+    sides = np.array([(left.x, left.y), (right.x, right.y)]) - hips
+    np.testing.assert_allclose(np.linalg.norm(sides, axis=1), 50)
+    np.testing.assert_allclose(sides @ np.array(head), 0, atol=1e-9)
+    np.testing.assert_allclose(sides.sum(0), 0, atol=1e-9)
+
+
 # Detector of people
 
 
@@ -124,6 +144,25 @@ def test_people_found_in_several_parts_are_there_once() -> None:
     np.testing.assert_array_equal(once.boxes, boxes[[0, 2]])
     np.testing.assert_array_equal(once.alignments, points[[0, 2], :2])
     assert len(distinct([found.chosen(np.zeros(4, bool))]).scores) == 0
+
+
+class OnlyBeside(PersonNetwork):
+    """Sees the first of three people everywhere, the others only from beside the one before them."""
+
+    def __init__(self) -> None:
+        self.looked: list[Region] = []
+
+    def find(self, image: np.ndarray, region: Region) -> Found:
+        self.looked.append(region)
+        xs = [100.0] + [x for x in (190.0, 280.0) if region.side == 280 and 0 < x - region.x < 60]
+        points = np.array([[(x, 200), (x, 120)] * 2 for x in xs])
+        return Found(np.linspace(0.9, 0.8, len(xs)), np.array([[x - 10, 120, 20, 20] for x in xs]), points)
+
+
+def test_it_looks_beside_everyone_as_long_as_somebody_is_found_there() -> None:
+    network, image = OnlyBeside(), np.zeros((400, 400, 3), np.uint8)
+    np.testing.assert_array_equal(network.find_all(image).points[:, 0, 0], [100, 190, 280])
+    assert len(network.looked) == 1 + len(parts(image)) + 2 * 3
 
 
 # Landmarks
@@ -185,7 +224,8 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> BlazePose:
 def test_people_are_found_and_then_followed_by_their_landmarks(made_up: BlazePose) -> None:
     assert isinstance(made_up, PersonFinder)
     boxes = made_up.find(IMAGE)
-    np.testing.assert_allclose(boxes, [[100, 100, 200, 200], [300, 150, 200, 200]])
+    body = grown(np.array([[-25.0, -90, 60, 180]]), 0.15)  # around the joints
+    np.testing.assert_allclose(boxes, [body[0] + (200, 200, 0, 0), body[0] + (400, 250, 0, 0)])
     detections = made_up.detect(IMAGE, boxes[::-1])
     assert (detections.layout, detections.profile) == ("mediapipe33", "mediapipe")
     np.testing.assert_allclose(detections.keypoints[:, 16], [[405, 250], [205, 200]])
@@ -203,6 +243,11 @@ def test_who_is_not_known_or_was_lost_is_looked_for_in_the_box(made_up: BlazePos
     again = made_up.detect(IMAGE, [[160, 100, 80, 200]])
     assert [r.x for r in made_up._pose.regions[-2:]] == [-50, 200]
     np.testing.assert_allclose(again.keypoints[0, 16], (205, 200))
+
+
+def test_people_found_twice_or_not_confirmed_by_their_landmarks_are_left_out(made_up: BlazePose) -> None:
+    made_up._people.hips = ((200, 200), (204, 198), (-50, 200), (400, 250))
+    assert [round(x) for x in made_up.find(IMAGE)[:, 0] - made_up.find(IMAGE)[0, 0]] == [0, 200]
 
 
 def test_nobody_has_scores_of_zero(made_up: BlazePose) -> None:

@@ -24,7 +24,7 @@ import pytest
 from diffupose_ros.detection import pipeline
 from diffupose_ros.detection.boxes import clipped
 from diffupose_ros.detection.detector import Detections
-from diffupose_ros.detection.people import HogFinder, WholeImage
+from diffupose_ros.detection.people import WholeImage
 from diffupose_ros.detection.pipeline import Pipeline, load_pipeline
 from diffupose_ros.detection.tracking import Tracker
 from diffupose_ros.detection.weights import public_weights
@@ -184,7 +184,7 @@ def test_numbers_out_of_range_are_refused() -> None:
 
 
 def test_parts_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="unknown finder 'yolo': expected one of auto, hog, whole_image"):
+    with pytest.raises(ValueError, match="unknown finder 'yolo': expected one of auto, whole_image"):
         load_pipeline(finder="yolo")
     with pytest.raises(ValueError, match="unknown detector 'yolo': expected one of auto, blazepose, hrnet"):
         load_pipeline("yolo", finder="whole_image")
@@ -194,7 +194,6 @@ def test_parts_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = load_pipeline("hrnet", finder="whole_image", find_every=0.5, max_people=3, forget_after=2.0)
     assert isinstance(pipe.finder, WholeImage)
     assert (pipe.find_every, pipe.max_people, pipe.tracker.forget_after) == (0.5, 3, 2.0)
-    assert isinstance(load_pipeline("hrnet").finder, HogFinder)
 
 
 def test_a_detector_that_finds_people_is_the_finder_unless_one_says_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +205,21 @@ def test_a_detector_that_finds_people_is_the_finder_unless_one_says_another(monk
     monkeypatch.setattr(pipeline, "_load_detector", lambda name, weights, device: Both())
     pipe = load_pipeline()
     assert pipe.finder is pipe.detector
-    assert isinstance(load_pipeline(finder="hog").finder, HogFinder)
+    assert isinstance(load_pipeline(finder="whole_image").finder, WholeImage)
+
+
+def test_a_detector_that_finds_nobody_is_told_by_blazepose_where_people_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "_load_detector", lambda name, weights, device: BlobDetector())
+    monkeypatch.setattr("diffupose_ros.detection.blazepose.BlazePose", BlobFinder)
+    assert isinstance(load_pipeline("hrnet").finder, BlobFinder)
+
+    def missing() -> None:
+        raise ImportError("BlazePose needs x: pip install x")
+
+    monkeypatch.setattr("diffupose_ros.detection.blazepose.BlazePose", missing)
+    with pytest.raises(ImportError, match=r"where people are: BlazePose needs x: pip install x, or .* whole_image"):
+        load_pipeline("hrnet")
+    assert isinstance(load_pipeline("hrnet", finder="whole_image").finder, WholeImage)
 
 
 def test_the_usual_detector_is_hrnet_where_it_was_fetched_else_blazepose(
@@ -229,5 +242,6 @@ def test_the_usual_detector_is_hrnet_where_it_was_fetched_else_blazepose(
 def test_optional_parts_that_are_missing_are_named(detector: str, package: str) -> None:
     if importlib.util.find_spec(package.replace("-", "_")):
         pytest.skip(f"{package} is installed")
-    with pytest.raises(ImportError, match=rf"detector {detector} .*pip install {package}"):
+    who = "BlazePose" if detector == "blazepose" else f"detector {detector}"
+    with pytest.raises(ImportError, match=rf"{who} .*pip install {package}"):
         load_pipeline(detector, finder="whole_image")

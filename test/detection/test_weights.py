@@ -283,7 +283,7 @@ def test_commands(server: Server, cache: Path) -> None:
         return result.exit_code, result.output
 
     code, before = run("list")
-    assert code == 0 and len(before.splitlines()) == len(WEIGHTS) + 1  # and BlazePose
+    assert code == 0 and len(before.splitlines()) == len(WEIGHTS) + 2  # and BlazePose, MoveNet
     assert "w32-256x192-dark (w32)" in before and "75.7" in before and "Apache-2.0" in before
     code, output = run("path", "small")
     assert code == 1 and "diffupose weights fetch small" in output

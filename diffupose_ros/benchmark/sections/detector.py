@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""HRNet W32 on random weights, and the finder that tells it where people are; speed does not depend on the weights."""
+"""HRNet W32 on random weights; speed does not depend on the weights."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,7 +27,6 @@ from diffupose_ros.benchmark.section import Cell, GiveUp, Options, Section
 from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.detection.detector import Image
 from diffupose_ros.detection.hrnet import HRNet
-from diffupose_ros.detection.people import HogFinder
 from diffupose_ros.detection.top_down import HRNetDetector
 
 PEOPLE = (1, 2, 4)
@@ -57,21 +56,19 @@ def random_detector(device: str) -> HRNetDetector:
 
 @contextmanager
 def _prepare(options: Options) -> Iterator[Sequence[Cell]]:
-    detector, finder, picture = random_detector(options.device), HogFinder(), image()
+    detector, picture = random_detector(options.device), image()
     boxes = np.array([[20.0 + 150 * i, 60, 130, 380] for i in range(max(PEOPLE))])
 
-    def cell(name: str, people: int, work: Callable[[], object]) -> Cell:
+    def cell(people: int) -> Cell:
         def measure(interrupted: GiveUp) -> dict[str, float]:
-            found = figures(interleaved({"work": work}, options.seconds, interrupted), "work")
-            return found | {"people_per_second": 1000 * people / found["p50_ms"]} if people else found
+            works = {"work": lambda: detector.detect(picture, boxes[:people])}
+            found = figures(interleaved(works, options.seconds, interrupted), "work")
+            return found | {"people_per_second": 1000 * people / found["p50_ms"]}
 
-        return Cell({"part": name, "people": people}, measure)
+        return Cell({"part": "HRNet W32", "people": people}, measure)
 
-    def detect(people: int) -> Callable[[], object]:
-        return lambda: detector.detect(picture, boxes[:people])
-
-    yield [cell("HRNet W32", n, detect(n)) for n in PEOPLE] + [cell("HOG", 0, lambda: finder.find(picture))]
+    yield [cell(people) for people in PEOPLE]
     detector.close()
 
 
-DETECTOR = Section("detector", "HRNet W32, and HOG to find people", _prepare, {"image": f"{WIDTH}x{HEIGHT}"})
+DETECTOR = Section("detector", "HRNet W32", _prepare, {"image": f"{WIDTH}x{HEIGHT}"})

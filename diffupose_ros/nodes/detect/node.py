@@ -43,8 +43,8 @@ PARAMETERS = (
     Parameter("weights", "", "Name of known weights, or path of a file; empty: the detector's own default"),
     Parameter("device", "auto", "Where the detector runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ...",
               choices=DEVICES),
-    Parameter("finder", "auto", "What finds people who are not tracked yet; auto: the detector where it can, else hog; "
-              "whole_image: one person who fills it", choices=FINDERS),
+    Parameter("finder", "auto", "What finds people who are not tracked yet; auto: the detector where it can, else "
+              "BlazePose; whole_image: one person who fills it", choices=FINDERS),
     Parameter("find_every", 1.0, "Seconds between two searches for new people while some are tracked", 0.0, 60.0),
     Parameter("max_people", 10, "People who are looked at, at most", 1, 200),
     Parameter("forget_after", 1.0, "Seconds after which somebody who is not seen any more gets a new id", 0.05, 60.0),
