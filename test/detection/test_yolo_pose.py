@@ -113,7 +113,7 @@ def test_the_whole_chain(network: str) -> None:
     assert pipe.finder is pipe.detector
     for step in range(3):
         seen = pipe.process(scene((150 + 10 * step, 240), (450, 240)), step / 10)
-        assert set(seen.ids) == {"1", "2"}
+        assert set(seen.ids) == {"p1", "p2"}
         assert (clipped(seen.boxes, 640, 480)[:, 2:] > 0).all()
 
 
