@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from diffupose_ros.skeleton import H36M17, HEAD, PELVIS, THORAX, pelvis_axes, unit
+from diffupose_ros.skeleton import H36M17, HEAD, PELVIS, THORAX, across, pelvis_axes, unit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -34,6 +34,7 @@ ANGLES = (*_TRUNK, *(f"{side}_{angle}" for limb in (_OF_ARM, _OF_LEG) for side i
 """Names of the angles, in order; in the description each has ``_<id>`` behind it."""
 
 _STRAIGHT = 0.15  # sine of an elbow's or knee's angle, below which it does not tell how the limb is turned
+_NO_DIRECTION = 1e-6
 _FURTHEST_FORWARD = 1.9  # rad, of a shoulder's yaw in the description
 
 
@@ -55,6 +56,20 @@ def joint_angles(positions: FloatArray) -> FloatArray:
     arms = [_arm(*_limb(positions, torso, side, ("shoulder", "elbow", "wrist")), side) for side in ("left", "right")]
     legs = [_leg(*_limb(positions, body, side, ("hip", "knee", "ankle")), side) for side in ("left", "right")]
     return np.concatenate([trunk, *arms, *legs], 1)
+
+
+def axes_along(bone: FloatArray, left: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """Return rotations (P, 3, 3) whose -z lies along a bone, as links of limbs do.
+
+    Args:
+        bone: (P, 3) of length 1, or 0 where its ends are at one place.
+        left: (P, 3), as near to which as can be is y.
+        otherwise: (3, 3) or (P, 3, 3), of those whose bone has no direction, or that of ``left``.
+    """
+    y = across(left, bone)
+    told = np.linalg.norm(bone, axis=-1) * np.linalg.norm(y, axis=-1) > _NO_DIRECTION
+    y = unit(y)
+    return np.where(told[:, None, None], np.stack([np.cross(y, -bone), y, -bone], -1), otherwise)
 
 
 def _within(axes: FloatArray, vectors: FloatArray) -> FloatArray:
@@ -93,9 +108,7 @@ def _leg(thigh: FloatArray, shank: FloatArray, side: str) -> FloatArray:
     """Rotation of the thigh: Rz(-yaw) Rx(o pitch) Ry(-roll), o outwards; then the knee's Ry(-bend), bend below 0."""
     normal = np.cross(thigh, shank)  # to the left of a knee that bends
     bent = np.linalg.norm(normal, axis=-1, keepdims=True)
-    level = np.cross(np.cross(thigh, [0.0, 1, 0]), thigh)
-    left = unit(np.where(bent > _STRAIGHT, normal, level))
-    axes = np.stack([np.cross(left, -thigh), left, -thigh], -1)
+    axes = axes_along(thigh, np.where(bent > _STRAIGHT, normal, [0.0, 1, 0]), np.eye(3))
     yaw, pitch, roll = Rotation.from_matrix(axes).as_euler("ZXY").T
     bend = -np.arctan2(bent[:, 0], (thigh * shank).sum(-1))
     return np.stack([-yaw, _outwards(side) * pitch, -roll, bend], 1)

@@ -17,7 +17,7 @@
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from support.people import STANDING
+from support.people import STANDING, limbs_anywhere
 
 from diffupose_ros.data.clips import load_clips
 from diffupose_ros.planning.joint_angles import ANGLES, joint_angles
@@ -68,20 +68,8 @@ def true(positions: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def poses() -> np.ndarray:
-    """Return people who walk, and people whose limbs are anywhere."""
-    rng = np.random.default_rng(0)
-    anywhere = np.repeat(STANDING[None], 200, 0)
-    for start, middle, end in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
-        for side in ("left", "right"):
-            a, b, c = (H36M17.index(f"{side}_{joint}") for joint in (start, middle, end))
-            anywhere[:, b] = anywhere[:, a] + 0.3 * unit(rng.normal(size=(200, 3)))
-            anywhere[:, c] = anywhere[:, b] + 0.3 * unit(rng.normal(size=(200, 3)))
-    return np.concatenate([WALK, anywhere])
-
-
 def test_the_descriptions_chain_shows_the_directions_of_all_limbs():
-    positions = poses()
+    positions = np.concatenate([WALK, limbs_anywhere()])
     drawn = shown(joint_angles(positions))
     for bone, direction in true(positions).items():
         apart = np.degrees(np.arccos((drawn[bone] * direction).sum(-1).clip(-1, 1)))
@@ -135,3 +123,11 @@ def test_angles_do_not_depend_on_where_somebody_is_and_faces():
 
 def test_nobody_has_no_angles():
     assert joint_angles(np.zeros((0, 17, 3))).shape == (0, len(ANGLES))
+
+
+@pytest.mark.parametrize("aside", [0.0, 1e-9])
+def test_limbs_without_a_direction_of_their_own_break_nothing(aside):
+    level = STANDING.copy()
+    for joint, reach in (("left_knee", 0.4), ("left_ankle", 0.8)):
+        level[H36M17.index(joint)] = level[H36M17.index("left_hip")] + (0, reach, aside)
+    assert np.isfinite(joint_angles(np.stack([level, np.zeros((17, 3)), np.ones((17, 3))]))).all()
