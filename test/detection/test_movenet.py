@@ -84,7 +84,7 @@ def test_two_detectors_of_different_make_see_the_same_person_in_the_whole_chain(
     image, seen = photograph(), {}
     for name, layout in (("movenet", COCO), ("blazepose", BLAZE)):
         people = load_pipeline(name, device="cpu", finder="whole_image").process(image, 0.0)
-        assert people.ids == ("1",)
+        assert people.ids == ("p1",)
         seen[name] = dict(zip(layout, people.detections.keypoints[0], strict=True))
     for joint in ("nose", "left_eye", "right_eye", "left_shoulder", "right_shoulder"):
         assert np.hypot(*(seen["movenet"][joint] - seen["blazepose"][joint])) < 40  # the face is 150 wide

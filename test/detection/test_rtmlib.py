@@ -128,7 +128,7 @@ def test_rtmo_sees_everybody_at_once(server: ThreadingHTTPServer, files: Path) -
         pipe = load_pipeline("rtmlib", weights, "cpu")
         assert pipe.finder is pipe.detector
         seen = pipe.process(image, 0.0)
-        assert set(seen.ids) == {"1", "2"} and seen.detections.profile == "yolo-pose"
+        assert set(seen.ids) == {"p1", "p2"} and seen.detections.profile == "yolo-pose"
         middles = seen.detections.keypoints[:, 8]
         np.testing.assert_allclose(middles[middles[:, 0].argsort()], [[150, 200], [350, 200]], atol=1e-3)
         assert pipe.process(DARK, 0.1).ids == ()

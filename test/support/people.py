@@ -41,6 +41,18 @@ STANDING = np.stack([np.zeros(17), _table(_ASIDE, True), _table(_HEIGHT, False)]
 """(17, 3) metres: an adult who stands at the origin of a floor and looks along x; z up."""
 
 
+def limbs_anywhere(people: int = 200) -> FloatArray:
+    """Return (people, 17, 3) the joints of people who stand, and whose arms and legs point anywhere."""
+    rng = np.random.default_rng(0)
+    poses = np.repeat(STANDING[None], people, 0)
+    for joints in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
+        for side in ("left", "right"):
+            start, middle, end = (H36M17.index(f"{side}_{joint}") for joint in joints)
+            poses[:, middle] = poses[:, start] + 0.3 * unit(rng.normal(size=(people, 3)))
+            poses[:, end] = poses[:, middle] + 0.3 * unit(rng.normal(size=(people, 3)))
+    return poses
+
+
 def walker(time: float, speed: float = 1.0, radius: float = 1.0, centre: npt.ArrayLike = (0, 0, 0)) -> FloatArray:
     """Return (17, 3) the joints of somebody who walks round a circle; at time 0 at its +x side."""
     angle = speed * time / radius

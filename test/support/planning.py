@@ -22,8 +22,7 @@ import numpy as np
 from diffupose_ros.msg import People, Person, PersonJoint
 from std_msgs.msg import Header
 
-from diffupose_ros.nodes.common.conversions import points
-from diffupose_ros.nodes.common.people_messages import vectors
+from diffupose_ros.nodes.common.conversions import points, vectors
 from support.messages import add_messages
 from support.people import STANDING
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Quaternion
+from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Quaternion, Transform, TransformStamped, Vector3
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -247,9 +247,19 @@ def points(positions: FloatArray) -> list[Point]:
     return [Point(x=x, y=y, z=z) for x, y, z in positions.tolist()]
 
 
+def vectors(values: FloatArray) -> list[Vector3]:
+    """Return (n, 3) as messages."""
+    return [Vector3(x=x, y=y, z=z) for x, y, z in values.tolist()]
+
+
 def quaternions(rotations: FloatArray) -> list[Quaternion]:
     """Return rotation matrices (n, 3, 3), n at least 1, as messages."""
     return [Quaternion(x=x, y=y, z=z, w=w) for x, y, z, w in Rotation.from_matrix(rotations).as_quat().tolist()]
+
+
+def frame(parent: Header, name: str, place: Vector3, turn: Quaternion) -> TransformStamped:
+    """Return where the frame ``name`` stands in its parent's, in metres."""
+    return TransformStamped(header=parent, child_frame_id=name, transform=Transform(translation=place, rotation=turn))
 
 
 def stamp_ns(header: Any) -> int:

@@ -15,14 +15,14 @@
 """People over time as messages."""
 
 import numpy as np
-from geometry_msgs.msg import Pose, PoseWithCovariance, Twist, TwistWithCovariance, Vector3
+from geometry_msgs.msg import Pose, PoseWithCovariance, Twist, TwistWithCovariance
 from std_msgs.msg import Header
 
 from diffupose_ros.estimation import People
 from diffupose_ros.estimation.orientation import Orientation, orientation_of
 from diffupose_ros.msg import People as PeopleMessage
 from diffupose_ros.msg import Person, PersonJoint
-from diffupose_ros.nodes.common.conversions import FloatArray, points, quaternions
+from diffupose_ros.nodes.common.conversions import FloatArray, points, quaternions, vectors
 
 
 def people_message(header: Header, people: People) -> PeopleMessage:
@@ -51,11 +51,6 @@ def people_message(header: Header, people: People) -> PeopleMessage:
             ) in zip(people.ids, *columns, strict=True)
         ],
     )  # fmt: skip
-
-
-def vectors(values: FloatArray) -> list[Vector3]:
-    """Return (n, 3) as messages."""
-    return [Vector3(x=x, y=y, z=z) for x, y, z in values.tolist()]
 
 
 def _joints(people: People) -> list[list[PersonJoint]]:

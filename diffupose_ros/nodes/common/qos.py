@@ -31,7 +31,8 @@ EVERY = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 NEWEST_RELIABLE = QoSProfile(depth=1)
 OUTPUT = QoSProfile(depth=5)
 TF = QoSProfile(depth=100)  # as tf2_ros' broadcasters
-TF_STATIC = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+TF_STATIC = LATCHED
 
 
 def publisher_events(topic: str, problem: Callable[[str, str], None]) -> PublisherEventCallbacks:

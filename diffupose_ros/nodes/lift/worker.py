@@ -26,7 +26,13 @@ from visualization_msgs.msg import MarkerArray
 from diffupose_ros.lifting import Camera, Lifted, Lifter
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.body_frames import body_frames
-from diffupose_ros.nodes.common.conversions import hypotheses_message, novel_people, skeletons_3d_message, stamp_ns
+from diffupose_ros.nodes.common.conversions import (
+    hypotheses_message,
+    novel_people,
+    skeletons_3d_message,
+    stamp_ns,
+    valid_people,
+)
 from diffupose_ros.nodes.common.parameters import Parameters
 from diffupose_ros.nodes.common.worker import Host, Worker
 from diffupose_ros.nodes.lift.budget import CHOICES, StepBudget
@@ -197,7 +203,9 @@ class LiftWorker(Worker):
         if not header.frame_id:
             self._diagnostics.problem("no frame", "header.frame_id is empty: body frames have no parent on /tf")
         elif stamp_ns(header) > 0:  # a zero stamp is a problem that the intake has told
-            self._outputs[TFMessage].publish(body_frames(header, ids, lifted, rows))
+            names, valid = valid_people(ids, lifted, rows)
+            frames = body_frames(header, names, lifted.mean[valid], lifted.orientation[valid])
+            self._outputs[TFMessage].publish(frames)
 
     def _wanted(self, kind: type) -> bool:
         if kind is TFMessage and not self._parameters["publish_tf"]:

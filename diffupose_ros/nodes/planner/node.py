@@ -34,6 +34,7 @@ from diffupose_ros.nodes.common.parameters import Parameter, Parameters
 from diffupose_ros.nodes.common.qos import NEWEST, NEWEST_RELIABLE, OUTPUT
 from diffupose_ros.nodes.common.transforms import Transforms
 from diffupose_ros.nodes.common.waiting import Waiting
+from diffupose_ros.nodes.planner.humans import HUMANS, Humans
 from diffupose_ros.nodes.planner.intake import Bodies, read_people, read_skeletons
 from diffupose_ros.nodes.planner.outputs import OUTPUTS, Output
 from diffupose_ros.nodes.planner.speed import Decision, SpeedScale
@@ -49,7 +50,7 @@ PARAMETERS = (
     Parameter("target_frame", "", "Frame of all outputs; empty: that of the people", effect="live"),
     Parameter("tf_timeout", 0.2, "Seconds for which people wait for their transform to target_frame",
               0.0, 5.0, effect="live"),
-    Parameter("outputs", ["obstacles", "capsules"], "Topics to publish", choices=(*OUTPUTS, _SPEED)),
+    Parameter("outputs", ["obstacles", "capsules"], "Topics to publish", choices=(*OUTPUTS, HUMANS, _SPEED)),
     Parameter("probability", 0.95, "That a joint, and what is about it, is inside of its capsule; and that a speed is "
               "within its bound", 0.01, 0.999, effect="live"),
     Parameter("resolution", 0.1, "Metres between points on a surface", *BOUNDS, effect="live"),
@@ -87,6 +88,7 @@ class PlannerNode(ManagedNode):
         self.parameters = Parameters(self, PARAMETERS)
         self._buffer = Buffer(node=self)
         self._builders: dict[str, Output] = {}
+        self._humans: Humans | None = None  # where they are asked for
         self._transforms: Transforms | None = None  # while active
         self._waiting: Waiting[tuple[Header, Bodies]] | None = None
         self._speed: SpeedScale | None = None  # where it is asked for
@@ -102,6 +104,8 @@ class PlannerNode(ManagedNode):
         self._builders = {name: OUTPUTS[name](self.parameters) for name in names if name in OUTPUTS}
         for name, builder in self._builders.items():
             self._outputs[name] = self._create_output(builder.message, name, OUTPUT)
+        if HUMANS in names:
+            self._humans = Humans(self)
         if _SPEED in names:
             self._outputs[_SPEED] = self._create_output(Float32, _SPEED, NEWEST_RELIABLE)
 
@@ -112,7 +116,7 @@ class PlannerNode(ManagedNode):
         if _SPEED in self._outputs:
             self._speed = SpeedScale(self.parameters, self._transforms, self.diagnostics.problem)
             self._deciding = self.create_timer(_PERIOD, self._decide, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._worker = OutputWorker(self, self._builders, self._outputs)
+        self._worker = OutputWorker(self, self._builders, self._outputs, self._humans)
         topic = self.parameters["input"]
         kind, read = _INPUTS[topic]
         self._inputs.append(self.create_subscription(kind, topic, self._receiver(read), NEWEST))
@@ -138,6 +142,14 @@ class PlannerNode(ManagedNode):
         for name, builder in self._builders.items():
             if (message := builder.clear()) is not None:
                 self._outputs[name].publish(message)
+        if self._humans is not None:
+            self._humans.clear()
+
+    def _release(self) -> None:
+        super()._release()
+        if self._humans is not None:
+            self._humans.close()
+        self._humans = None
 
     # Input
 

@@ -17,7 +17,11 @@
 import time
 from typing import Any
 
+from std_msgs.msg import Header
+
 from diffupose_ros.nodes.common.worker import Host, Worker
+from diffupose_ros.nodes.planner.humans import Humans
+from diffupose_ros.nodes.planner.intake import Bodies
 from diffupose_ros.nodes.planner.outputs import Output
 from diffupose_ros.planning import holding
 
@@ -29,21 +33,31 @@ class OutputWorker(Worker):
         host: the node that it works for.
         outputs: by name.
         publishers: of each.
+        humans: published always, where asked for: who subscribes is only known of people who have topics.
     """
 
-    def __init__(self, host: Host, outputs: dict[str, Output], publishers: dict[str, Any]) -> None:
-        self._outputs, self._publishers = outputs, publishers
+    def __init__(
+        self, host: Host, outputs: dict[str, Output], publishers: dict[str, Any], humans: Humans | None
+    ) -> None:
+        self._outputs, self._publishers, self._humans = outputs, publishers, humans
         super().__init__(host)
 
     def _process(self, messages: dict[str, Any]) -> None:
         start = time.monotonic()
         wanted = [name for name in self._outputs if self._publishers[name].get_subscription_count()]
-        if not wanted:
+        if not wanted and self._humans is None:
             return
         for header, people in messages.values():
-            probability = self._parameters["probability"]
-            capsules = holding(people.positions, people.covariance, people.stature, probability, people.freedom)
-            for name in wanted:
-                self._publishers[name].publish(self._outputs[name].build(header, people, capsules))
+            if wanted:
+                self._build(wanted, header, people)
+            if self._humans is not None:
+                self._humans.publish(header, people)
                 self._diagnostics.count("messages out")
         self._diagnostics.duration("build", time.monotonic() - start)
+
+    def _build(self, names: list[str], header: Header, people: Bodies) -> None:
+        probability = self._parameters["probability"]
+        capsules = holding(people.positions, people.covariance, people.stature, probability, people.freedom)
+        for name in names:
+            self._publishers[name].publish(self._outputs[name].build(header, people, capsules))
+            self._diagnostics.count("messages out")

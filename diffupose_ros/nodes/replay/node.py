@@ -29,8 +29,13 @@ from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.files import user_path
 from diffupose_ros.msg import Skeleton2DArray, Skeleton3DArray
-from diffupose_ros.nodes.common.body_frames import frame
-from diffupose_ros.nodes.common.conversions import camera_to_info, quaternions, skeletons_2d_message, truth_message
+from diffupose_ros.nodes.common.conversions import (
+    camera_to_info,
+    frame,
+    quaternions,
+    skeletons_2d_message,
+    truth_message,
+)
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health
 from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import Parameter, Parameters

@@ -14,8 +14,6 @@
 
 """People as REP-155's frames: where they are, how they are turned, what they are called."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from rclpy.time import Time
@@ -24,17 +22,18 @@ from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from tf2_ros import Buffer
 
-from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
-from diffupose_ros.lifting import Lifter
-from diffupose_ros.nodes.common.body_frames import LINKS, body_frames
+from diffupose_ros.nodes.common.body_frames import body_frames
+from diffupose_ros.planning.human_links import LINKS, link_rotations
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, pelvis_axes
 
 SCENE = Scene(resource_path("resource/clips/people.npz"), 4)
-# The links of human_description's URDF that REP-155 draws, less the virtual ones of ball joints (l_y_hip, r_head, ...).
-REP_155 = {"waist", "torso", "head"} | {
-    f"{side}_{limb}" for side in "lr" for limb in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+# The links of REP-155's kinematic model, which are those of human_description's URDF.
+REP_155 = {"waist", "torso", "head", *(f"{turn}_head" for turn in "ryp")} | {
+    f"{side}_{limb}"
+    for side in "lr"
+    for limb in ("y_shoulder", "p_shoulder", "shoulder", "elbow", "wrist", "y_hip", "p_hip", "hip", "knee", "ankle")
 }
 
 
@@ -44,11 +43,8 @@ def header() -> Header:
     return header
 
 
-def people(poses: np.ndarray) -> SimpleNamespace:
-    """What of a Lifted the frames are made of."""
-    return SimpleNamespace(
-        mean=poses, root=poses[:, 0], orientation=pelvis_axes(poses), valid=np.ones(len(poses), bool)
-    )
+def frames_of(ids: list[str], poses: np.ndarray) -> TFMessage:
+    return body_frames(header(), ids, poses, pelvis_axes(poses))
 
 
 def placed(message: TFMessage) -> dict[str, tuple[np.ndarray, Rotation]]:
@@ -66,20 +62,21 @@ def placed(message: TFMessage) -> dict[str, tuple[np.ndarray, Rotation]]:
     return found
 
 
-def test_every_link_stands_at_its_joint_turned_as_the_body() -> None:
-    lifted = people(SCENE.poses(50))
-    message = body_frames(header(), ["a", "b", "c", "d"], lifted, range(4))
+def test_every_link_stands_at_its_joint_turned_as_the_limb() -> None:
+    poses = SCENE.poses(50)
+    message = frames_of(["a", "b", "c", "d"], poses)
     frames = placed(message)
     assert set(LINKS) == REP_155
     assert set(frames) == {"camera"} | {f"{link}_{name}" for link in {"body"} | REP_155 for name in "abcd"}
     parents = {t.child_frame_id: t.header.frame_id for t in message.transforms}
-    for i, name in enumerate("abcd"):
+    for name, pose, axes, turns in zip("abcd", poses, pelvis_axes(poses), link_rotations(poses), strict=True):
         assert parents.pop(f"body_{name}") == "camera"
-        for link, joint in LINKS.items():
+        np.testing.assert_allclose(frames[f"body_{name}"][1].as_matrix(), axes, atol=1e-9)
+        for (link, joint), expected in zip(LINKS.items(), turns, strict=True):
             assert parents.pop(f"{link}_{name}") == f"body_{name}"
             origin, turn = frames[f"{link}_{name}"]
-            np.testing.assert_allclose(origin, lifted.mean[i, H36M17.index(joint)], atol=1e-9)
-            np.testing.assert_allclose(turn.as_matrix(), lifted.orientation[i], atol=1e-9)
+            np.testing.assert_allclose(origin, pose[H36M17.index(joint)], atol=1e-9)
+            np.testing.assert_allclose(turn.as_matrix(), expected, atol=1e-9)
 
 
 def test_the_body_looks_along_x_and_stands_along_z_as_rep_155_wants() -> None:
@@ -89,7 +86,7 @@ def test_the_body_looks_along_x_and_stands_along_z_as_rep_155_wants() -> None:
         aside = 0.2 if joint.startswith("left") else -0.2 if joint.startswith("right") else 0.0
         pose[index] = (aside, -heights.get(joint.split("_")[-1], 0.0), 3.0)
     pose[H36M17.index("right_wrist")] = (-0.2, -0.3, 2.6)  # reaching for the camera
-    message = body_frames(header(), ["7"], people(pose[None]), range(1))
+    message = frames_of(["7"], pose[None])
     turn = placed(message)["body_7"][1].as_matrix()
     np.testing.assert_allclose(turn[:, 0], (0, 0, -1), atol=1e-9)  # out of the body, to the camera
     np.testing.assert_allclose(turn[:, 2], (0, -1, 0), atol=1e-9)  # up
@@ -101,33 +98,16 @@ def test_the_body_looks_along_x_and_stands_along_z_as_rep_155_wants() -> None:
     assert (wrist.x, wrist.y, wrist.z) == pytest.approx((0.4, -0.2, 0.3))
 
 
-def test_of_lifted_people_the_body_is_midway_between_the_hips_and_the_invalid_are_left_out(lifter: Lifter) -> None:
-    pixels, scores = SimulatedDetector("coco17").observe(SCENE.poses(0), SCENE.camera, 0.0)
-    scores[1] = 0
-    lifted = lifter.lift(pixels, scores, SCENE.camera, seed=0, detector="simulated")
-    frames = placed(body_frames(header(), ["a", "b", "c", "d"], lifted, range(4)))
-    assert [name for name in frames if name.startswith("body")] == ["body_a", "body_c", "body_d"]
-    for name in "acd":
-        hips = (frames[f"l_hip_{name}"][0] + frames[f"r_hip_{name}"][0]) / 2
-        assert np.linalg.norm(frames[f"body_{name}"][0] - hips) < 0.02
-        assert np.linalg.norm(frames[f"waist_{name}"][0] - frames[f"body_{name}"][0]) < 1e-9
-
-
-def test_people_are_rows_of_a_larger_batch_and_may_be_nobody() -> None:
-    lifted = people(SCENE.poses(50))
-    assert body_frames(header(), [], lifted, range(0)).transforms == []
-    lifted.valid[2:] = False
-    assert body_frames(header(), ["x", "y"], lifted, range(2, 4)).transforms == []
-    frames = placed(body_frames(header(), ["b"], lifted, range(1, 2)))
-    np.testing.assert_allclose(frames["body_b"][0], lifted.root[1])
+def test_there_may_be_nobody() -> None:
+    assert frames_of([], np.zeros((0, 17, 3))).transforms == []
 
 
 def test_tf2_takes_every_frame_whatever_the_id() -> None:
     ids = ["", "/x", "a b", "größe", "67dd1", "person_0_2"]
-    lifted = people(np.concatenate([SCENE.poses(0), SCENE.poses(100)])[: len(ids)])
+    poses = np.concatenate([SCENE.poses(0), SCENE.poses(100)])[: len(ids)]
     buffer = Buffer()
-    for stamped in body_frames(header(), ids, lifted, range(len(ids))).transforms:
+    for stamped in frames_of(ids, poses).transforms:
         buffer.set_transform(stamped, "test")
     for i, name in enumerate(ids):
         v = buffer.lookup_transform("camera", f"r_wrist_{name}", Time()).transform.translation
-        assert (v.x, v.y, v.z) == pytest.approx(lifted.mean[i, H36M17.index("right_wrist")].tolist())
+        assert (v.x, v.y, v.z) == pytest.approx(poses[i, H36M17.index("right_wrist")].tolist())

@@ -25,7 +25,7 @@ from rclpy.qos import QoSProfile
 from support.nodes import Operator, connected, node_process, positions
 from tf2_msgs.msg import TFMessage
 
-FRAMES = 16  # of each person: the body, and 15 links
+FRAMES = 27  # of each person: the body, and 26 links
 
 
 class Listener(Operator):

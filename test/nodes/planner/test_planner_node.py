@@ -30,16 +30,22 @@ from geometry_msgs.msg import PoseArray, TransformStamped
 from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import PointCloud2
-from std_msgs.msg import Float32, Header
+from rclpy.time import Time
+from sensor_msgs.msg import JointState, PointCloud2
+from std_msgs.msg import Float32, Header, String
+from support.humans import add_ros4hri
 from support.nodes import PATIENCE, Observer, node_process
+from support.people import STANDING
 from support.planning import add_planning_messages, standing
 from support.walkers import seen
-from tf2_ros import StaticTransformBroadcaster
+from tf2_ros import Buffer, StaticTransformBroadcaster, TransformListener
 from visualization_msgs.msg import Marker, MarkerArray
 
+from diffupose_ros.nodes.common.qos import LATCHED
 from diffupose_ros.nodes.planner.node import PlannerNode
 from diffupose_ros.nodes.planner.outputs import OUTPUTS
+from diffupose_ros.planning.joint_angles import ANGLES, joint_angles
+from diffupose_ros.skeleton import H36M17
 
 KINDS = {"obstacles": PointCloud2, "capsules": MarkerArray, "body_points": PoseArray, "speed_scale": Float32}
 
@@ -160,6 +166,58 @@ def test_collision_objects_are_removed_when_the_node_is_deactivated(start: Calla
     robot.planner.trigger_activate()
     robot.until(lambda: scenes[-1].world.collision_objects[-1].operation == CollisionObject.ADD, (2, 0))
     assert robot.planner.trigger_cleanup() != robot.planner.trigger_deactivate()
+
+
+@pytest.fixture
+def humans(start: Callable[..., Robot], monkeypatch: pytest.MonkeyPatch) -> Robot:
+    """Somebody who uses the node with the output of REP-155."""
+    if not add_ros4hri(monkeypatch):
+        pytest.skip("needs a ROS 2 with hri_msgs and human_description")
+    return start("outputs:=[humans]")
+
+
+def test_people_have_the_topics_and_frames_of_rep_155_while_they_are_there(humans: Robot) -> None:
+    tracked = humans.listen("/humans/bodies/tracked", humans.planner._humans._ids)
+    places = Buffer(node=humans.node)
+    listener = TransformListener(places, humans.node)
+    humans.until(lambda: tracked, (2, 0), (4, 1))
+    assert tracked[-1].ids == ["p0", "p1"] and tracked[-1].header.frame_id == "odom"
+    states, urdfs = humans.listen("/humans/bodies/p1/joint_states", JointState), []
+    humans.node.create_subscription(String, "/humans/bodies/p1/urdf", urdfs.append, LATCHED)
+    humans.until(lambda: states and urdfs, (2, 0), (4, 1))
+    assert "body_p1" in urdfs[0].data
+    assert states[-1].name == [f"{angle}_p1" for angle in ANGLES] and not states[-1].velocity
+    assert list(states[-1].position) == pytest.approx(joint_angles(STANDING[None])[0])
+    humans.until(lambda: places.can_transform("odom", "l_elbow_p1", Time()), (2, 0), (4, 1))
+    elbow = places.lookup_transform("odom", "l_elbow_p1", Time()).transform.translation
+    assert [elbow.x, elbow.y, elbow.z] == pytest.approx(STANDING[H36M17.index("left_elbow")] + (4, 1, 0))
+    humans.until(lambda: tracked[-1].ids == ["p0"], (2, 0))
+    humans.spin_until(lambda: not humans.node.count_publishers("/humans/bodies/p1/joint_states"))
+    assert humans.node.count_publishers("/humans/bodies/p0/urdf")
+    humans.planner.trigger_deactivate()
+    humans.spin_until(lambda: not tracked[-1].ids)
+    humans.spin_until(lambda: not humans.node.count_publishers("/humans/bodies/p0/urdf"))
+    humans.planner.trigger_activate()
+    humans.until(lambda: tracked[-1].ids == ["p0"], (2, 0))
+    humans.planner.trigger_deactivate()
+    humans.planner.trigger_cleanup()
+    humans.spin_until(lambda: not humans.node.count_publishers("/humans/bodies/tracked"))
+    del listener
+
+
+def test_ids_that_can_have_no_topic_cost_no_other_and_are_told(humans: Robot) -> None:
+    tracked = humans.listen("/humans/bodies/tracked", humans.planner._humans._ids)
+    names = ["67dd1", "", "a/b", "person 1", "größe", "x" * 101]
+
+    def see() -> bool:
+        message = standing(humans.header(), *[(i, 0) for i in range(len(names) + 1)])
+        for person, name in zip(message.people, names, strict=False):
+            person.id = name
+        return humans.publish(message)
+
+    humans.spin_until(lambda: tracked or see())
+    assert tracked[-1].ids == [f"p{len(names)}"]
+    humans.spin_until(lambda: humans.count("bad id") >= len(names) or see())
 
 
 def test_what_nobody_subscribes_to_is_not_built(start: Callable[..., Robot]) -> None:

@@ -19,10 +19,9 @@ from typing import Any
 
 from std_msgs.msg import Header
 
-from diffupose_ros.nodes.common.conversions import points
+from diffupose_ros.nodes.common.conversions import points, vectors
 from diffupose_ros.nodes.common.optional import missing
 from diffupose_ros.nodes.common.parameters import Parameters
-from diffupose_ros.nodes.common.people_messages import vectors
 from diffupose_ros.nodes.planner.intake import Bodies
 from diffupose_ros.nodes.planner.outputs.output import Output
 from diffupose_ros.planning import Capsules
