@@ -22,10 +22,10 @@
 separation monitoring (ISO/TS 15066).
 """
 
-from diffupose_ros.planning.capsules import PARTS, Capsules, bodies, holding
+from diffupose_ros.planning.capsules import HELD, PARTS, Capsules, bodies, holding
 from diffupose_ros.planning.separation import Links, Separation, Settings, separation
 from diffupose_ros.planning.surface import surface_points
 
 __all__ = [
-    "PARTS", "Capsules", "Links", "Separation", "Settings", "bodies", "holding", "separation", "surface_points",
+    "HELD", "PARTS", "Capsules", "Links", "Separation", "Settings", "bodies", "holding", "separation", "surface_points",
 ]  # fmt: skip

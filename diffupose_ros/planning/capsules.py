@@ -23,7 +23,7 @@ from diffupose_ros.lifting.uncertainty import NORMAL, radius2
 from diffupose_ros.skeleton import H36M17
 
 FloatArray = npt.NDArray[np.float64]
-_SHORTEST = 1e-6  # m, of a capsule that has a direction
+_SHORTEST = 1e-6  # m, of a line that has a length
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,33 @@ class Part:
         name: of the part.
         start, end: names of the joints; the same where the part is a ball, as a hand is, which may point anywhere.
         radius: of the capsule about them, over the stature, without clothes.
+        balls: how many, a little thicker, cover it.
     """
 
     name: str
     start: str
     end: str
     radius: float
+    balls: int = 1
 
 
 PARTS = (
-    Part("head", "neck", "head", 0.105),
-    Part("throat", "thorax", "neck", 0.072),
-    Part("shoulders", "left_shoulder", "right_shoulder", 0.057),
-    Part("chest", "spine", "thorax", 0.114),
-    Part("belly", "pelvis", "spine", 0.109),
-    Part("hips", "left_hip", "right_hip", 0.089),
+    Part("head", "neck", "head", 0.105, 2),
+    Part("throat", "thorax", "neck", 0.072, 2),
+    Part("shoulders", "left_shoulder", "right_shoulder", 0.057, 4),
+    Part("chest", "spine", "thorax", 0.114, 2),
+    Part("belly", "pelvis", "spine", 0.109, 2),
+    Part("hips", "left_hip", "right_hip", 0.089, 2),
     *(
-        Part(f"{side}_{name}", f"{side}_{start}", f"{side}_{end}", radius)
+        Part(f"{side}_{name}", f"{side}_{start}", f"{side}_{end}", radius, balls)
         for side in ("left", "right")
-        for name, start, end, radius in (
-            ("upper_arm", "shoulder", "elbow", 0.049),
-            ("forearm", "elbow", "wrist", 0.033),
-            ("hand", "wrist", "wrist", 0.110),
-            ("thigh", "hip", "knee", 0.074),
-            ("shank", "knee", "ankle", 0.052),
-            ("foot", "ankle", "ankle", 0.130),
+        for name, start, end, radius, balls in (
+            ("upper_arm", "shoulder", "elbow", 0.049, 3),
+            ("forearm", "elbow", "wrist", 0.033, 4),
+            ("hand", "wrist", "wrist", 0.110, 1),
+            ("thigh", "hip", "knee", 0.074, 3),
+            ("shank", "knee", "ankle", 0.052, 4),
+            ("foot", "ankle", "ankle", 0.130, 1),
         )
     ),
 )
@@ -68,11 +70,16 @@ _CLOTHES = 0.01  # m
 _STARTS = np.array([H36M17.index(part.start) for part in PARTS])
 _ENDS = np.array([H36M17.index(part.end) for part in PARTS])
 _RADII = np.array([part.radius for part in PARTS])
+_COUNTS = np.array([part.balls for part in PARTS])
+_BALLS = np.repeat(np.arange(len(PARTS)), _COUNTS)  # the part of each ball
+_ALONG = np.concatenate([np.linspace(0, 1, count) for count in _COUNTS])  # where on its part
+HELD = len(_BALLS)
+"""Capsules of a person that ``holding`` makes."""
 
 
 @dataclass(frozen=True)
 class Capsules:
-    """The parts of P people, in the order of ``PARTS``: balls of one radius along a line. Metres.
+    """C capsules of each of P people: balls of one radius along a line. Metres.
 
     Attributes:
         start: (P, C, 3) ends of the lines.
@@ -126,7 +133,7 @@ class Capsules:
 
 
 def bodies(positions: FloatArray, stature: FloatArray) -> Capsules:
-    """Return the bodies of people of whom all is known, in clothes 1 cm thick.
+    """Return the bodies of people of whom all is known, in clothes 1 cm thick: a capsule for each of ``PARTS``.
 
     Args:
         positions: (P, 17, 3) metres.
@@ -142,10 +149,10 @@ def holding(
     probability: float,
     freedom: npt.ArrayLike = NORMAL,
 ) -> Capsules:
-    """Return capsules of the bodies that are larger by how far the ellipsoids of the joints reach.
+    """Return capsules that hold the bodies wherever the joints are within their ellipsoids, ``HELD`` of each person.
 
-    Across a part, the radius grows by the reach of the ellipsoid that reaches farther; along it, the ends move out as
-    far as their ellipsoids are longer than that, or stand askew.
+    Balls cover each part, and each is stretched into a capsule along the longest axis of the ellipsoid of where it is:
+    what is not known of one direction, as of the distance from a single camera, makes people long, not thick.
 
     Args:
         positions: (P, 17, 3) metres.
@@ -160,28 +167,14 @@ def holding(
     if not 0 < probability < 1:
         raise ValueError(f"probability: expected more than 0 and less than 1, got {probability}")
     exact = bodies(positions, stature)
-    direction = _direction(exact.start, exact.end)
-    aside = np.eye(3) - np.einsum("pci,pcj->pcij", direction, direction)
-    reaching = radius2(probability, freedom) * np.stack([covariance[:, _STARTS], covariance[:, _ENDS]])
-    across = np.sqrt(np.linalg.eigvalsh(aside @ reaching @ aside)[..., -1].clip(0)).max(0)
-    beyond = _beyond(reaching, direction, aside, across)
-    length = np.linalg.norm(exact.end - exact.start, axis=-1)
-    # Where it is long, an ellipsoid about one end reaches beyond the other end too.
-    start, end = np.maximum(beyond, beyond[::-1] - length)[..., None] * direction
-    return Capsules(exact.start - start, exact.end + end, exact.radius + across)
-
-
-def _beyond(reaching: FloatArray, direction: FloatArray, aside: FloatArray, across: FloatArray) -> FloatArray:
-    """How far (2, P, C) capsules must go beyond either end for ellipsoids x^T reaching^-1 x = 1 to be within.
-
-    Least upper bound of (h - across) / cos over all directions, h the ellipsoid's extent in each, cos that direction's
-    part along the capsule.
-    """
-    along = (reaching @ direction[..., None])[..., 0]
-    length2 = np.einsum("bpci,pci->bpc", along, direction).clip(0)
-    tilt = np.linalg.norm((aside @ along[..., None])[..., 0], axis=-1) / np.maximum(across, _SHORTEST)
-    upright = np.sqrt((length2 - tilt**2).clip(0))
-    return np.asarray(np.hypot(tilt, np.maximum(upright - across, 0)))
+    spacing = np.linalg.norm(exact.end - exact.start, axis=-1) / np.maximum(_COUNTS - 1, 1)
+    balls = np.hypot(exact.radius, spacing / 2)[:, _BALLS]
+    centres = _between(exact.start[:, _BALLS], exact.end[:, _BALLS], _ALONG[:, None])
+    at = _between(covariance[:, _STARTS[_BALLS]], covariance[:, _ENDS[_BALLS]], _ALONG[:, None, None])
+    variance, axes = np.linalg.eigh(radius2(probability, freedom) * at)
+    across, along = np.sqrt(variance[..., 1:].clip(0)).transpose(2, 0, 1)
+    stretch = (along - across)[..., None] * axes[..., -1]
+    return Capsules(centres - stretch, centres + stretch, balls + across)
 
 
 def interpolated(values: FloatArray, along: FloatArray) -> FloatArray:
@@ -190,11 +183,8 @@ def interpolated(values: FloatArray, along: FloatArray) -> FloatArray:
     Of covariances it is the upper bound, as if both ends erred together.
     """
     weight = along.reshape(*along.shape, *(1 for _ in values.shape[2:]))
-    return np.asarray((1 - weight) * values[:, _STARTS, None] + weight * values[:, _ENDS, None])
+    return _between(values[:, _STARTS, None], values[:, _ENDS, None], weight)
 
 
-def _direction(start: FloatArray, end: FloatArray) -> FloatArray:
-    """Unit vectors; zero where a line has no length: of a ball, all is across."""
-    line = end - start
-    length = np.linalg.norm(line, axis=-1, keepdims=True)
-    return np.where(length > _SHORTEST, line / np.maximum(length, _SHORTEST), 0)
+def _between(start: FloatArray, end: FloatArray, along: FloatArray) -> FloatArray:
+    return np.asarray((1 - along) * start + along * end)

@@ -19,7 +19,7 @@ import pytest
 from support.people import STANDING
 
 from diffupose_ros.lifting.uncertainty import radius2
-from diffupose_ros.planning import PARTS, Capsules, bodies, holding
+from diffupose_ros.planning import HELD, PARTS, Capsules, bodies, holding, surface_points
 from diffupose_ros.skeleton import H36M17
 
 STATURE = np.array([1.75])
@@ -63,40 +63,57 @@ def test_a_body_is_as_thick_as_measured():
     assert exact.radius[0, part("left_hand")] > fingertips and exact.radius[0, part("left_foot")] > toes
 
 
-def test_without_uncertainty_nothing_grows():
+def test_without_uncertainty_balls_cover_the_body_and_little_more():
     exact, held = bodies(POSE, STATURE), holding(POSE, NOTHING, STATURE, 0.95)
-    for name in ("start", "end", "radius"):
-        np.testing.assert_allclose(getattr(held, name), getattr(exact, name), atol=1e-9)
+    assert held.radius.shape == (1, HELD)
+    np.testing.assert_allclose(held.start, held.end, atol=1e-9)
+    skin = surface_points(exact, 0.03)[None]
+    assert held.distance(skin).min(1).max() <= 1e-9
+    beyond = exact.distance(surface_points(held, 0.03)[None]).min(1)
+    assert beyond.max() < 0.05 and beyond.mean() < 0.025
 
 
 @pytest.mark.parametrize("probability", [0.5, 0.9, 0.99])
-def test_an_uncertain_joint_stays_inside_with_its_whole_ellipsoid(probability):
+def test_the_body_stays_inside_while_joints_are_in_their_ellipsoids(probability):
     rng = np.random.default_rng(0)
-    root = rng.normal(0, 0.1, (1, 17, 3, 3))
+    root = rng.normal(0, 0.05, (1, 17, 3, 3))
     covariance = root @ np.swapaxes(root, -1, -2)
     held = holding(POSE, covariance, STATURE, probability)
-    on_sphere = rng.normal(size=(200, 17, 3))
-    on_sphere *= np.sqrt(radius2(probability)) / np.linalg.norm(on_sphere, axis=-1, keepdims=True)
-    on_ellipsoid = POSE + (np.linalg.cholesky(covariance)[0] @ on_sphere[..., None])[..., 0]
-    distance = held.distance(on_ellipsoid.reshape(1, -1, 3))[0].reshape(len(PARTS), 200, 17)
-    for index, each in enumerate(PARTS):
-        # Not only the joint: the body about it, as thick as the part.
-        for joint in (each.start, each.end):
-            reached = distance[index, :, H36M17.index(joint)] + each.radius * STATURE
-            assert (reached <= 1e-9).all()
+    outside = []
+    for _ in range(100):
+        error = rng.normal(size=(17, 3))
+        error *= np.sqrt(radius2(probability)) / np.linalg.norm(error, axis=-1, keepdims=True)
+        moved = POSE + (np.linalg.cholesky(covariance)[0] @ error[..., None])[..., 0]
+        exact = bodies(moved, STATURE)
+        outside.append(held.distance(surface_points(exact, 0.05)[None]).min(1)[0])
+    # Between two balls it is not quite so where the ends' ellipsoids are unlike.
+    far = np.concatenate(outside)
+    assert (far <= 1e-9).mean() > 0.998 and far.max() < 0.03
 
 
-def test_what_is_uncertain_along_a_limb_makes_it_longer_and_no_thicker():
-    upright = POSE.copy()
-    knee, ankle = H36M17.index("left_knee"), H36M17.index("left_ankle")
-    upright[0, ankle] = upright[0, knee] + (0, 0, -0.4)
-    covariance = np.zeros((1, 17, 3, 3))
-    covariance[:, ankle, 2, 2] = 0.1**2
-    exact, held = bodies(upright, STATURE), holding(upright, covariance, STATURE, 0.9)
-    shank = part("left_shank")
-    assert held.radius[0, shank] == pytest.approx(exact.radius[0, shank])
-    assert held.end[0, shank, 2] == pytest.approx(exact.end[0, shank, 2] - 0.1 * np.sqrt(radius2(0.9)))
-    assert held.radius[0, part("left_foot")] > exact.radius[0, part("left_foot")]  # a ball grows all round
+def test_a_joint_stays_inside_with_its_whole_ellipsoid_and_the_body_about_it():
+    rng = np.random.default_rng(1)
+    root = rng.normal(0, 0.1, (1, 17, 3, 3))
+    covariance = root @ np.swapaxes(root, -1, -2)
+    held, reach = holding(POSE, covariance, STATURE, 0.9), np.sqrt(radius2(0.9))
+    sphere = rng.normal(size=(300, 3))
+    sphere /= np.linalg.norm(sphere, axis=-1, keepdims=True)
+    for each, radius in zip(PARTS, bodies(POSE, STATURE).radius[0], strict=True):
+        for joint in {H36M17.index(each.start), H36M17.index(each.end)}:
+            on_ellipsoid = POSE[0, joint] + reach * sphere @ np.linalg.cholesky(covariance[0, joint]).T
+            assert (held.distance(on_ellipsoid[None]).min(1) + radius <= 1e-9).all()
+
+
+def test_what_is_not_known_of_the_distance_makes_people_long_and_not_thick():
+    deep, all_round = np.zeros((1, 17, 3, 3)), 0.3**2 * np.broadcast_to(np.eye(3), (1, 17, 3, 3))
+    deep[..., 0, 0] = 0.3**2
+    body, long, thick = bodies(POSE, STATURE), *(holding(POSE, of, STATURE, 0.9) for of in (deep, all_round))
+    reach = 0.3 * np.sqrt(radius2(0.9))
+    for held, sideways in ((long, 0), (thick, reach)):
+        low, high = held.box()
+        (own_low, own_high), little = body.box(), 0.05
+        np.testing.assert_allclose(own_low - low, [[reach, sideways, sideways]], atol=little)
+        np.testing.assert_allclose(high - own_high, [[reach, sideways, sideways]], atol=little)
 
 
 def test_nobody_has_no_capsules():

@@ -20,11 +20,10 @@ import numpy as np
 from geometry_msgs.msg import Pose, Quaternion
 
 from diffupose_ros.nodes.common.conversions import FloatArray, points
-from diffupose_ros.planning import PARTS, Capsules
+from diffupose_ros.planning import HELD, Capsules
 from diffupose_ros.skeleton import unit
 
-_LONG = [i for i, part in enumerate(PARTS) if part.start != part.end]
-CYLINDERS, BALLS = len(_LONG), len(PARTS) + len(_LONG)
+CYLINDERS, BALLS = HELD, 2 * HELD
 """Of a person."""
 _SHORTEST = 1e-3  # m, of a cylinder: there are consumers that refuse one without a length
 
@@ -47,14 +46,12 @@ class Solids:
 
 
 def solids(capsules: Capsules) -> list[Solids]:
-    """Return the solids of each person: a ball at each end of a part, and a cylinder between where there are two."""
-    people = len(capsules)
-    start, end, radius = capsules.start[:, _LONG], capsules.end[:, _LONG], capsules.radius[:, _LONG]
+    """Return the solids of each person: of each capsule a ball at either end, and a cylinder between."""
+    people, start, end = len(capsules), capsules.start, capsules.end
     length = np.maximum(np.linalg.norm(end - start, axis=-1), _SHORTEST)
     cylinders = _poses((start + end) / 2, _upright(unit(end - start)))
-    centres = np.concatenate([capsules.start, end], 1)
-    balls = _poses(centres, np.broadcast_to([0.0, 0.0, 0.0, 1.0], (people, BALLS, 4)))
-    sizes, radii = np.stack([length, radius], -1), np.concatenate([capsules.radius, radius], 1)
+    balls = _poses(np.concatenate([start, end], 1), np.broadcast_to([0.0, 0.0, 0.0, 1.0], (people, BALLS, 4)))
+    sizes, radii = np.stack([length, capsules.radius], -1), np.concatenate([capsules.radius] * 2, 1)
     return [
         Solids(cylinders[i * CYLINDERS : (i + 1) * CYLINDERS], sizes[i], balls[i * BALLS : (i + 1) * BALLS], radii[i])
         for i in range(people)
