@@ -158,7 +158,7 @@ def test_collision_objects_are_removed_when_the_node_is_deactivated(start: Calla
     robot = start("outputs:=[planning_scene, obstacle_array, social_people]")
     received = {name: robot.listen(name, robot.planner._builders[name].message) for name in robot.planner._builders}
     robot.until(lambda: all(received.values()), (2, 0))
-    assert received["obstacle_array"][-1].obstacles[0].size.z == pytest.approx(1.8, abs=0.3)
+    assert received["obstacle_array"][-1].obstacles[0].size.z == pytest.approx(2.0, abs=0.3)
     assert received["social_people"][-1].people[0].name == "p0"
     robot.planner.trigger_deactivate()
     scenes = received["planning_scene"]
