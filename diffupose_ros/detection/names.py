@@ -14,5 +14,5 @@
 
 """What detectors, and finders of people, are called; see ``diffupose_ros.detection.pipeline``."""
 
-DETECTORS = ("auto", "blazepose", "hrnet", "mediapipe", "movenet", "onnx", "rtmlib")
+DETECTORS = ("auto", "blazepose", "hrnet", "movenet", "onnx", "rtmlib")
 FINDERS = ("auto", "whole_image")

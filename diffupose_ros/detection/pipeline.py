@@ -174,10 +174,6 @@ def _load_detector(name: str, weights: str, device: str) -> Detector:
         from diffupose_ros.detection.top_down import HRNetDetector
 
         return HRNetDetector(weights or "w32", device)
-    if name == "mediapipe":
-        from diffupose_ros.detection.mediapipe import MediaPipeDetector
-
-        return MediaPipeDetector()
     if name == "movenet":
         from diffupose_ros.detection.movenet import MoveNet
 

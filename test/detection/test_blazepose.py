@@ -293,7 +293,7 @@ def test_it_sees_a_person_and_nobody_in_an_even_image() -> None:
 @needs_networks
 @pytest.mark.parametrize("turn", [None, cv2.ROTATE_90_CLOCKWISE])
 def test_it_sees_what_mediapipe_sees(turn: int | None) -> None:
-    mediapipe = pytest.importorskip("mediapipe", reason="MediaPipe is not installed: pip install '.[mediapipe]'")
+    mediapipe = pytest.importorskip("mediapipe", reason="MediaPipe is not installed: pip install mediapipe==0.10.21")
     image = photograph()
     image = image if turn is None else cv2.rotate(image, turn)
     with mediapipe.solutions.pose.Pose(static_image_mode=True, model_complexity=1) as pose:

@@ -237,7 +237,7 @@ def test_the_usual_detector_is_hrnet_where_it_was_fetched_else_blazepose(
 
 @pytest.mark.parametrize(
     ("detector", "package"),
-    [("mediapipe", "mediapipe"), ("onnx", "onnxruntime"), ("blazepose", "ai-edge-litert"), ("rtmlib", "rtmlib")],
+    [("onnx", "onnxruntime"), ("blazepose", "ai-edge-litert"), ("rtmlib", "rtmlib")],
 )
 def test_optional_parts_that_are_missing_are_named(detector: str, package: str) -> None:
     if importlib.util.find_spec(package.replace("-", "_")):

@@ -50,8 +50,8 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     def load_pipeline(*arguments: Any) -> DiscPipeline:
         asked.append(arguments)
-        if arguments[0] == "mediapipe":
-            raise ImportError("mediapipe is not installed: pip install 'diffupose_ros[mediapipe]'")
+        if arguments[0] == "rtmlib":
+            raise ImportError("the detector rtmlib needs rtmlib: pip install 'diffupose_ros[rtmlib]'")
         if arguments[1] == "w99":
             raise FileNotFoundError("no weights called w99: see diffupose weights list")
         return DiscPipeline()
@@ -122,7 +122,7 @@ def test_a_calibration_file_is_the_camera_if_it_is_of_the_videos_size(film: Path
     ("arguments", "reason"),
     [
         (["missing.mp4"], "no video at missing.mp4"),
-        (["{film}", "--detector", "mediapipe"], "pip install"),
+        (["{film}", "--detector", "rtmlib"], "pip install"),
         (["{film}", "--weights", "w99"], "diffupose weights list"),
         (["{film}", "--lifter", "none"], "no weights 'none'"),
         (["{film}", "--calibration", "c.yaml", "--hfov", "60"], "give one of them"),
