@@ -53,7 +53,8 @@ PARAMETERS = (
               effect="activate"),
     Parameter("boxes_topic", "", "Topic of vision_msgs/Detection2DArray with a box for each person; empty: none",
               effect="activate"),
-    Parameter("boxes_class", "", "class_id of people there (often person, or 0); empty: every box is of a person",
+    Parameter("boxes_class", "", "class_id of people there (often person, or 0), a box being of its likeliest class; "
+              "empty: every box is of a person",
               effect="live"),
     Parameter("boxes_max_age", 0.2, "Seconds that the stamps of boxes and of an image may differ by", 0.0, 10.0,
               effect="live"),

@@ -48,7 +48,8 @@ from diffupose_ros.nodes.people.markers import MarkerBuilder
 PARAMETERS = (
     Parameter("input_topics", ["skeletons_3d"], "Topics of Skeleton3DArray, each of one camera", effect="activate"),
     Parameter("target_frame", "", "Frame that people are estimated in, best one that stands still, such as odom; "
-              "empty: the frame of the first message", effect="activate"),
+              "empty: the frame of the first message, and people of a camera that moves seem to move",
+              effect="activate"),
     Parameter("tf_timeout", 0.2, "Seconds for which a message waits for the pose of its camera in target_frame",
               0.0, 5.0, effect="live"),
     Parameter("floor_frame", "", "Frame whose plane z = 0 is the floor, z up; empty: the floor is not known",

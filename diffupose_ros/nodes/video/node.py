@@ -44,7 +44,8 @@ PARAMETERS = (
               0.0, 240.0, effect="start"),
     Parameter("loop", False, "Start again at the end; otherwise fall silent", effect="start"),
     Parameter("start_at", 0.0, "Seconds of a file or folder to leave out", 0.0, 1e6, effect="start"),
-    Parameter("calibration", "", "Calibration, YAML of ROS, OpenCV, Kalibr; empty: an ideal lens of hfov",
+    Parameter("calibration", "", "Calibration of this image size: YAML of camera_calibration, OpenCV (FileStorage) or "
+              "Kalibr (of several cameras one: FILE#cam0), or an echoed CameraInfo; empty: an ideal lens of hfov",
               effect="start"),
     Parameter("hfov", 0.0, "Horizontal field of view in degrees, where there is no calibration; 0: what a photograph "
               "says (EXIF), else a guess, 60 across the longer side", 0.0, 170.0,
