@@ -12,17 +12,40 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""For rosdoc2 (rosdoc2.yaml), which reads this before its own settings."""
+"""For the site (make docs), and for rosdoc2 (rosdoc2.yaml), which reads this before its own settings."""
 
 from sphinx.ext.autodoc.mock import _MockObject
 
+from diffupose_ros import __version__
+
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 napoleon_use_ivar = True
+autodoc_member_order = "bysource"
+autodoc_class_signature = "separated"
+autodoc_typehints_format = "short"
+myst_heading_anchors = 4  # links to headings, as on GitHub
+suppress_warnings = ["myst.header"]  # tables of the paper begin with a small heading
 
-# What the machine that builds the pages need not have, and rosdoc2 does not find out from package.xml.
-autodoc_mock_imports = [
-    *("PIL", "cv2", "cyclonedds", "hri_msgs", "rich", "rosbags", "ruamel", "safetensors", "torch", "typer"),
-    "yolo_msgs",
-    "diffupose_ros.msg",  # generated
-]
-_MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self  # annotations such as Tensor | None
+if "rosdoc2_settings" in globals():
+    # What the machine that builds the pages need not have, and rosdoc2 does not find out from package.xml.
+    autodoc_mock_imports = [
+        *("PIL", "cv2", "cyclonedds", "hri_msgs", "rich", "rosbags", "ruamel", "safetensors", "torch", "typer"),
+        "yolo_msgs",
+        "diffupose_ros.msg",  # generated
+    ]
+    _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self  # annotations such as Tensor | None
+else:
+    # The whole repository is the source, so that links between its pages lead where they lead on GitHub.
+    project = "diffupose_ros"
+    release = version = __version__
+    copyright = "diffupose_ros contributors, Apache-2.0"
+    extensions += ["myst_parser"]
+    root_doc = "docs/index"
+    include_patterns = ["docs/**", "README.md", "QUALITY_DECLARATION.md", "CHANGELOG.rst"]
+    include_patterns += ["benchmarks/results/*.md", "resource/**/README.md", "test/vectors/README.md"]
+    exclude_patterns = [".*", "build"]  # not searched
+    nitpick_ignore_regex = [("myst", r"docs|msg|(\.\./)?benchmarks/results(/\w+)?")]  # folders have no page here
+    html_theme = "sphinx_rtd_theme"
+    html_static_path = ["static"]
+    html_css_files = ["site.css"]
+    html_extra_path = ["static/index.html"]  # to docs/index.html

@@ -38,8 +38,8 @@ from diffupose_ros.nodes.lift.worker import LiftWorker, warm_up
 from diffupose_ros.profiles import load_profile
 
 PARAMETERS = (
-    Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors file, or of an official .pt, "
-              ".pth or .ckpt"),
+    Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors file, or of an official "
+              ".pt, .pth or .ckpt"),
     Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ...",
               choices=DEVICES),
     Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)",

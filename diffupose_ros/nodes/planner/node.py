@@ -47,8 +47,8 @@ _INPUTS = {"people": (People, read_people), "skeletons_3d": (Skeleton3DArray, re
 PARAMETERS = (
     Parameter("input", "people", "Topic of people: people over time, or skeletons_3d, whose speeds are not known",
               choices=tuple(_INPUTS), effect="activate"),
-    Parameter("target_frame", "", "Frame of all outputs, where velocities stay those in the people's frame, along other "
-              "axes; empty: the people's", effect="live"),
+    Parameter("target_frame", "", "Frame of all outputs, where velocities stay those in the people's frame, along "
+              "other axes; empty: the people's", effect="live"),
     Parameter("tf_timeout", 0.2, "Seconds for which people wait for their transform to target_frame",
               0.0, 5.0, effect="live"),
     Parameter("outputs", ["obstacles", "capsules"], "Topics to publish", choices=(*OUTPUTS, HUMANS, _SPEED)),
@@ -64,7 +64,7 @@ PARAMETERS = (
               effect="live"),
     Parameter("robot_speed", 1.0, "v_r, m/s towards people, of any part of the robot, where speed_scale is 1",
               0.0, 20.0, effect="live"),
-    Parameter("reaction_time", 0.1, "T_r, seconds from a decision until the brakes work; the age of the people is added",
+    Parameter("reaction_time", 0.1, "T_r, seconds from a decision until the brakes work; the age of people is added",
               0.0, 10.0, effect="live"),
     Parameter("stopping_time", 0.3, "T_s, seconds from robot_speed to rest", 0.0, 60.0, effect="live"),
     Parameter("intrusion_distance", 0.0, "C, metres that somebody reaches before being seen", 0.0, 10.0, effect="live"),
