@@ -14,14 +14,18 @@
 
 """For the site (make docs), and for rosdoc2 (rosdoc2.yaml), which reads this before its own settings."""
 
+import re
+from dataclasses import is_dataclass
+
 from sphinx.ext.autodoc.mock import _MockObject
 
 from diffupose_ros import __version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # docstrings have shapes
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 myst_heading_anchors = 4  # links to headings, as on GitHub
 suppress_warnings = ["myst.header"]  # tables of the paper begin with a small heading
@@ -44,8 +48,29 @@ else:
     include_patterns = ["docs/**", "README.md", "QUALITY_DECLARATION.md", "CHANGELOG.rst"]
     include_patterns += ["benchmarks/results/*.md", "resource/**/README.md", "test/vectors/README.md"]
     exclude_patterns = [".*", "build"]  # not searched
-    nitpick_ignore_regex = [("myst", r"docs|msg|(\.\./)?benchmarks/results(/\w+)?")]  # folders have no page here
+    nitpick_ignore_regex = [("myst", r"docs|msg|(\.\./)?benchmarks/results(/\w+)?|CONTRIBUTING.*")]  # no pages here
     html_theme = "sphinx_rtd_theme"
+    html_theme_options = {"includehidden": False}
     html_static_path = ["static"]
     html_css_files = ["site.css"]
     html_extra_path = ["static/index.html"]  # to docs/index.html
+
+
+_NUMPY = (
+    (r"~numpy\._typing\S*_Buffer.*?\[complex \| bytes \| str\]", "ArrayLike"),
+    (r"~numpy\.ndarray\[.*?~numpy\.dtype\[~numpy\.(\w+)\]\]", r"NDArray[\1]"),
+)
+
+
+def _signature(app, what, name, obj, options, signature, returns):
+    """Leave out what a dataclass is made of, which its attributes say, and write numpy's types as the code does."""
+    if is_dataclass(obj):
+        return "", None
+    for long, short in _NUMPY:
+        signature, returns = (text and re.sub(long, short, text) for text in (signature, returns))
+    return signature, returns
+
+
+def setup(app):
+    """Shorten signatures."""
+    app.connect("autodoc-process-signature", _signature)

@@ -120,8 +120,8 @@ def _message(text: str, names: list[str]) -> Iterator[str]:
     yield from ("", "| field | type | |", "|---|---|---|")
     for each in declared:
         if each not in plain:
-            name = f"`{each.name}` = {each.value}" if each.value else f"`{each.name}`"
-            yield f"| {name} | {_type(each.kind, names)} | {_escaped(each.comment)} |"
+            name = f"{each.name} = {each.value}" if each.value else each.name
+            yield f"| `{name}` | {_type(each.kind, names)} | {_escaped(each.comment)} |"
 
 
 def _declared(text: str) -> Iterator[Declared]:

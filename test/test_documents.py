@@ -73,11 +73,10 @@ def test_topics_of_a_node_are_those_of_its_page(node: str) -> None:
     (page,) = (text for text in (path.read_text() for path in tables.pages()) if mark in text)
     (table,) = re.findall(r"^\| topic \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
     said = {name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
-    folders = (ROOT / "diffupose_ros" / "nodes" / folder for folder in (node, "common"))
-    code = "\n".join(path.read_text() for folder in folders for path in sorted(folder.glob("*.py")))
-    said -= {"/tf", "/tf_static"}  # of tf2_ros
-    assert [name for name in said if not re.search(rf"\b{name.split('/')[-1]}\b", code)] == []
-    own = "\n".join(path.read_text() for path in (ROOT / "diffupose_ros" / "nodes" / node).rglob("*.py"))
+    folders = [ROOT / "diffupose_ros" / "nodes" / folder for folder in (node, "common")]
+    own, common = ("\n".join(path.read_text() for path in sorted(folder.rglob("*.py"))) for folder in folders)
+    of_tf2 = {"/tf", "/tf_static"}
+    assert [name for name in said - of_tf2 if not re.search(rf"\b{name.split('/')[-1]}\b", own + common)] == []
     used = re.findall(r'create_(?:publisher|subscription)\(\s*\w+,\s*"([\w/]+)"', own)
     assert set(used) <= said
 
