@@ -39,7 +39,7 @@ DOCUMENTS = sorted(path for folder in FOLDERS for path in ROOT.glob(folder))
 EACH = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: str(d.relative_to(ROOT)))
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-COMMAND = re.compile(r"(?:^    |^|`)((?:diffupose|make|ros2 (?:run|launch) diffupose_ros) [^`\n]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^    |^|`)(?:\.venv/bin/)?((?:diffupose|make|ros2 (?:run|launch) diffupose_ros) [^`\n]*)", re.MULTILINE)
 
 
 def load_tables() -> Any:

@@ -22,6 +22,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
+import pytest
 from support import ROOT
 
 from diffupose_ros.data.detectors import SimulatedDetector

@@ -71,7 +71,7 @@ class DetectNode(ManagedNode):
     """Finds the people of the newest image; where there are none it says so by an empty array.
 
     Configure loads the detector, activate subscribes and starts the worker that runs it, deactivate stops it,
-    cleanup frees the detector. Topics, messages and parameters: see docs/detection.md.
+    cleanup frees the detector. Topics, messages and parameters: see docs/detect_node.md.
 
     Args:
         load: makes what finds people, of the parameters in ``load_pipeline``'s signature.

@@ -80,7 +80,7 @@ class LiftNode(ManagedNode):
     """Lifts all people of all input topics in one batch, always of the newest messages.
 
     Configure loads the model, activate subscribes and starts the worker that runs it, deactivate stops it,
-    cleanup frees the model. Topics, messages and parameters: see README.md.
+    cleanup frees the model. Topics, messages and parameters: see docs/lift_node.md.
     """
 
     def __init__(self, **kwargs: Any) -> None:
