@@ -31,6 +31,7 @@ myst_heading_anchors = 4  # links to headings, as on GitHub
 suppress_warnings = ["myst.header"]  # tables of the paper begin with a small heading
 
 if "rosdoc2_settings" in globals():
+    exclude_patterns = ["docs/api.rst"]  # it has a page of each module
     # What the machine that builds the pages need not have, and rosdoc2 does not find out from package.xml.
     autodoc_mock_imports = [
         *("PIL", "cv2", "cyclonedds", "hri_msgs", "rich", "rosbags", "ruamel", "safetensors", "torch", "typer"),
