@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writes what the code declares into the pages: the parameters of each node, and the messages.
+"""Writes what the code declares into the pages: the parameters of each node, the launch file's arguments, the messages.
 
-    python docs/tables.py    # between <!-- parameters of lift_node --> or <!-- messages --> and <!-- end -->
+    python docs/tables.py    # between <!-- parameters of lift_node --> (or launch arguments, messages) and <!-- end -->
 
 What stands between such marks is overwritten; a test holds that it is what would be written.
 """
@@ -29,7 +29,9 @@ from typing import Any
 from diffupose_ros import standalone
 
 ROOT = Path(__file__).resolve().parents[1]
-MARKED = re.compile(r"(?<=<!-- )(parameters of (\w+)_node|messages)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
+MARKED = re.compile(
+    r"(?<=<!-- )(parameters of (\w+)_node|launch arguments|messages)( -->\n).*?(?=<!-- end -->)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def filled(text: str) -> str:
     """Return a page's text with what is between its marks written anew."""
 
     def content(mark: re.Match[str]) -> str:
-        lines = _parameter_table(mark[2]) if mark[2] else _messages()
+        lines = (
+            _parameter_table(mark[2]) if mark[2] else {"messages": _messages, "launch arguments": _arguments}[mark[1]]()
+        )
         return f"{mark[1]}{mark[3]}" + "\n".join(["", *lines, "", ""])
 
     return MARKED.sub(content, text)
@@ -98,6 +102,17 @@ def _range(row: Any) -> str:
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+# The launch file
+
+
+def _arguments() -> Iterator[str]:
+    yield "| argument | default | |"
+    yield "|---|---|---|"
+    for row in import_module("diffupose_ros.nodes.common.launching").ARGUMENTS:
+        choices = f" ({', '.join(f'`{choice}`' for choice in row.choices)})" if row.choices else ""
+        yield f"| `{row.name}` | {_value(row.default)} | {_escaped(row.description)}{choices} |"
 
 
 # Messages

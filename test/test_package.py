@@ -31,8 +31,6 @@ from diffupose_ros.data.scenes import Scene
 from diffupose_ros.data.views import random_views
 from diffupose_ros.lifting import Camera, Lifter
 from diffupose_ros.lifting.uncertainty import containing_probability, mahalanobis2
-from diffupose_ros.nodes.lift.node import PARAMETERS
-from diffupose_ros.nodes.people.node import PARAMETERS as OF_PEOPLE
 from diffupose_ros.nodes.planner.outputs import OUTPUTS
 from diffupose_ros.resources import resource_path
 
