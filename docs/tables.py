@@ -29,9 +29,7 @@ from typing import Any
 from diffupose_ros import standalone
 
 ROOT = Path(__file__).resolve().parents[1]
-MARKED = re.compile(
-    r"(?<=<!-- )(parameters of (\w+)_node|launch arguments|messages)( -->\n).*?(?=<!-- end -->)", re.DOTALL
-)
+MARKED = re.compile(r"<!-- (parameters of (\w+)_node|launch arguments|messages) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,9 @@ def filled(text: str) -> str:
     """Return a page's text with what is between its marks written anew."""
 
     def content(mark: re.Match[str]) -> str:
-        lines = (
-            _parameter_table(mark[2]) if mark[2] else {"messages": _messages, "launch arguments": _arguments}[mark[1]]()
-        )
-        return f"{mark[1]}{mark[3]}" + "\n".join(["", *lines, "", ""])
+        others = {"messages": _messages, "launch arguments": _arguments}
+        lines = _parameter_table(mark[2]) if mark[2] else others[mark[1]]()
+        return "\n".join([f"<!-- {mark[1]} -->", "", *lines, "", ""])
 
     return MARKED.sub(content, text)
 

@@ -65,19 +65,18 @@ def test_tables_of_the_pages_are_what_the_code_declares(page: Path) -> None:
     assert page.read_text() == tables.filled(page.read_text()), "run: python docs/tables.py"
 
 
-def test_every_node_has_one_page_and_the_messages_too() -> None:
+def test_each_node_has_one_page_and_so_have_messages_and_launch_arguments() -> None:
     marks = Counter(mark[1] for page in tables.pages() for mark in tables.MARKED.finditer(page.read_text()))
-    assert marks == Counter(
-        ["messages", "launch arguments", *(f"parameters of {node}_node" for node in tables.nodes())]
-    )
+    nodes = [f"parameters of {node}_node" for node in tables.nodes()]
+    assert marks == Counter(["messages", "launch arguments", *nodes])
 
 
 @pytest.mark.parametrize("node", tables.nodes())
 def test_topics_of_a_node_are_those_of_its_page(node: str) -> None:
     mark = f"<!-- parameters of {node}_node -->"
     (page,) = (text for text in (path.read_text() for path in tables.pages()) if mark in text)
-    tables_ = "".join(re.findall(r"^\| topic \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE))
-    said = {name for row in tables_.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    rows = "".join(re.findall(r"^\| topic \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE))
+    said = {name for row in rows.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
     folders = [ROOT / "diffupose_ros" / "nodes" / folder for folder in (node, "common")]
     own, common = ("\n".join(path.read_text() for path in sorted(folder.rglob("*.py"))) for folder in folders)
     of_tf2 = {"/tf", "/tf_static"}
