@@ -20,6 +20,7 @@ from glob import glob
 from setuptools import Extension, find_packages, setup
 
 SHARE = "share/diffupose_ros"
+SHARED = ("msg", "launch", "launch/tutorials", "config", "config/training", "config/tutorials", "examples")
 RESOURCES = ("weights", "clips", "profiles", "estimation")
 X86 = {
     "avx2": ["-mavx2", "-mfma"],
@@ -41,7 +42,7 @@ setup(
     ],
     data_files=[
         (SHARE, ["package.xml"]),
-        *((f"{SHARE}/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "launch", "config", "config/training")),
+        *((f"{SHARE}/{folder}", glob(f"{folder}/*.*")) for folder in SHARED),
         *((f"{SHARE}/resource/{folder}", glob(f"resource/{folder}/*.*")) for folder in RESOURCES),
     ],
 )
