@@ -31,7 +31,8 @@ PARAMETERS = ["--ros-args", "--params-file", str(resource_path("config/tutorials
 
 commands = [["-m", f"diffupose_ros.nodes.{name}.node", *PARAMETERS, *own] for name, own in NODES.items()]
 commands.append([str(resource_path("examples/slow_down.py"))])
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.default_int_handler)
 with contextlib.ExitStack() as running, contextlib.suppress(KeyboardInterrupt):
     for command in commands:  # each in a session of its own: it is ended here, not by the terminal too
         process = running.enter_context(subprocess.Popen([sys.executable, *command], start_new_session=True))
