@@ -15,61 +15,60 @@
 """A robot that is not there: it wants to drive to and fro before people (cmd_vel_in), and drives as cmd_vel says."""
 
 # ruff: noqa: E402 - rclpy is there only after activate()
-import contextlib
 import math
 
 from diffupose_ros import standalone
 
 standalone.activate()  # does nothing where a ROS 2 is sourced
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Quaternion, TransformStamped, Twist, Vector3
-from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
 from tf2_ros import TransformBroadcaster
 
+from diffupose_ros.nodes.common.main import run
+
 LINE, ENDS = 1.4, 1.5  # m: it drives along x = 1.4 m of odom, from y = -1.5 m to 1.5 m
-SPEED, PERIOD = 0.8, 0.02  # m/s; s between two steps
 LEFT = Quaternion(z=math.sqrt(0.5), w=math.sqrt(0.5))  # its nose
-y, wanted, told, since, steps, because = 0.0, SPEED, 0.0, 0, 0, ""
+SPEED = 0.8  # m/s
+PERIOD = 0.02  # s between two steps
+SILENCE = 12  # steps, after which the last cmd_vel holds no more
 
 
-def obey(command: Twist) -> None:
-    """Take the newest velocity."""
-    global told, since
-    told, since = command.linear.x, 0
+class Robot(Node):
+    """Says where it is (odom to base_link), and every second how it goes."""
+
+    def __init__(self) -> None:
+        super().__init__("robot")
+        self._y, self._wanted, self._told, self._because = 0.0, SPEED, 0.0, ""
+        self._steps, self._silent = 0, 0
+        self._places = TransformBroadcaster(self)
+        self._wishes = self.create_publisher(Twist, "cmd_vel_in", 1)
+        self.create_subscription(Twist, "cmd_vel", self._obey, 1)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._hear, 10)
+        self.create_timer(PERIOD, self._step)
+
+    def _obey(self, command: Twist) -> None:
+        self._told, self._silent = command.linear.x, 0
+
+    def _hear(self, diagnostics: DiagnosticArray) -> None:
+        said = (value for status in diagnostics.status for value in status.values)
+        self._because = next((value.value for value in said if value.key == "because"), self._because)
+
+    def _step(self) -> None:
+        self._steps, self._silent = self._steps + 1, self._silent + 1
+        if self._silent > SILENCE:
+            self._told = 0.0
+        self._y += self._told * PERIOD
+        if self._y * self._wanted > ENDS * SPEED:
+            self._wanted = -self._wanted
+        base = TransformStamped(child_frame_id="base_link")
+        base.header.frame_id, base.header.stamp = "odom", self.get_clock().now().to_msg()
+        base.transform.translation, base.transform.rotation = Vector3(x=LINE, y=self._y), LEFT
+        self._places.sendTransform(base)
+        self._wishes.publish(Twist(linear=Vector3(x=self._wanted)))
+        if self._steps % 50 == 0:
+            speeds = f"wants {self._wanted:5.2f} m/s, drives {self._told:5.2f} m/s"
+            self.get_logger().info(f"at y = {self._y:5.2f} m: {speeds}  {self._because}")
 
 
-def hear(diagnostics: DiagnosticArray) -> None:
-    """Remember what planner_node says of the speed scale."""
-    global because
-    said = (value for status in diagnostics.status for value in status.values)
-    because = next((value.value for value in said if value.key == "because"), because)
-
-
-def step() -> None:
-    """Drive for a moment; nothing told for a quarter of a second is a 0."""
-    global y, wanted, told, since, steps
-    since, steps = since + 1, steps + 1
-    if since * PERIOD > 0.25:
-        told = 0.0
-    y += told * PERIOD
-    if y * wanted > ENDS * SPEED:
-        wanted = -wanted
-    base = TransformStamped(child_frame_id="base_link")
-    base.header.frame_id, base.header.stamp = "odom", node.get_clock().now().to_msg()
-    base.transform.translation, base.transform.rotation = Vector3(x=LINE, y=y), LEFT
-    places.sendTransform(base)
-    wishes.publish(Twist(linear=Vector3(x=wanted)))
-    if steps % 50 == 0:
-        node.get_logger().info(f"at y = {y:5.2f} m: wants {wanted:5.2f} m/s, drives {told:5.2f} m/s {because}")
-
-
-rclpy.init()
-node = rclpy.create_node("robot")
-places = TransformBroadcaster(node)
-wishes = node.create_publisher(Twist, "cmd_vel_in", 1)
-node.create_subscription(Twist, "cmd_vel", obey, 1)
-node.create_subscription(DiagnosticArray, "/diagnostics", hear, 10)
-node.create_timer(PERIOD, step)
-with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
-    rclpy.spin(node)
+raise SystemExit(run(Robot))

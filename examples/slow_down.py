@@ -15,40 +15,39 @@
 """Slow a mobile robot down by planner_node's speed_scale: cmd_vel_in becomes cmd_vel. Silence stops it."""
 
 # ruff: noqa: E402 - rclpy is there only after activate()
-import contextlib
 import time
 
 from diffupose_ros import standalone
 
 standalone.activate()  # does nothing where a ROS 2 is sourced
-import rclpy
 from geometry_msgs.msg import Twist, Vector3
-from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
 from std_msgs.msg import Float32
 
+from diffupose_ros.nodes.common.main import run
+
 SILENCE = 0.25  # s, after which the last speed_scale holds no more: it comes twenty times a second
-scale, received = 0.0, 0.0
 
 
-def receive(message: Float32) -> None:
-    """Take the newest scale."""
-    global scale, received
-    scale, received = message.data, time.monotonic()
+class SlowDown(Node):
+    """Passes on as much of a velocity as people allow."""
+
+    def __init__(self) -> None:
+        super().__init__("slow_down")
+        self._scale, self._received = 0.0, 0.0
+        self._output = self.create_publisher(Twist, "cmd_vel", 1)
+        self.create_subscription(Float32, "speed_scale", self._receive, 1)
+        self.create_subscription(Twist, "cmd_vel_in", self._pass_on, 1)
+
+    def _receive(self, message: Float32) -> None:
+        self._scale, self._received = message.data, time.monotonic()
+
+    def _pass_on(self, wanted: Twist) -> None:
+        allowed = self._scale if time.monotonic() - self._received < SILENCE else 0.0
+        linear, angular = (
+            Vector3(x=v.x * allowed, y=v.y * allowed, z=v.z * allowed) for v in (wanted.linear, wanted.angular)
+        )
+        self._output.publish(Twist(linear=linear, angular=angular))
 
 
-def slow_down(wanted: Twist) -> None:
-    """Pass on as much of a velocity as people allow."""
-    allowed = scale if time.monotonic() - received < SILENCE else 0.0
-    linear, angular = (
-        Vector3(x=v.x * allowed, y=v.y * allowed, z=v.z * allowed) for v in (wanted.linear, wanted.angular)
-    )
-    output.publish(Twist(linear=linear, angular=angular))
-
-
-rclpy.init()
-node = rclpy.create_node("slow_down")
-output = node.create_publisher(Twist, "cmd_vel", 1)
-node.create_subscription(Float32, "speed_scale", receive, 1)
-node.create_subscription(Twist, "cmd_vel_in", slow_down, 1)
-with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
-    rclpy.spin(node)
+raise SystemExit(run(SlowDown))

@@ -12,42 +12,40 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Slow a joint_trajectory_controller down by planner_node's speed_scale. Silence stops it."""
+"""Slow a joint_trajectory_controller down by planner_node's speed_scale. Silence of that stops it."""
 
-import contextlib
 import time
 
-import rclpy
 from control_msgs.msg import SpeedScalingFactor
-from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Float32
 
+from diffupose_ros.nodes.common.main import run
+
 SILENCE = 0.25  # s, after which the last speed_scale holds no more: it comes twenty times a second
-scale, received, told = 0.0, 0.0, -1.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # the controller takes no other
 
 
-def receive(message: Float32) -> None:
-    """Take the newest scale."""
-    global scale, received
-    scale, received = message.data, time.monotonic()
-    tell()
+class SlowTrajectory(Node):
+    """Tells the controller each new factor; it keeps to the last that it was told."""
+
+    def __init__(self) -> None:
+        super().__init__("slow_trajectory")
+        self._scale, self._received, self._told = 0.0, 0.0, -1.0
+        self._output = self.create_publisher(SpeedScalingFactor, "speed_scaling_input", LATCHED)
+        self.create_subscription(Float32, "speed_scale", self._receive, 1)
+        self.create_timer(SILENCE / 5, self._tell)
+
+    def _receive(self, message: Float32) -> None:
+        self._scale, self._received = message.data, time.monotonic()
+        self._tell()
+
+    def _tell(self) -> None:
+        allowed = round(self._scale, 2) if time.monotonic() - self._received < SILENCE else 0.0
+        if allowed != self._told:  # the controller logs each
+            self._output.publish(SpeedScalingFactor(factor=allowed))
+            self._told = allowed
 
 
-def tell() -> None:
-    """Tell the controller what is new; it keeps to the last that it was told, and logs each."""
-    global told
-    allowed = round(scale, 2) if time.monotonic() - received < SILENCE else 0.0
-    if allowed != told:
-        output.publish(SpeedScalingFactor(factor=allowed))
-        told = allowed
-
-
-rclpy.init()
-node = rclpy.create_node("slow_trajectory")
-latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # the controller takes no other
-output = node.create_publisher(SpeedScalingFactor, "speed_scaling_input", latched)
-node.create_subscription(Float32, "speed_scale", receive, 1)
-node.create_timer(SILENCE / 5, tell)
-with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
-    rclpy.spin(node)
+raise SystemExit(run(SlowTrajectory))

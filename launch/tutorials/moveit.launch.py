@@ -39,7 +39,7 @@ def generate_launch_description() -> LaunchDescription:
         }.items(),
     )
     # The camera stands 3.4 m to the left of the robot and looks past its front.
-    place = ["--x", "0.9", "--y", "3.4", "--yaw", "-1.5708", "--frame-id", "world", "--child-frame-id", "map"]
+    place = ["--x", "1.5", "--y", "3.4", "--yaw", "-1.5708", "--frame-id", "world", "--child-frame-id", "map"]
     cell = Node(package="tf2_ros", executable="static_transform_publisher", arguments=place)
     panda = FindPackageShare("moveit_resources_panda_moveit_config")
     moveit = GroupAction(
