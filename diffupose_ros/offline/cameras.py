@@ -52,7 +52,8 @@ class Cameras:
         """Return the camera of an image.
 
         Args:
-            width, height: in pixels.
+            width: in pixels.
+            height: in pixels.
             focal: length in pixels that the image tells.
         """
         return self._made(width, height, focal)

@@ -216,7 +216,8 @@ def test_photographs_of_different_sizes_are_all_lifted_each_with_its_camera(lift
     video = Video(photographs)
     said: list[str] = []
     cameras = Cameras(video, None, None, said.append)
-    report = run_video(video, cameras, DiscPipeline(), lifter, tmp_path / "out", SETTINGS, QUIET)  # type: ignore[arg-type]
+    discs: Any = DiscPipeline()
+    report = run_video(video, cameras, discs, lifter, tmp_path / "out", SETTINGS, QUIET)
     assert (report.frames, report.poses, report.problems) == (3, 6, {})
     with AnyReader([tmp_path / "out" / "bag"], default_typestore=typestore()) as reader:
         chosen = [c for c in reader.connections if c.topic == "/camera_info"]

@@ -42,7 +42,7 @@ class Transforms:
         self._listener.unregister()
 
     def pose(self, target: str, frame: str, stamp: Any) -> FloatArray:
-        """Return the pose (4, 4) of a frame in another at a time, in metres.
+        """Return where a frame is in another at a time, as (4, 4), in metres.
 
         Raises:
             TransformException: there is none, or not yet.

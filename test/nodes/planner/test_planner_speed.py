@@ -46,7 +46,7 @@ class Robot:
         values = {row.name: row.default for row in PARAMETERS}
         values |= {"robot_links": ["base", "tool"], "robot_radii": [0.1, 0.1]} | parameters
         transforms = Transforms(self.node, self.buffer)
-        self.speed = SpeedScale(values, transforms, lambda *problem: self.problems.append(problem))  # type: ignore[arg-type]
+        self.speed = SpeedScale(values, transforms, lambda *told: self.problems.append(told))  # type: ignore[arg-type]
         self.buffer.set_transform_static(transform("base", 0.0, 0), "test")
 
     def see(self, *places: tuple[float, float], stamp: int = NOW) -> Any:
