@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench docs pictures clean
+.PHONY: demo test lint bench fuzz coverage docs pictures clean
 
 demo: $(STAMP)  ## people in, 3D skeletons with uncertainty out: a table, a bag and pictures in demo_output/
 	$(VENV)/bin/diffupose demo --output demo_output
@@ -15,6 +15,16 @@ lint: $(STAMP)  ## style, types, and the rule of who may import whom
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+EXAMPLES ?= 1000
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+
+fuzz: $(STAMP)  ## any messages, files and parameters, some minutes; `make fuzz EXAMPLES=10000`, and SEED= to do it again
+	DIFFUPOSE_FUZZ=$(EXAMPLES) $(VENV)/bin/python -m pytest test/fuzz -n auto --hypothesis-seed=$(SEED)
+
+coverage: $(STAMP)  ## which lines of the core its own tests run; fails below what pyproject.toml says
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered \
+	  test/test_*.py test/lifting test/detection test/estimation test/planning
 
 bench: $(STAMP)  ## speed of every part, ten to fifteen minutes; JSON and charts under benchmarks/results
 	$(VENV)/bin/diffupose benchmark

@@ -53,6 +53,7 @@ HEIGHT_SPREAD = 0.05
 """Relative standard deviation of human body size (adult stature: 4 % within, 5 % across sexes; ANSUR II).
 One image cannot tell a small near person from a large far one, so no depth is known better than this."""
 
+_LARGEST = 1e9  # px: beyond, no ray has a direction
 _MAX_ROUND_TRIP = 1.0  # px
 _REFINEMENTS = 10
 _MIN_DEPTH = 0.05  # m
@@ -85,6 +86,8 @@ class Camera:
                 f"the camera is not calibrated: K[0] = {matrix[0, 0]:g}, K[4] = {matrix[1, 1]:g}, expected focal "
                 "lengths above 0. Calibrate it (camera_calibration) and publish the result as CameraInfo"
             )
+        if np.abs(matrix).max() > _LARGEST:
+            raise ValueError(f"K: expected numbers up to {_LARGEST:g} px, got {np.abs(matrix).max():g}")
         self.K = matrix
         self.model, self.D = _lens(model, distortion)
         self.width, self.height = int(width), int(height)

@@ -17,6 +17,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def read_camera_file(path: str | Path) -> CameraFile:
         raise ValueError(f"calibration {path} cannot be read: {error}") from error
     try:
         return _camera_file(_kalibr_or_other(load_yaml(text), chosen))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         hint = "expected YAML of camera_calibration, OpenCV or Kalibr, or an echoed CameraInfo"
         raise ValueError(f"calibration {path}: {error} ({hint})") from error
 
@@ -155,7 +156,11 @@ def _numbers(values: dict[str, Any], name: str, shape: tuple[int, ...] | None = 
     entry = entry.get("data") if isinstance(entry, dict) else entry
     if not isinstance(entry, list):
         raise ValueError(f"{name}: expected numbers, or rows, cols and data")
-    numbers = np.array(entry, np.float64)
+    rows = [row if isinstance(row, list) else [row] for row in entry]
+    flat = list(chain.from_iterable(rows))
+    if not all(isinstance(number, (int, float, str)) for number in flat):  # one parser reads 1e-5 as text
+        raise ValueError(f"{name}: expected numbers, in rows or not, got lists in lists, or nothing")
+    numbers = np.array(flat, np.float64)
     if shape is None:
         return numbers
     if numbers.size != np.prod(shape):
@@ -183,5 +188,5 @@ def load_yaml(text: str) -> Any:
     try:
         plain = _OPENCV_TAG.sub("", _OPENCV_HEADER.sub("", text))
         return next((document for document in load(plain) if document is not None), None)
-    except error_type as error:
-        raise ValueError(f"not YAML: {error}") from error
+    except (error_type, RecursionError) as error:
+        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error

@@ -39,6 +39,7 @@ PROFILES = ("generic", "hrnet", "mediapipe", "openpose", "rtmpose", "yolo-pose",
 """Names of the profiles that ship. ``generic`` is for detectors that nobody measured, ``simulated`` for replay_node's,
 ``exact`` for 2D without errors."""
 
+_MOST = 10.0  # of a deviation: a joint that is not known to ten times the person's size tells nothing
 _JOINT_NAMES = frozenset(name for names in LAYOUTS.values() for name in names)
 
 
@@ -143,7 +144,7 @@ class Profile:
             size = apparent_size(np.where(seen_joints(keypoints, scores)[..., None], keypoints, np.nan))
             told = np.sqrt(variance) / np.maximum(size, 1e-9)
             deviations = np.where(np.asarray(variance) > 0, told, deviations)
-        return to_h36m(keypoints, scores, layout, min_score, deviations)
+        return to_h36m(keypoints, scores, layout, min_score, np.minimum(deviations, _MOST))
 
     def save(self, path: str | Path) -> None:
         """Write a JSON file that ``load_profile`` reads.
@@ -181,7 +182,7 @@ def _read(path: Path) -> Profile:
         raise ValueError(f"no detector profile {str(path)!r}: expected one of {', '.join(PROFILES)}, or a JSON file")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # of JSON and of UTF-8 too
+    except (OSError, ValueError, RecursionError) as error:  # of JSON and of UTF-8 too
         raise ValueError(f"{path}: expected a detector profile in JSON: {error}") from None
     try:
         return _profile(content)
@@ -193,7 +194,7 @@ def _profile(content: Any) -> Profile:
     keys = {f.name for f in fields(Profile)}
     needed = {"name", "scores", "deviations"}
     if not isinstance(content, dict) or not needed <= set(content) <= keys:
-        got = ", ".join(content) if isinstance(content, dict) else type(content).__name__
+        got = " ".join(", ".join(content).split())[:300] if isinstance(content, dict) else type(content).__name__
         optional = ", ".join(sorted(keys - needed))
         raise ValueError(f"expected an object of name, scores and deviations, optionally {optional}; got {got}")
     return Profile(**{"layout": "", **content})
@@ -203,6 +204,10 @@ def _numbers(what: str, values: Any) -> tuple[float, ...]:
     numbers = isinstance(values, (list, tuple)) and all(
         isinstance(v, (int, float)) and not isinstance(v, bool) for v in values
     )
-    if not numbers or not np.isfinite(values).all():
-        raise ValueError(f"{what}: expected finite numbers, got {values!r}")
-    return tuple(map(float, values))
+    try:
+        floats = tuple(map(float, values)) if numbers else (np.nan,)
+    except OverflowError:  # whole numbers of JSON have no bounds
+        floats = (np.nan,)
+    if not np.isfinite(floats).all():
+        raise ValueError(f"{what}: expected finite numbers, got {str(values)[:200]}")
+    return floats

@@ -46,7 +46,7 @@ else:
     copyright = "diffupose_ros contributors, Apache-2.0"
     extensions += ["myst_parser"]
     root_doc = "docs/index"
-    include_patterns = ["docs/**", "README.md", "QUALITY_DECLARATION.md", "CHANGELOG.rst"]
+    include_patterns = ["docs/**", "README.md", "QUALITY_DECLARATION.md", "SECURITY.md", "CHANGELOG.rst"]
     include_patterns += ["benchmarks/results/*.md", "resource/**/README.md", "test/vectors/README.md"]
     exclude_patterns = [".*", "build"]  # not searched
     nitpick_ignore_regex = [("myst", r"(.*/)?[^./#]+")]  # folders, and CONTRIBUTING without a title, have no page

@@ -56,7 +56,7 @@ class WithoutTopics(MetaPathFinder):
 sys.meta_path.append(WithoutTopics())  # before the standalone runtime's finder
 STANDALONE = standalone.activate()
 # Ignored rather than skipped: without the runtime they cannot even be imported.
-collect_ignore_glob = [] if STANDALONE else ["standalone/*"]
+collect_ignore_glob = [] if STANDALONE else ["standalone/*", "fuzz/*"]
 COMMAND = all(map(importlib.util.find_spec, ("rich", "rosbags", "typer")))
 if not COMMAND:  # optional on a ROS 2
     collect_ignore_glob += ["benchmark/*", "cli/*", "data/datasets/*", "demo/*", "evaluation/*", "offline/*", "paper/*"]

@@ -285,3 +285,8 @@ def test_no_people_and_rays_that_all_coincide_are_no_error() -> None:
     pose = np.random.default_rng(0).normal(0, 0.3, (1, 17, 3))
     fit = solve_root(pose, np.broadcast_to((0.0, 0, 1), (1, 17, 3)), np.ones((1, 17)))
     assert np.isfinite(fit.root).all() and np.isfinite(fit.covariance).all() and fit.root[0, 2] > 0
+
+
+def test_intrinsics_beyond_all_cameras_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"K: expected numbers up to 1e\+09 px, got 1e\+300"):
+        Camera([[500, 1e300, 320], [0, 500, 240], [0, 0, 1]])

@@ -168,3 +168,26 @@ def test_files_are_found_as_people_write_them(path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HOME", str(path.parent))
     for written in ("~/my#camera 1.yaml", f"file://{path.parent}/my%23camera%201.yaml", str(spaced)):
         assert read_camera_file(written).camera.width == 640
+
+
+ALIASES = "a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{of}'] * 10)}]\n" for of, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+"""A thousand million zeros, where somebody counts them."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WRITTEN.replace("image_width: 640", "image_width: .inf"),
+        WRITTEN.replace("image_width: 640", "image_width: 640: 480"),
+        "k: " + "[" * 5000,
+        ALIASES + WRITTEN.replace("camera_matrix:\n", "camera_matrix: *i\nother:\n"),
+    ],
+    ids=["infinite", "not YAML", "deep", "aliases"],
+)
+def test_what_damaged_files_say_is_refused_on_one_line(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"camera\.yaml: ") as raised:
+        read_camera_file(path)
+    assert "\n" not in str(raised.value)

@@ -16,13 +16,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from diffupose_ros.detection.frames import open_source
 from diffupose_ros.detection.weights import find_weights
-from diffupose_ros.files import user_path
+from diffupose_ros.files import load_arrays, user_path
 from diffupose_ros.lifting.checkpoint import weights_path
 from diffupose_ros.profiles import load_profile
 from diffupose_ros.resources import resource_path
@@ -71,3 +73,28 @@ def test_the_command_line_understands_what_shells_leave_alone(home: Path) -> Non
         assert result.exit_code == 1 and f"no video at {home / 'no video'}" in result.output
     result = testing.CliRunner().invoke(app, ["run", "~nobody-of-that-name/video"])
     assert result.exit_code == 2 and "~nobody-of-that-name/video" in result.output
+
+
+@pytest.mark.parametrize(("place", "byte"), [(6, 1), (8, 99), (4, 255)], ids=["encrypted", "compression", "version"])
+def test_arrays_of_damaged_archives_are_refused(tmp_path: Path, place: int, byte: int) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, a=np.arange(3))
+    data, path = bytearray(buffer.getvalue()), tmp_path / "arrays.npz"
+    path.write_bytes(data)
+    assert load_arrays(path)["a"].tolist() == [0, 1, 2]
+    for begin, shift in ((data.index(b"PK\x03\x04"), 0), (data.index(b"PK\x01\x02"), 2)):
+        data[begin + place + shift] = byte
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"truncated, or not an \.npz file of plain arrays"):
+        load_arrays(path)
+
+
+def test_archives_of_no_arrays_and_single_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    np.save(tmp_path / "single.npy", np.arange(3))
+    (tmp_path / "single.npy").rename(path)
+    with pytest.raises(ValueError, match=r"not an \.npz file"):
+        load_arrays(path)
+    np.savez(path, a=np.array([{}], object))
+    with pytest.raises(ValueError, match=r"not an \.npz file"):
+        load_arrays(path)

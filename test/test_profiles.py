@@ -189,3 +189,15 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None
     for name in "alphapose", "", tmp_path:
         with pytest.raises(ValueError, match=r"expected one of generic, hrnet.*or a JSON file"):
             load_profile(name)
+
+
+def test_a_variance_without_bounds_tells_no_more_than_a_large_one(seen: tuple[np.ndarray, np.ndarray]) -> None:
+    keypoints, scores = seen
+    told = load_profile("generic").skeletons(keypoints, scores, "coco17", variance=np.full((3, 17), 1e30))
+    assert np.nanmax(told.deviations) <= 10.0
+
+
+@pytest.mark.parametrize("number", [-(10**25), 10**400], ids=["large", "no float"])
+def test_whole_numbers_without_bounds_are_refused_as_others_are(tmp_path: Path, number: int) -> None:
+    with pytest.raises(ValueError, match="deviations: expected"):
+        load_profile(written(tmp_path, deviations=[number, number, number]))

@@ -14,10 +14,22 @@
 
 """The command line: ``diffupose --help``. One module for each group of commands."""
 
-from diffupose_ros.cli import benchmark, data, evaluate, models, nodes, offline, profiles, reproduce, training, weights
+from diffupose_ros.cli import (
+    benchmark,
+    data,
+    evaluate,
+    models,
+    nodes,
+    offline,
+    profiles,
+    reproduce,
+    soak,
+    training,
+    weights,
+)
 from diffupose_ros.cli.app import app
 
 __all__ = [
-    "app", "benchmark", "data", "evaluate", "models", "nodes", "offline", "profiles", "reproduce", "training",
-    "weights",
+    "app", "benchmark", "data", "evaluate", "models", "nodes", "offline", "profiles", "reproduce", "soak",
+    "training", "weights",
 ]  # fmt: skip

@@ -14,11 +14,12 @@
 
 """Motion capture clips: (T, 17, 3) poses in metres, world frame with z up, 30 Hz."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from diffupose_ros.files import load_arrays
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,11 +36,7 @@ def load_clips(path: str | Path) -> dict[str, FloatArray]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no clips at {path}: expected an .npz of (T, 17, 3) int16 arrays in millimetres")
-    try:
-        with open(path, "rb") as file, np.load(file) as loaded:
-            arrays = dict(loaded)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):  # numpy advises to load it unsafely
-        raise ValueError(f"{path}: truncated, or not an .npz file of plain arrays") from None
+    arrays = load_arrays(Path(path))
     if not arrays:
         raise ValueError(f"{path}: no clips in it")
     for name, clip in arrays.items():

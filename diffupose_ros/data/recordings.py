@@ -19,8 +19,6 @@ One .npz file is one person, seen by C calibrated cameras in T frames. docs/reco
 
 import os
 import warnings
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
+from diffupose_ros.files import load_arrays
 from diffupose_ros.skeleton import layout_joints
 
 FloatArray = npt.NDArray[np.float64]
@@ -59,7 +58,6 @@ _WHOLE = {"size": np.int64, "gt_views": np.int64}
 _SINGLE = ("keypoints", "scores", "gt_world", "gt_camera", "gt_raw", "loo_camera", "gt_rms_px", "world_landmarks")
 _SAME = 0.01  # m, up to which gt_camera and gt_world say the same
 _FAR_OFF = 0.5  # m at the joint's distance: the 2D of no detector is that far off in the median
-_BROKEN = (OSError, ValueError, TypeError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -162,11 +160,7 @@ def load_recording(path: str | Path) -> Recording:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no recording at {path}: expected an .npz file, see docs/recordings.md")
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as loaded:
-            arrays = dict(loaded)
-    except _BROKEN:  # numpy's own words advise to load it unsafely
-        raise ValueError(f"{path}: truncated, or not an .npz file of plain arrays") from None
+    arrays = load_arrays(Path(path))
     optional = {field.name for field in fields(Recording) if field.default in (None, "")}
     missing = [f.name for f in fields(Recording) if f.name not in arrays and f.name not in optional]
     if missing:

@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from diffupose_ros.detection.orientation import AS_STORED, EXIF, Orientation, Pixels, upright
+from diffupose_ros.detection.picture_files import check_whole
 
 ENDINGS = (
     *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jp2", ".jpe", ".jpeg", ".jpg"),
@@ -62,9 +63,10 @@ def read_photograph(path: Path) -> Photograph:
     try:
         content = np.fromfile(path, np.uint8)  # imread wants names in UTF-8
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        check_whole(content.tobytes())
         image = cv2.imdecode(content, flags) if content.size else None
-    except (OSError, cv2.error) as error:  # too large, for instance
-        raise ValueError(f"{path}: {error}") from error
+    except (OSError, ValueError, cv2.error) as error:  # too large, for instance
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
     if image is None:
         hint = ": convert it to JPEG" if path.suffix.lower() in _UNREAD else ""
         raise ValueError(f"{path} is no image that OpenCV can read{hint}")

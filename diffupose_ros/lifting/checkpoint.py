@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from diffupose_ros.files import user_path
-from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig, check_whole
 from diffupose_ros.lifting.networks.diffusion import Diffusion, Prediction, Schedule
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.uncertainty import Calibration
@@ -50,6 +50,7 @@ from diffupose_ros.skeleton import PARENTS
 _FORMAT = 2
 CALIBRATED = tuple(f.name for f in fields(Calibration))
 _LATER = ("root", "widening")  # parts of a calibration that the first files lack
+_MOST_STEPS = 100_000  # of a process: the paper has 100, others a thousand
 _Module = TypeVar("_Module", bound=nn.Module)
 PARENTS_16 = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14)
 """H36M without neck/nose, as the authors use with HRNet input; the head then hangs on the thorax."""
@@ -61,6 +62,9 @@ class DiffusionConfig:
 
     Attributes:
         pose_scale: metres per unit of x0: poses then have about the deviation of the noise.
+
+    Raises:
+        ValueError: numbers that no process has.
     """
 
     steps: int = 100
@@ -68,6 +72,12 @@ class DiffusionConfig:
     prediction: Prediction = "velocity"
     clamp: float | None = None
     pose_scale: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_whole("steps", self.steps, _MOST_STEPS)
+        for name, value in (("pose_scale", self.pose_scale), ("clamp", 1 if self.clamp is None else self.clamp)):
+            if not isinstance(value, (int, float)) or not 0 < value < np.inf:
+                raise ValueError(f"{name}: expected a number above 0, got {value!r}")
 
     def process(self) -> Diffusion:
         """Return the process."""
@@ -114,6 +124,8 @@ class Checkpoint:
         """
         config = self.denoiser
         kind = f"{config.variant} denoiser with {config.joints} joints and d = {config.channels}"
+        last = f"blocks.{config.blocks - 1}.gconv1.gconv.W"
+        _check_shapes(self.weights, {last: (2, config.channels, config.channels)}, kind)
         return _filled(Denoiser(config), self.weights, kind)
 
     def build_proposal(self) -> Proposal | None:
@@ -125,7 +137,18 @@ class Checkpoint:
         if self.proposal is None:
             return None
         kind = f"proposal network of {self.proposal.blocks} blocks, {self.proposal.width} wide"
-        return _filled(Proposal(self.proposal), self.proposal_weights, kind)
+        config = self.proposal
+        last = f"trunk.{config.blocks + 2}.layers.0.weight"
+        _check_shapes(self.proposal_weights, {last: (config.width, config.width)}, kind)
+        return _filled(Proposal(config), self.proposal_weights, kind)
+
+
+def _check_shapes(weights: dict[str, Tensor], expected: dict[str, tuple[int, ...]], kind: str) -> None:
+    """Refuse the weights of a smaller network before a large one is built, which a damaged file may ask for."""
+    for name, shape in expected.items():
+        found = tuple(weights[name].shape) if name in weights else "none"
+        if found != shape:
+            raise ValueError(f"the weights do not fit a {kind}: {name}: expected shape {shape}, got {found}")
 
 
 def _filled(model: _Module, weights: dict[str, Tensor], kind: str) -> _Module:
@@ -189,7 +212,7 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     tensors = {name: value.float() for name, value in tensors.items()}
     try:
         meta = json.loads(metadata.get("diffupose", "null"))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: its metadata is no JSON: {error}") from None
     if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
         raise ValueError(
@@ -198,8 +221,8 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
         )
     try:
         return _from_file(meta, tensors)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: a broken checkpoint, or one of another version: {error}") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: a broken checkpoint, or one of another version: {one_line(error)}") from None
 
 
 def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
@@ -212,6 +235,10 @@ def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     for name, expected in none.items():
         if calibration[name].shape != expected.shape:
             raise ValueError(f"calibration.{name}: expected shape {expected.shape}, got {calibration[name].shape}")
+        if not np.isfinite(calibration[name]).all():
+            raise ValueError(f"calibration.{name}: expected finite numbers")
+    if not isinstance(meta["card"], dict):
+        raise ValueError(f"card: expected an object, got {meta['card']!r}")
     diffusion = DiffusionConfig(**meta["diffusion"])
     diffusion.process()  # raises
     return Checkpoint(

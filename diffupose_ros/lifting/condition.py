@@ -34,6 +34,7 @@ MIN_JOINTS = 3
 """A person with fewer joints that the detector gave has no usable apparent size."""
 MAX_RAY_TANGENT = 4.0
 """Rays further from the person's centre than this (76 degrees) cannot be of the same person: missing."""
+_LEAST_SIZE = 1e-3  # rad: of somebody half a kilometre away, or of joints all at one spot
 _TYPICAL_LOG_SIZE = np.log(0.15)
 _LEAST_DEVIATION = 0.03
 """Of a joint that people are placed by, in units of the apparent size: the lifted pose itself errs that much."""
@@ -52,7 +53,7 @@ class Condition:
             (P, 17, 2).
         status: (P, 17) int8, ``Status`` of what the network sees: more may be missing than was given.
         rotation: (P, 3, 3) camera frame to virtual camera frame.
-        valid: (P,) bool, False where fewer than ``MIN_JOINTS`` joints were seen.
+        valid: (P,) bool, False where fewer than ``MIN_JOINTS`` joints were seen, or all at one spot.
     """
 
     features: npt.NDArray[np.float32]
@@ -110,7 +111,8 @@ def person_centred(rays: FloatArray, deviations: FloatArray, status: npt.NDArray
     xy = np.where(seen[..., None], xy, 0)
     count = np.maximum(seen.sum(1), 1)
     size = np.sqrt((xy**2).sum((1, 2)) / count)
-    size = np.maximum(size, 1e-3)[:, None]
+    sized = size >= _LEAST_SIZE
+    size = np.maximum(size, _LEAST_SIZE)[:, None]
     features = np.stack(
         [
             xy[..., 0] / size,
@@ -121,7 +123,7 @@ def person_centred(rays: FloatArray, deviations: FloatArray, status: npt.NDArray
         ],
         -1,
     )
-    return _condition(features, np.where(seen, status, Status.MISSING), rotation)
+    return _condition(features, np.where(seen, status, Status.MISSING), rotation, sized)
 
 
 def placing_rays(condition: Condition, rays: FloatArray, deviations: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -157,7 +159,8 @@ def image_centred(image: FloatArray, status: npt.NDArray[np.integer]) -> Conditi
     count = np.maximum(seen.sum(1), 1)
     centre = np.where(seen[..., None], image, 0).sum(1) / count[:, None]
     features = np.where(seen[..., None], image, centre[:, None])
-    return _condition(features, status, np.broadcast_to(np.eye(3), (len(features), 3, 3)))
+    rotation, sized = np.broadcast_to(np.eye(3), (len(features), 3, 3)), np.ones(len(features), bool)
+    return _condition(features, status, rotation, sized)
 
 
 def image_coordinates(pixels: FloatArray, width: float, height: float) -> FloatArray:
@@ -171,6 +174,8 @@ def image_coordinates(pixels: FloatArray, width: float, height: float) -> FloatA
     return np.asarray(pixels / width * 2 - (1, height / width))
 
 
-def _condition(features: FloatArray, status: npt.NDArray[np.integer], rotation: FloatArray) -> Condition:
-    measured = (status == Status.MEASURED).sum(1)
-    return Condition(features.astype(np.float32), status.astype(np.int8), rotation, measured >= MIN_JOINTS)
+def _condition(
+    features: FloatArray, status: npt.NDArray[np.integer], rotation: FloatArray, sized: npt.NDArray[np.bool_]
+) -> Condition:
+    valid = sized & ((status == Status.MEASURED).sum(1) >= MIN_JOINTS)
+    return Condition(features.astype(np.float32), status.astype(np.int8), rotation, valid)

@@ -38,7 +38,7 @@ FloatArray = npt.NDArray[np.float64]
 class Lifted:
     """3D skeletons of P people, in metres in the camera's optical frame (REP-103); joints as in H36M-17.
 
-    People with fewer than three usable joints are NaN throughout; ``valid`` tells.
+    People with fewer than three usable joints, or with all of them at one spot, are NaN throughout; ``valid`` tells.
 
     Attributes:
         mean: (P, 17, 3) joint positions.

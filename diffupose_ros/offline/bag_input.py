@@ -110,8 +110,9 @@ class BagInput:
             raise ValueError(f"the bag is damaged; try `mcap recover`. Reading it failed with: {error}") from None
 
     def _first(self, connection: Connection) -> View:
-        _, _, data = next(self._messages([connection]))
-        return self._read(data, NO_VIEW)
+        for _, _, data in self._messages([connection]):
+            return self._read(data, NO_VIEW)
+        raise ValueError(f"the bag is damaged: it counts messages on {connection.topic}, and has none")
 
     def _read(self, data: bytes, previous: View) -> View:
         info = _decoded(data, CameraInfo)

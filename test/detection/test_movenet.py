@@ -14,6 +14,7 @@
 
 """MoveNet, where its network was fetched: what it sees, beside BlazePose, a detector of another make."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from diffupose_ros.detection import movenet
 from diffupose_ros.detection.blazepose_files import network_files as blazepose_files
 from diffupose_ros.detection.movenet import MoveNet
 from diffupose_ros.detection.movenet_files import network_files
-from diffupose_ros.detection.movenet_network import MoveNetwork, _padded
+from diffupose_ros.detection.movenet_network import _CALL, _HEADS, _IMAGE, JOINTS, SIZE, STRIDE, MoveNetwork, _padded
 from diffupose_ros.detection.pipeline import load_pipeline
 from diffupose_ros.skeleton import LAYOUTS
 
@@ -106,3 +107,40 @@ def test_edges_are_padded_as_tensorflow_does(side: int, kernel: int, stride: int
     padded = _padded(torch.ones(1, 1, side, side), kernel, stride)[0, 0]
     assert padded.shape == (side + before + after,) * 2
     assert padded[before:, before:][:side, :side].all() and padded.sum() == side**2
+
+
+def red_network(folder: Path) -> tuple[Path, Path]:
+    """Write a network with MoveNet's heads, of which the person and all joints are where the image is the reddest."""
+    cells = SIZE // STRIDE
+    red = np.array([2.0, -1, -1], np.float32)  # not of white
+    heads = {}
+    for head, channels in zip(_HEADS, (1, 2 * JOINTS, JOINTS, 2 * JOINTS), strict=True):
+        sees = channels in (1, JOINTS)
+        heads[head] = (red if sees else 0 * red)[None, None, :, None].repeat(channels, 3)
+    constants = {f"{head}/weights": weights for head, weights in heads.items()}
+    constants[f"ConstantFolding/{_CALL}/truediv_2_recip"] = np.ones((1, cells, cells, 1), np.float32)
+    constants[f"{_CALL}/add_5/y"] = np.full((), 1.8, np.float32)
+    attributes = {
+        "strides": {"list": {"i": ["1", str(STRIDE), str(STRIDE), "1"]}},
+        "padding": {"s": base64.b64encode(b"SAME").decode()},
+        "fused_ops": {"list": {"s": [base64.b64encode(b"BiasAdd").decode()]}},
+    }
+    nodes = [
+        {"name": f"{_CALL}/{head}/BiasAdd", "op": "_FusedConv2D", "input": [_IMAGE, f"{head}/weights"],
+         "attr": attributes}
+        for head in heads
+    ]  # fmt: skip
+    weights = [{"name": name, "shape": list(c.shape), "dtype": "float32"} for name, c in constants.items()]
+    graph, content = folder / "red.json", folder / "red.bin"
+    graph.write_text(json.dumps({"modelTopology": {"node": nodes}, "weightsManifest": [{"weights": weights}]}))
+    content.write_bytes(b"".join(constant.tobytes() for constant in constants.values()))
+    return graph, content
+
+
+def test_joints_are_where_its_maps_say(tmp_path: Path) -> None:
+    image = np.zeros((300, 400, 3), np.uint8)
+    cv2.circle(image, (250, 120), 8, (0, 0, 255), -1)
+    cv2.circle(image, (150, 200), 8, (255, 255, 255), -1)
+    found = MoveNet("cpu", red_network(tmp_path)).detect(image, [[150, 50, 200, 200], [200, 20, 100, 160]])
+    np.testing.assert_allclose(found.keypoints, np.broadcast_to((250, 120), (2, 17, 2)), atol=10)
+    assert (found.scores > 0.9).all()

@@ -366,3 +366,51 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     save_checkpoint(Checkpoint(DenoiserConfig(channels=32), DiffusionConfig(), weights), path)
     with pytest.raises(ValueError, match=r"NaN.*output\.bias"):
         Lifter.load(path, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("denoiser", "channels", 10**6),
+        ("denoiser", "blocks", 10**6),
+        ("denoiser", "blocks", 2.5),
+        ("denoiser", "condition_channels", 10**7),
+        ("denoiser", "variant", "pear"),
+        ("denoiser", "parents", [-1, 99]),
+        ("denoiser", "parents", ["a"]),
+        ("diffusion", "steps", 10**9),
+        ("diffusion", "steps", 0),
+        ("diffusion", "pose_scale", float("nan")),
+        ("diffusion", "clamp", "x"),
+    ],
+)
+def test_configurations_that_no_network_has_are_refused_at_once(
+    tmp_path: Path, part: str, name: str, value: object
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(small_checkpoint(), path)
+    tensors, meta = contents(path)
+    meta[part][name] = value
+    save_file(tensors, path, {"diffupose": json.dumps(meta)})
+    with pytest.raises(ValueError, match=f"a broken checkpoint, or one of another version: {name}: expected"):
+        load_checkpoint(path)
+
+
+def test_a_network_larger_than_its_weights_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(small_checkpoint(), path)
+    tensors, meta = contents(path)
+    meta["denoiser"] |= {"channels": 4096, "blocks": 64}  # 17 GB
+    save_file(tensors, path, {"diffupose": json.dumps(meta)})
+    with pytest.raises(ValueError, match="the weights do not fit a robust denoiser"):
+        load_checkpoint(path).build()
+
+
+def test_calibrations_without_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(small_checkpoint(), path)
+    tensors, meta = contents(path)
+    tensors["calibration.scale"][:] = float("nan")
+    save_file(tensors, path, {"diffupose": json.dumps(meta)})
+    with pytest.raises(ValueError, match=r"calibration\.scale: expected finite numbers"):
+        load_checkpoint(path)

@@ -219,3 +219,9 @@ def test_image_centred_puts_missing_joints_at_the_centre_of_the_others() -> None
     assert condition.valid.all() and condition.features.dtype == np.float32
     nobody = image_centred(image, np.full((1, 17), Status.MISSING, np.int8))
     assert not nobody.valid[0] and np.isfinite(nobody.features).all()
+
+
+def test_joints_all_at_one_spot_are_nobody(rays: np.ndarray) -> None:
+    rays = rays[:2].copy()
+    rays[0] = rays[0, 0]
+    assert person_centred(rays, EXACT[:2], ALL_MEASURED[:2]).valid.tolist() == [False, True]

@@ -35,6 +35,8 @@ from rclpy.exceptions import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 
+from diffupose_ros.standalone.rclpy.arguments import parse_value, read_parameter_file
+
 FILE = """
 /**:
   ros__parameters:
@@ -149,3 +151,13 @@ def test_services_of_another_process(node: Node) -> None:
         request = DescribeParameters.Request(names=["gain"])
         described = call(node, DescribeParameters, "/echo/describe_parameters", request).descriptors
         assert described[0].floating_point_range[0].to_value == 10.0
+
+
+@pytest.mark.parametrize("text", ["a: b: c\nd: [", "[" * 3000, "a: 2001-99-01"])
+def test_broken_yaml_is_refused_on_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "parameters.yaml"
+    path.write_text(text)
+    for read in (lambda: list(read_parameter_file(path)), lambda: parse_value(text)):
+        with pytest.raises(ValueError, match=r"parameter") as raised:
+            read()
+        assert "\n" not in str(raised.value)

@@ -161,10 +161,14 @@ class Traffic:
             self._next_camera = now + _CAMERA_PERIOD
             self._camera.header = header
             self._info.publish(self._camera)
-        message = self._messages[watched.sent % len(self._messages)]
+        message = self._message(watched.sent)
         message.header = Header(stamp=self.node.get_clock().now().to_msg(), frame_id="camera")
         self._skeletons.publish(message)
         watched.sent += 1
+
+    def _message(self, number: int) -> Skeleton2DArray:
+        """Return the message to publish, the header aside."""
+        return self._messages[number % len(self._messages)]
 
     def _receive(self, data: bytes) -> None:
         now = self._now()

@@ -27,7 +27,7 @@ Wang et al., CVPR 2018.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,18 @@ from torch.nn import functional as F
 from diffupose_ros.skeleton import PARENTS
 
 Variant = Literal["paper", "robust"]
+MOST = {"channels": 4096, "condition_channels": 256, "blocks": 64, "joints": 64, "width": 16384}
+"""Of which networks are made: what is more is a damaged file's, and would take all memory."""
+
+
+def check_whole(name: str, value: object, most: int) -> None:
+    """Check a number of layers, channels, ...
+
+    Raises:
+        ValueError: it is not a whole number from 1 to ``most``.
+    """
+    if not isinstance(value, int) or not 1 <= value <= most:
+        raise ValueError(f"{name}: expected a whole number, 1 to {most}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,9 @@ class DenoiserConfig:
         parents: the skeleton as each joint's parent, -1 for the root.
         condition_channels: channels of the 2D condition of each joint.
         blocks: number of residual graph blocks.
+
+    Raises:
+        ValueError: numbers that no network has.
     """
 
     variant: Variant = "robust"
@@ -55,6 +70,15 @@ class DenoiserConfig:
     parents: tuple[int, ...] = PARENTS
     condition_channels: int = 5
     blocks: int = 4
+
+    def __post_init__(self) -> None:
+        if self.variant not in get_args(Variant):
+            raise ValueError(f"variant: expected {' or '.join(get_args(Variant))}, got {self.variant!r}")
+        for name in ("channels", "condition_channels", "blocks"):
+            check_whole(name, getattr(self, name), MOST[name])
+        known = range(-1, len(self.parents))
+        if not 1 <= len(self.parents) <= MOST["joints"] or any(parent not in known for parent in self.parents):
+            raise ValueError(f"parents: expected the parent of each of up to {MOST['joints']} joints, -1 for the root")
 
     @property
     def joints(self) -> int:

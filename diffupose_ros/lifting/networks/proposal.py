@@ -27,6 +27,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from diffupose_ros.lifting.networks.denoiser import MOST, check_whole
 from diffupose_ros.skeleton import MIRROR
 
 _LOG_BOUND = 8.0  # of the precision's factor: e^-8 to e^8 per unit of pose_scale
@@ -40,11 +41,18 @@ class ProposalConfig:
         width: of the hidden layers.
         blocks: number of residual blocks.
         condition_channels: channels of the 2D condition of each joint.
+
+    Raises:
+        ValueError: numbers that no network has.
     """
 
     width: int = 1024
     blocks: int = 2
     condition_channels: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("width", "blocks", "condition_channels"):
+            check_whole(name, getattr(self, name), MOST[name])
 
 
 class _ResidualBlock(nn.Module):

@@ -26,6 +26,7 @@ from rclpy.logging import get_logger
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from diffupose_ros.detection.picture_files import check_picture
 from diffupose_ros.nodes.common import cv_bridge_probe
 
 Pixels = npt.NDArray[np.uint8]
@@ -83,7 +84,6 @@ ASSUMED = {"8UC1": "mono8", "8UC3": "bgr8", "8UC4": "bgra8"}
 """What encodings are taken for that do not say what their channels are."""
 
 _BY_CV_BRIDGE = ("bgr8", "rgb8", "bgra8", "rgba8", "mono8", "yuv422", "yuv422_yuy2")  # in every version of it
-_JPEG, _SCAN, _END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _QUALITY = 90  # of JPEG
 _TO_BGR = {1: cv2.COLOR_GRAY2BGR, 4: cv2.COLOR_BGRA2BGR}
 _MEASURES = re.compile(r"(8S|16[US]|32[SF]|64F)(C\d*)?$")  # not brightness
@@ -203,8 +203,7 @@ def _read_compressed(message: CompressedImage) -> Pixels:
         )
     if _MEASURES.match(stored) or "compressedDepth" in form:
         raise ValueError(f"format {form!r}{_measures(stored) or ' is a depth image'}: expected a picture")
-    if data.startswith(_JPEG) and data.rfind(_END) < data.rfind(_SCAN):
-        raise ValueError(f"truncated JPEG: {len(data)} bytes without an end marker")
+    check_picture(data)
     try:
         image = _bridge().compressed_imgmsg_to_cv2(message)
     except Exception as error:  # cv2.error, or whatever cv_bridge raises

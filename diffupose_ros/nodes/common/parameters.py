@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.exceptions import InvalidParameterTypeException
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
 DEVICES = ("auto", "cpu", "cuda", "cuda:N")
 _EXPECTED = {bool: "true or false", int: "a whole number", str: "text"}
@@ -137,6 +137,8 @@ class Parameters:
                 node.declare_parameter(row.name, row.default, row.descriptor())
             except InvalidParameterTypeException as error:
                 raise ValueError(f"{row.name}: expected {_EXPECTED[type(row.default)]}: {error}") from None
+            except InvalidParameterValueException as error:  # out of its range
+                raise ValueError(f"{row.name}: {error}") from None
             refusal = row.refusal(node.get_parameter(row.name).value)
             if refusal:
                 raise ValueError(refusal)

@@ -103,6 +103,7 @@ def read_people(message: Skeleton2DArray, view: View, min_score: float, unsaid: 
     if any(kind == "image size" for kind, _ in problems):
         return People(message, [], Skeletons2D.join([]), problems)
     ids: list[str] = []
+    taken: set[str] = set()
     usable: list[Skeleton2D] = []
     for index, skeleton in enumerate(message.skeletons):
         try:
@@ -110,12 +111,13 @@ def read_people(message: Skeleton2DArray, view: View, min_score: float, unsaid: 
         except ValueError as error:
             problems.append(("bad skeleton", f"person {skeleton.id!r}: {error}"))
             continue
-        name = unused_name(skeleton.id or f"p{index}", ids)
+        name = unused_name(skeleton.id or f"p{index}", taken)
         if not skeleton.id:
             problems.append(("no id", f"people without an id are numbered: {name!r}"))
         elif name != skeleton.id:
             problems.append(("duplicate id", f"two people called {skeleton.id!r}: one is published as {name!r}"))
         ids.append(name)
+        taken.add(name)
         usable.append(skeleton)
     return _in_pixels(People(message, ids, _joints(usable, min_score, profile, problems), problems), view.camera)
 

@@ -177,7 +177,7 @@ class LiftWorker(Worker):
         header, ids = people.message.header, people.ids
         unusable = [name for name, row in zip(ids, rows, strict=True) if not lifted.valid[row]]
         if unusable:
-            detail = f"fewer than three measured joints: people {unusable} are left out"
+            detail = f"fewer than three measured joints, or all at one spot: people {unusable} are left out"
             self._diagnostics.problem("too few joints", detail, len(unusable))
         if novel := novel_people(ids, lifted, rows):
             detail = f"people {novel} are further from their 2D joints than the detector's precision explains"

@@ -24,11 +24,12 @@ from scipy.spatial.transform import Rotation
 from diffupose_ros.lifting import Lifted
 from diffupose_ros.lifting.uncertainty import NORMAL
 from diffupose_ros.msg import Skeleton3D, Skeleton3DArray
-from diffupose_ros.nodes.common.checks import check_covariance
-from diffupose_ros.skeleton import H36M17
+from diffupose_ros.nodes.common.checks import check_covariance, check_positions
+from diffupose_ros.skeleton import H36M17, PELVIS
 
 JOINTS = len(H36M17)
 _NEAREST = 0.05  # m, of a pelvis
+_SAME = 0.01  # m, up to which the pelvis and the root are one place
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,13 @@ def _numbers(skeleton: Skeleton3D) -> tuple[Any, ...]:
     pose_covariance = np.array(root.covariance, np.float64).reshape(6, 6)
     place, turn = root.pose.position, root.pose.orientation
     origin = np.array([place.x, place.y, place.z], np.float64)
-    if not (np.isfinite(mean).all() and np.isfinite(origin).all()):
-        raise ValueError("positions that are no numbers")
+    check_positions(mean)
+    if not np.linalg.norm(origin - mean[PELVIS]) < _SAME:  # NaN too
+        raise ValueError("a root that is not where the pelvis is")
     if np.linalg.norm(origin) < _NEAREST:
         raise ValueError("a pelvis in the camera itself")
-    check_covariance("joints", covariance[1:])  # the pelvis' is relative to itself
+    covariance[PELVIS] = 0  # relative to itself
+    check_covariance("joints", np.delete(covariance, PELVIS, 0))
     check_covariance("root", pose_covariance[:3, :3])
     try:
         axes = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()

@@ -25,7 +25,7 @@ import numpy as np
 from diffupose_ros.estimation.stature import stature_of
 from diffupose_ros.lifting.uncertainty import NORMAL
 from diffupose_ros.msg import People, Person, Skeleton3D, Skeleton3DArray
-from diffupose_ros.nodes.common.checks import check_covariance
+from diffupose_ros.nodes.common.checks import check_covariance, check_positions
 from diffupose_ros.nodes.common.conversions import FloatArray
 from diffupose_ros.skeleton import H36M17, PELVIS
 
@@ -102,7 +102,7 @@ def _person(person: Person) -> tuple[Any, ...]:
     positions, velocities = _xyz(j.position for j in joints), _xyz(j.velocity for j in joints)
     covariance = _matrices(j.position_covariance for j in joints)
     of_velocity = _matrices(j.velocity_covariance for j in joints)
-    _check_finite("positions", positions)
+    check_positions(positions)
     _check_finite("velocities", velocities)
     check_covariance("positions", covariance)
     check_covariance("velocities", of_velocity)
@@ -115,8 +115,9 @@ def _skeleton(skeleton: Skeleton3D) -> tuple[Any, ...]:
     positions = _xyz(j.position for j in skeleton.joints)
     relative = _matrices(j.covariance for j in skeleton.joints)
     place = np.array(skeleton.root.covariance, np.float64).reshape(6, 6)[:3, :3]
-    _check_finite("positions", positions)
-    check_covariance("joints", np.delete(relative, PELVIS, 0))  # the pelvis' is relative to itself
+    check_positions(positions)
+    relative[PELVIS] = 0  # to itself
+    check_covariance("joints", np.delete(relative, PELVIS, 0))
     check_covariance("root", place)
     unknown, nothing = np.full((JOINTS, 3), np.nan), np.zeros((JOINTS, 3, 3))
     stature = stature_of(positions[None])[0, 0]

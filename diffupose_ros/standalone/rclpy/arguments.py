@@ -28,6 +28,7 @@ from ruamel.yaml.error import YAMLError
 FLAGS = re.compile(r"--(?:enable|disable)-(?:rosout|stdout|external-lib)-logs")
 REMAP = re.compile(r"(?:(?P<node>[A-Za-z0-9_]+):)?(?:rostopic://|rosservice://)?(?P<old>[^:]+):=(?P<new>.+)")
 PARAMETER = re.compile(r"(?:(?P<node>[^:]+):)?(?P<name>[^:]+):=(?P<value>.*)", re.DOTALL)
+_NOT_YAML = YAMLError, RecursionError, ValueError  # the last of a date that there is not, for instance
 
 
 class UnknownROSArgsError(ValueError):
@@ -132,8 +133,8 @@ def parse_value(text: str) -> Any:
     """
     try:
         return YAML(typ="safe", pure=True).load(text) if text else ""
-    except YAMLError as error:
-        raise ValueError(f"parameter value {text!r} is not YAML: {error}") from error
+    except _NOT_YAML as error:
+        raise ValueError(f"parameter value {text[:100]!r} is not YAML: {_one_line(error)}") from error
 
 
 def read_parameter_file(path: Path) -> Iterator[tuple[str, str, Any]]:
@@ -144,11 +145,15 @@ def read_parameter_file(path: Path) -> Iterator[tuple[str, str, Any]]:
     """
     try:
         content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise ValueError(f"cannot read the parameter file {path}: {error}") from error
+    except (OSError, UnicodeDecodeError, *_NOT_YAML) as error:
+        raise ValueError(f"cannot read the parameter file {path}: {_one_line(error)}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} is not a parameter file: expected node names")
     yield from _nodes(path, "", content)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _nodes(path: Path, prefix: str, content: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from std_msgs.msg import Header
 
-from diffupose_ros.nodes.common.checks import check_covariance, check_header
+from diffupose_ros.nodes.common.checks import check_covariance, check_header, check_positions
 
 HEADER = Header(frame_id="camera")
 HEADER.stamp.sec = 7
@@ -37,3 +37,20 @@ def test_covariances_that_are_none(bad: np.ndarray) -> None:
     check_covariance("joints", np.eye(3))
     with pytest.raises(ValueError, match="covariances of the joints that are"):
         check_covariance("joints", np.stack([np.eye(3), bad]))
+
+
+@pytest.mark.parametrize("bad", [np.diag([1.0, 1, 1e15]), np.diag([1.0, 1, 1e-18])])
+def test_covariances_of_lengths_that_nothing_has(bad: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="joints: expected variances from 1e-12 to 1e"):
+        check_covariance("joints", bad)
+
+
+def test_positions_of_nobody() -> None:
+    check_positions(np.ones((17, 3)))
+    for place, reason in ((np.nan, "no numbers"), (9.0, "further than 5 m from the pelvis")):
+        positions = np.zeros((17, 3))
+        positions[3, 2] = place
+        with pytest.raises(ValueError, match=reason):
+            check_positions(positions)
+    with pytest.raises(ValueError, match="a pelvis further than 100000 m"):
+        check_positions(np.full((17, 3), 1e9))

@@ -142,3 +142,8 @@ def test_what_is_no_such_number_is_refused(value: Any, started: Start) -> None:
 def test_a_start_with_a_wrong_value_says_what_was_expected(argument: str, reason: str, started: Start) -> None:
     with pytest.raises(ValueError, match=reason):
         started("-p", argument)
+
+
+def test_numbers_out_of_range_at_the_start_are_refused_as_all_else(started: Start) -> None:
+    with pytest.raises(ValueError, match=r"rate: .*out of range"):
+        started("-p", "rate:=241.0")

@@ -108,3 +108,10 @@ def test_a_skeleton_that_does_not_say_how_sure_it_is_is_left_out() -> None:
 def test_nobody() -> None:
     people = read_people(standing(HEADER))
     assert len(people) == 0 and people.positions.shape == (0, 17, 3) and people.flags.shape == (0, 2)
+
+
+def test_what_the_pelvis_says_of_itself_does_not_count() -> None:
+    message = seen(HEADER, 0, people=1)
+    message.skeletons[0].joints[0].covariance = [NAN] * 9
+    people = read_skeletons(message)
+    assert people.ids and np.isfinite(people.covariance).all()
