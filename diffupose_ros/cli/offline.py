@@ -149,7 +149,7 @@ def run(
     folder = out or Path(f"{video.absolute().stem}_3d")
     console = Console()
     try:
-        frames = Video(video, rate)
+        frames = Video(video, rate, say)
         cameras = Cameras(frames, calibration, hfov, say)
         from diffupose_ros.detection.pipeline import load_pipeline
 

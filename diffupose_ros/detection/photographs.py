@@ -37,8 +37,11 @@ _ORIENTATION, _DETAILS = 0x0112, 0x8769
 _FOCAL_LENGTH, _FOCAL_LENGTH_35MM, _WIDTH, _HEIGHT = 0x920A, 0xA405, 0xA002, 0xA003
 _DENSITY, _DENSITY_UNIT = 0xA20E, 0xA210  # of pixels on the sensor
 _DIAGONAL_35MM = math.hypot(36, 24)
+_PNG_EXIF = {"exif", "Raw profile type exif"}  # what Pillow calls the tags of a PNG
 _MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 1e-3}  # of a unit of density
 _SAME_SHAPE = 0.01  # by which the ratio of the sides may differ in an image that was resized, but not cut
+
+Image.MAX_IMAGE_PIXELS = None  # it is asked for tags alone; of pixels OpenCV says how many are too many
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def _exif(content: bytes, width: int, height: int) -> tuple[Orientation, float |
     """Return which way up a picture is, and its focal length in pixels."""
     try:
         with Image.open(io.BytesIO(content)) as picture:
+            if picture.format == "PNG" and not _PNG_EXIF & picture.info.keys():
+                return AS_STORED, None  # Pillow would look for tags behind the pixels, and decode them
             tags = picture.getexif()
         details = tags.get_ifd(_DETAILS)
         return EXIF.get(tags.get(_ORIENTATION), AS_STORED), _focal(details, width, height)

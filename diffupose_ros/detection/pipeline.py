@@ -126,8 +126,8 @@ def load_pipeline(
     Args:
         detector: one of ``DETECTORS``; ``auto``: HRNet where weights are given or w32 was fetched, else BlazePose.
         weights: a name or a file of HRNet's weights (empty: w32), the file of an ONNX network, or what
-            ``load_rtmlib`` takes; the others have their own.
-        device: ``auto``, ``cpu``, ``cuda``, ...; BlazePose and MediaPipe run on the CPU.
+            ``load_rtmlib`` takes; the others have their own, and take none.
+        device: ``auto``, ``cpu``, ``cuda``, ...; BlazePose runs on the CPU.
         finder: ``auto``: the detector itself where it can find people, else BlazePose; ``whole_image``: one person
             who fills it.
         find_every: s, see ``Pipeline``.
@@ -166,6 +166,8 @@ def _load_detector(name: str, weights: str, device: str) -> Detector:
     # Imported here: each needs much that the others do not.
     if name == "auto":
         name = "hrnet" if weights or is_here("w32") else "blazepose"
+    if weights and name in ("blazepose", "movenet"):
+        raise ValueError(f"weights {weights!r}: the detector {name} has its own, leave these empty")
     if name == "blazepose":
         from diffupose_ros.detection.blazepose import BlazePose
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from diffupose_ros.camera import Camera
+from diffupose_ros.camera import GUESSED_FIELD_OF_VIEW, Camera
 from diffupose_ros.camera_files import read_camera_file
 from diffupose_ros.offline.video import Video
 
@@ -68,10 +68,9 @@ class Cameras:
         if focal is not None:
             self._say("focal lengths are those that the photographs tell (EXIF); a --calibration is better")
             return Camera.from_focal(focal, width, height)
-        camera = Camera.guess(width, height)
-        degrees = f"{math.degrees(camera.hfov):.0f} degrees"
-        self._say(f"guessed a horizontal field of view of {degrees}; see --calibration and --hfov")
-        return camera
+        degrees = f"{GUESSED_FIELD_OF_VIEW:.0f} degrees across the longer side"
+        self._say(f"guessed a field of view of {degrees}; see --calibration and --hfov")
+        return Camera.guess(width, height)
 
     def _is_calibrated(self, width: int, height: int) -> bool:
         assert self._calibrated is not None

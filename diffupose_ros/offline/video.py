@@ -15,7 +15,7 @@
 """A video as the offline run reads it, to its end with what is wrong counted, and as it writes one."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class Video:
     Args:
         path: a video, a photograph, or a directory of these.
         rate: images per second, of a directory.
+        say: takes a line for the user about each file that cannot be read.
 
     Attributes:
         width, height: of the first image, in pixels.
@@ -64,7 +65,10 @@ class Video:
         ValueError: nothing in it that can be read as an image.
     """
 
-    def __init__(self, path: Path, rate: float = FOLDER_RATE) -> None:
+    def __init__(
+        self, path: Path, rate: float = FOLDER_RATE, say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self._say = say
         self._source = open_recording(path, rate=rate)
         self.rate, self.count = self._source.rate, round(self._source.duration * self._source.rate)
         self.problems: Counter[str] = Counter()
@@ -87,8 +91,9 @@ class Video:
             while True:
                 try:
                     image = source.read()
-                except ValueError:
+                except ValueError as error:
                     self.problems["unreadable"] += 1
+                    self._say(str(error))
                 else:
                     if image is None:
                         break

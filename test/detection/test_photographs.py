@@ -14,6 +14,8 @@
 
 """Photographs of files as cameras and tools write them."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from PIL import Image
 from support.movies import corners
 
 from diffupose_ros.detection.frames import open_recording
-from diffupose_ros.detection.photographs import read_photograph
+from diffupose_ros.detection.orientation import AS_STORED, EXIF
+from diffupose_ros.detection.photographs import _exif, read_photograph
 
 PICTURE = np.full((60, 80, 3), 128, np.uint8)
 PICTURE[:10, :10], PICTURE[:10, -10:] = 255, 0
@@ -88,6 +91,31 @@ def test_damaged_tags_cost_no_photograph(tmp_path: Path) -> None:
     begin = data.index(b"Exif")
     path.write_bytes(data[: begin + 6] + b"\xff" * 20 + data[begin + 26 :])
     assert read_photograph(path).image.shape == (60, 80, 3)
+
+
+def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    written = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
+
+
+def test_tags_of_large_photographs_are_read_without_their_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[Image.Image] = []
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", decoded.append)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    tags = exif.tobytes().removeprefix(b"Exif\0\0")
+    assert _exif(png(20000, 10000, (b"eXIf", tags)), 20000, 10000) == (EXIF[6], None)
+    assert _exif(png(20000, 10000), 20000, 10000) == (AS_STORED, None)
+    assert not decoded
+
+
+def test_what_is_too_large_or_gone_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(png(100000, 100000))
+    for name, reason in (("large.png", "cannot be read by OpenCV: pixels <= "), ("gone.png", "cannot be read: No such")):
+        with pytest.raises(ValueError, match=rf"{name} {reason}[^\n]*$"):
+            read_photograph(tmp_path / name)
 
 
 def test_a_photograph_alone_is_read_and_one_that_nobody_reads_is_said(tmp_path: Path) -> None:

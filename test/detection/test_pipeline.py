@@ -186,6 +186,9 @@ def test_numbers_out_of_range_are_refused() -> None:
 def test_parts_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="unknown finder 'yolo': expected one of auto, whole_image"):
         load_pipeline(finder="yolo")
+    for name in ("blazepose", "movenet"):
+        with pytest.raises(ValueError, match=f"weights 'w48': the detector {name} has its own"):
+            load_pipeline(name, "w48")
     with pytest.raises(ValueError, match="unknown detector 'yolo': expected one of auto, blazepose, hrnet"):
         load_pipeline("yolo", finder="whole_image")
     with pytest.raises(ValueError, match="forget_after"):

@@ -31,15 +31,14 @@ def cameras(said: list[str], calibration: Path | None = None, hfov: float | None
     return Cameras(VIDEO, calibration, hfov, said.append)
 
 
-def test_images_that_agree_have_one_camera_and_each_guess_is_said_once() -> None:
+def test_images_that_agree_have_one_camera_and_a_guess_is_said_once() -> None:
     made = cameras(said := [])
     assert made.of(640, 480) is made.of(640, 480)
     focal = 320 / np.tan(np.radians(30))
     assert made.of(640, 480).K[0, 0] == made.of(480, 640).K[0, 0] == pytest.approx(focal)
     assert made.of(640, 480, 700.0).K[0, 0] == made.of(640, 480, 700.0).K[1, 1] == 700
     assert [line.partition(";")[0] for line in said] == [
-        "guessed a horizontal field of view of 60 degrees",
-        "guessed a horizontal field of view of 47 degrees",
+        "guessed a field of view of 60 degrees across the longer side",
         "focal lengths are those that the photographs tell (EXIF)",
     ]
 

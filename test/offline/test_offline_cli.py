@@ -97,7 +97,7 @@ def test_a_photograph_alone_is_lifted(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("pipelines")
 def test_without_a_calibration_the_camera_is_guessed_and_that_is_said(film: Path, tmp_path: Path) -> None:
     result = invoke("run", film, "--out", tmp_path / "out", *FAST)
-    assert result.exit_code == 0 and "guessed a horizontal field of view of 60 degrees" in result.output
+    assert result.exit_code == 0 and "guessed a field of view of 60 degrees across the longer side" in result.output
 
 
 @pytest.mark.usefixtures("pipelines")

@@ -225,6 +225,6 @@ def test_photographs_of_different_sizes_are_all_lifted_each_with_its_camera(lift
     assert [(info.width, info.height) for info in infos] == [(640, 360), (800, 480), (640, 360)]
     guess = 1 / np.tan(np.radians(30)) / 2
     assert [info.k[0] for info in infos] == pytest.approx([640 * guess, 800 * guess, focal], rel=0.02)
-    assert len([line for line in said if "guessed a horizontal field of view of 60 degrees" in line]) == 1
+    assert len([line for line in said if "guessed a field of view of 60 degrees across the longer side" in line]) == 1
     assert len([line for line in said if "EXIF" in line]) == 1
     assert len(list(Video(tmp_path / "out" / "video.mp4"))) == 3

@@ -40,20 +40,22 @@ def test_a_file_gives_its_frames_with_their_times(tmp_path: Path) -> None:
     assert not video.problems
 
 
-def test_images_of_a_directory_come_by_number_whatever_their_size_and_bad_ones_are_counted(tmp_path: Path) -> None:
+def test_images_of_a_directory_come_by_number_whatever_their_size_and_bad_ones_are_said(tmp_path: Path) -> None:
     for number in (2, 10, 1):
         cv2.imwrite(str(tmp_path / f"image{number}.png"), numbered(number))
     cv2.imwrite(str(tmp_path / "image3.png"), numbered(3, width=80))
     (tmp_path / "image4.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
     (tmp_path / "image5.png").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("no image")
-    video = Video(tmp_path, rate=5)
+    said: list[str] = []
+    video = Video(tmp_path, 5, said.append)
     frames = list(video)
     assert [frame.image[0, 0, 0] for frame in frames] == [10, 20, 30, 100]
     assert [frame.image.shape[1] for frame in frames] == [64, 64, 80, 64]
     np.testing.assert_allclose([frame.time for frame in frames], [0, 0.2, 0.4, 1.0])
     assert video.count == 6
     assert video.problems == {"unreadable": 2}
+    assert [line.partition(" is ")[0] for line in said] == [f"{tmp_path}/image4.jpg", f"{tmp_path}/image5.png"]
 
 
 def test_a_grey_and_a_sixteen_bit_image_are_read_as_colour(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def plan(values: Mapping[str, str], given: Container[str]) -> Plan:
     wanted = {
         "lift_node": True,
         "people_node": values["people"] == "true",
-        "planner_node": values["planner_outputs"] != "[]",
+        "planner_node": values["planner_outputs"].strip("[] ") != "",
         "detect_node": values["detector"] != "none",
         "video_node": values["video"] != "",
         "replay_node": values["demo"] == "true",

@@ -148,5 +148,6 @@ def test_every_node_can_be_started() -> None:
 
 def test_the_planner_takes_single_images_where_nobody_follows_people() -> None:
     assert planned(planner_outputs="capsules").nodes["planner_node"] == {"outputs": ["capsules"]}
+    assert not any("planner_node" in planned(planner_outputs=nothing).nodes for nothing in ("", "[]", "[ ]"))
     alone = planned(planner_outputs="[capsules, obstacles]", people="false").nodes["planner_node"]
     assert alone == {"outputs": ["capsules", "obstacles"], "input": "skeletons_3d"}
