@@ -65,9 +65,7 @@ class Video:
         ValueError: nothing in it that can be read as an image.
     """
 
-    def __init__(
-        self, path: Path, rate: float = FOLDER_RATE, say: Callable[[str], None] = lambda line: None
-    ) -> None:
+    def __init__(self, path: Path, rate: float = FOLDER_RATE, say: Callable[[str], None] = lambda line: None) -> None:
         self._say = say
         self._source = open_recording(path, rate=rate)
         self.rate, self.count = self._source.rate, round(self._source.duration * self._source.rate)
