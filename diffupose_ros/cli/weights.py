@@ -16,12 +16,14 @@
 """Commands on the detectors' weights."""
 
 from importlib import import_module
-from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diffupose_ros.cli.app import app, fail
+
+if TYPE_CHECKING:
+    from diffupose_ros.detection.cached_files import CachedFiles
 
 weights = typer.Typer(
     help="Weights of the detectors HRNet, BlazePose and MoveNet: public ones, downloaded once.", no_args_is_help=True
@@ -34,8 +36,9 @@ NETWORKS = ("blazepose", "movenet")
 """Detectors with networks of their own; where these come from ``detection/<name>_files.py`` says."""
 
 
-def _files(name: str) -> ModuleType:
-    return import_module(f"diffupose_ros.detection.{name}_files")
+def _files(name: str) -> "CachedFiles":
+    files: CachedFiles = import_module(f"diffupose_ros.detection.{name}_files").NETWORKS
+    return files
 
 
 @weights.command("list")
@@ -54,8 +57,8 @@ def list_() -> None:
         typer.echo(f"{called:<23} AP {entry.average_precision}  {entry.licence}  {here:<8}  {entry.address}")
     for name in NETWORKS:
         files = _files(name)
-        here = "here" if all(path.is_file() for path in files.network_files()) else "not here"
-        typer.echo(f"{name:<23} AP -     {files.LICENCE}  {here:<8}  {files.SOURCE}")
+        here = "here" if files.are_here() else "not here"
+        typer.echo(f"{name:<23} AP -     {files.licence}  {here:<8}  {files.source}")
 
 
 @weights.command()
@@ -74,7 +77,7 @@ def fetch(name: Name) -> None:
             def show(done: int, total: int | None) -> None:
                 progress.update(task, completed=done, total=total)
 
-            paths = _files(name).fetch_networks(show) if name in NETWORKS else [fetch_weights(name, show)]
+            paths = _files(name).fetch(show) if name in NETWORKS else [fetch_weights(name, show)]
     except (OSError, ValueError) as error:
         fail(error)
     for file in paths:
@@ -87,7 +90,7 @@ def path(name: Name) -> None:
     from diffupose_ros.detection.weights import find_weights
 
     try:
-        paths = _files(name).find_networks() if name in NETWORKS else [find_weights(name)]
+        paths = _files(name).find() if name in NETWORKS else [find_weights(name)]
     except (OSError, ValueError) as error:
         fail(error)
     for file in paths:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from diffupose_ros.detection.blazepose_files import networks
+from diffupose_ros.detection.blazepose_files import NETWORKS
 from diffupose_ros.detection.blazepose_landmarks import JOINTS, Pose, PoseNetwork
 from diffupose_ros.detection.blazepose_people import PersonNetwork
 from diffupose_ros.detection.blazepose_regions import Region, around_box, around_person, box_of
@@ -60,7 +60,7 @@ class BlazePose:
 
     def __init__(self, threads: int | None = None) -> None:
         runtime()  # before anything is fetched in vain
-        people, pose = networks()
+        people, pose = NETWORKS.fetch_aloud()
         self._people, self._pose = PersonNetwork(people, threads), PoseNetwork(pose, threads)
         self._known: list[tuple[FloatArray, Region]] = []  # box and region of people in this image or the last
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from diffupose_ros.detection.boxes import checked_boxes, checked_image
 from diffupose_ros.detection.detector import Detections, Image
 from diffupose_ros.detection.heatmaps import crop, crop_affine
-from diffupose_ros.detection.movenet_files import networks
+from diffupose_ros.detection.movenet_files import NETWORKS
 from diffupose_ros.detection.movenet_network import JOINTS, SIZE, MoveNetwork
 from diffupose_ros.pytorch import select_device
 
@@ -47,7 +47,7 @@ class MoveNet:
 
     def __init__(self, device: str = "auto", files: tuple[Path, Path] | None = None) -> None:
         place = select_device(device)
-        graph, weights = files or networks()
+        graph, weights = files or NETWORKS.fetch_aloud()
         self._network = MoveNetwork(graph, weights, place)
 
     def detect(self, image: Image, boxes: npt.ArrayLike) -> Detections:

@@ -23,7 +23,6 @@ import zipfile
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -33,7 +32,7 @@ from diffupose_ros.detection.boxes import checked_boxes, checked_image
 from diffupose_ros.detection.detector import Detections, Detector, FloatArray, Image
 from diffupose_ros.detection.one_stage import OneStage
 from diffupose_ros.detection.onnx_network import providers
-from diffupose_ros.detection.weights import MIRROR, mirrored
+from diffupose_ros.detection.weights import MIRROR, mirrored, reason_of
 from diffupose_ros.files import check_downloaded, user_path
 
 MODES = ("balanced", "lightweight", "performance")
@@ -177,7 +176,7 @@ def _tool(kind: Any, entry: dict[str, Any], part: str, place: str) -> Any:
     try:
         return _loaded(kind, mirrored(file) or published, place, entry[f"{part}_input_size"])
     except OSError as error:
-        reason = error if isinstance(error, HTTPError) else getattr(error, "reason", None) or error
+        reason = reason_of(error)
         raise ConnectionError(f"rtmlib's network {file} cannot be fetched: {reason}. {by_hand}") from None
     except zipfile.BadZipFile as error:
         raise ValueError(f"{os.path.join(folder, file)}: {error}; delete it and try again. {by_hand}") from None

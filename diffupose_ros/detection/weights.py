@@ -102,6 +102,11 @@ def cache_folder() -> Path:
         ) from None
 
 
+def reason_of(error: Exception) -> object:
+    """Return what people are told of an error of a download."""
+    return error if isinstance(error, HTTPError) else getattr(error, "reason", None) or error
+
+
 def mirrored(file: str) -> str:
     """Return the address of a file in the user's mirror; empty where there is none. See ``MIRROR``."""
     mirror = os.environ.get(MIRROR, "")
@@ -178,7 +183,7 @@ def fetch_weights(name: str, progress: Progress = lambda done, total: None) -> P
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
         have = partial.stat().st_size if partial.exists() else 0
         kept = f" {have} bytes are kept: the same command goes on from there." if have else ""
-        reason = error if isinstance(error, HTTPError) else getattr(error, "reason", None) or error
+        reason = reason_of(error)
         raise ConnectionError(f"{address} cannot be downloaded: {reason}.{kept} {_hint(entry)}") from None
     try:
         _verify(partial, entry, "it was deleted; try again, or get it elsewhere. " + _hint(entry))

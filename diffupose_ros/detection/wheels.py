@@ -29,11 +29,11 @@ from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from http.client import HTTPException
 from typing import IO, Any, cast
-from urllib.error import HTTPError, URLError
+from urllib.error import URLError
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from urllib.request import Request, urlopen
 
-from diffupose_ros.detection.weights import Progress
+from diffupose_ros.detection.weights import Progress, reason_of
 
 PYPI = "https://pypi.org/simple"
 _TIMEOUT = 30.0  # seconds without a byte
@@ -66,7 +66,7 @@ def read_members(
         try:
             return index.read(project, version, members, progress)
         except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
-            reason = error if isinstance(error, HTTPError) else getattr(error, "reason", None) or error
+            reason = reason_of(error)
             wrong.append(f"{index.address}: {reason}")
     raise ConnectionError(f"no wheel of {project} {version} from {'; '.join(wrong)}")
 

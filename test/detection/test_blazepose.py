@@ -24,7 +24,7 @@ import pytest
 
 from diffupose_ros.detection import blazepose
 from diffupose_ros.detection.blazepose import BlazePose
-from diffupose_ros.detection.blazepose_files import network_files
+from diffupose_ros.detection.blazepose_files import NETWORKS
 from diffupose_ros.detection.blazepose_landmarks import Pose, refined
 from diffupose_ros.detection.blazepose_people import SIZE, Found, PersonNetwork, anchors, decoded, distinct, merged
 from diffupose_ros.detection.blazepose_regions import (
@@ -40,7 +40,7 @@ from diffupose_ros.detection.boxes import grown
 from diffupose_ros.detection.people import PersonFinder
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
-HERE = all(path.is_file() for path in network_files()) and importlib.util.find_spec("ai_edge_litert") is not None
+HERE = NETWORKS.are_here() and importlib.util.find_spec("ai_edge_litert") is not None
 needs_networks = pytest.mark.skipif(
     not HERE, reason="BlazePose is not here: pip install '.[detect]' and `diffupose weights fetch blazepose`"
 )
@@ -216,7 +216,7 @@ class Poses:
 def made_up(monkeypatch: pytest.MonkeyPatch) -> BlazePose:
     monkeypatch.setattr(blazepose, "PersonNetwork", lambda *_: People((200, 200), (400, 250)))
     monkeypatch.setattr(blazepose, "PoseNetwork", lambda *_: Poses())
-    monkeypatch.setattr(blazepose, "networks", lambda: [Path(), Path()])
+    monkeypatch.setattr("diffupose_ros.detection.cached_files.CachedFiles.fetch_aloud", lambda _: [Path(), Path()])
     monkeypatch.setattr(blazepose, "runtime", lambda: None)
     return BlazePose()
 

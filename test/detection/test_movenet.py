@@ -24,19 +24,19 @@ import pytest
 import torch
 
 from diffupose_ros.detection import movenet
-from diffupose_ros.detection.blazepose_files import network_files as blazepose_files
+from diffupose_ros.detection.blazepose_files import NETWORKS as BLAZEPOSE_FILES
 from diffupose_ros.detection.movenet import MoveNet
-from diffupose_ros.detection.movenet_files import network_files
+from diffupose_ros.detection.movenet_files import NETWORKS
 from diffupose_ros.detection.movenet_network import _CALL, _HEADS, _IMAGE, JOINTS, SIZE, STRIDE, MoveNetwork, _padded
 from diffupose_ros.detection.pipeline import load_pipeline
 from diffupose_ros.skeleton import LAYOUTS
 
 needs_network = pytest.mark.skipif(
-    not all(path.is_file() for path in network_files()),
+    not NETWORKS.are_here(),
     reason="MoveNet's network is not here: diffupose weights fetch movenet",
 )
 needs_blazepose = pytest.mark.skipif(
-    not all(path.is_file() for path in blazepose_files()),
+    not BLAZEPOSE_FILES.are_here(),
     reason="BlazePose's networks are not here: diffupose weights fetch blazepose",
 )
 COCO, BLAZE = LAYOUTS["coco17"], LAYOUTS["mediapipe33"]
@@ -73,7 +73,7 @@ def test_it_gives_the_numbers_of_tensorflow_js() -> None:
     """Of an image of a ramp in each colour: nose, left shoulder and their scores, as tfjs 4.22 gives them."""
     y, x = np.mgrid[:192, :192]
     rgb = np.stack([x, y, 191 - x], -1).astype(np.uint8)
-    positions, scores = MoveNetwork(*network_files(), torch.device("cpu"))(rgb[None])
+    positions, scores = MoveNetwork(*NETWORKS.paths(), torch.device("cpu"))(rgb[None])
     np.testing.assert_allclose(positions[0, [0, 5]], TFJS[:, :2], atol=0.1)
     np.testing.assert_allclose(scores[0, [0, 5]], TFJS[:, 2], atol=1e-4)
 

@@ -17,12 +17,12 @@
 import hashlib
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from diffupose_ros.detection import movenet_files
-from diffupose_ros.detection.movenet_files import fetch_networks, find_networks, network_files, networks
 from diffupose_ros.detection.weights import MIRROR
 
 CONTENTS = (b"graph", b"weights")
@@ -33,9 +33,9 @@ BY_HAND = r"By hand: get https://registry.npmjs.org/@vladmandic/human/-/human-3.
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     small = {
         name: hashlib.sha256(content).hexdigest()
-        for name, content in zip(movenet_files.NETWORKS, CONTENTS, strict=True)
+        for name, content in zip(movenet_files.NETWORKS.digests, CONTENTS, strict=True)
     }
-    monkeypatch.setattr(movenet_files, "NETWORKS", small)
+    monkeypatch.setattr(movenet_files, "NETWORKS", replace(movenet_files.NETWORKS, digests=small))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", (tmp_path / "registry").as_uri() + "/")
     monkeypatch.delenv(MIRROR, raising=False)
@@ -55,44 +55,46 @@ def packed(path: Path, files: dict[str, bytes]) -> None:
 
 def test_it_is_fetched_once_which_is_said(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(FileNotFoundError, match=f"diffupose weights fetch movenet.*{BY_HAND}"):
-        find_networks()
-    paths = networks()
+        movenet_files.NETWORKS.find()
+    paths = movenet_files.NETWORKS.fetch_aloud()
     assert tuple(path.read_bytes() for path in paths) == CONTENTS
     assert [path.name for path in paths] == ["movenet-lightning.json", "movenet-lightning.bin"]
     assert "not on this machine yet" in capsys.readouterr().err
     package.unlink()
-    assert networks() == fetch_networks() == find_networks() == paths
+    assert (
+        movenet_files.NETWORKS.fetch_aloud() == movenet_files.NETWORKS.fetch() == movenet_files.NETWORKS.find() == paths
+    )
     assert capsys.readouterr().err == ""
     paths[1].write_bytes(b"weight")
     with pytest.raises(ValueError, match=r"movenet-lightning.bin: damaged.*delete it"):
-        networks()
+        movenet_files.NETWORKS.fetch_aloud()
 
 
 def test_what_is_not_the_published_is_refused_and_not_kept(package: Path) -> None:
-    graph, weights = movenet_files.NETWORKS
+    graph, weights = movenet_files.NETWORKS.digests
     packed(package, {graph: CONTENTS[0], weights: b"others"})
     with pytest.raises(ValueError, match=rf"movenet-lightning.bin as it came: damaged.*{BY_HAND}"):
-        fetch_networks()
+        movenet_files.NETWORKS.fetch()
     packed(package, {graph: CONTENTS[0]})
     with pytest.raises(ConnectionError, match=rf"human-3.3.6.tgz has no {weights}\. {BY_HAND}"):
-        fetch_networks()
+        movenet_files.NETWORKS.fetch()
     package.write_bytes(package.read_bytes()[:-40])
     with pytest.raises(ConnectionError, match=rf"cannot be fetched: .*{BY_HAND}"):
-        fetch_networks()
+        movenet_files.NETWORKS.fetch()
     package.write_bytes(b"<html>log in</html>")
     with pytest.raises(ConnectionError, match=rf"cannot be fetched: .*{BY_HAND}"):
-        fetch_networks()
-    assert not any(path.exists() for path in network_files())
+        movenet_files.NETWORKS.fetch()
+    assert not any(path.exists() for path in movenet_files.NETWORKS.paths())
 
 
 def test_without_network_or_with_a_mirror(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package.unlink()
     with pytest.raises(ConnectionError, match=rf"cannot be fetched: .*{BY_HAND}.*or set {MIRROR}"):
-        networks()
+        movenet_files.NETWORKS.fetch_aloud()
     monkeypatch.setenv(MIRROR, str(tmp_path))
-    for path, content in zip(network_files(), CONTENTS, strict=True):
+    for path, content in zip(movenet_files.NETWORKS.paths(), CONTENTS, strict=True):
         (tmp_path / path.name).write_bytes(content)
-    assert tuple(path.read_bytes() for path in fetch_networks()) == CONTENTS
+    assert tuple(path.read_bytes() for path in movenet_files.NETWORKS.fetch()) == CONTENTS
 
 
 def test_commands(package: Path) -> None:
@@ -106,5 +108,5 @@ def test_commands(package: Path) -> None:
     listed = next(line for line in run("list")[1].splitlines() if line.startswith("movenet "))
     assert "Apache-2.0" in listed and "not here" in listed and "human-3.3.6.tgz" in listed
     code, output = run("fetch", "movenet")
-    assert code == 0 and output.splitlines()[-2:] == [str(path) for path in network_files()]
-    assert run("path", "movenet") == (0, "".join(f"{path}\n" for path in network_files()))
+    assert code == 0 and output.splitlines()[-2:] == [str(path) for path in movenet_files.NETWORKS.paths()]
+    assert run("path", "movenet") == (0, "".join(f"{path}\n" for path in movenet_files.NETWORKS.paths()))
