@@ -24,10 +24,15 @@ from threading import Thread
 import pytest
 
 from diffupose_ros.detection import blazepose_files
+from diffupose_ros.detection.cached_files import CachedFiles
 from diffupose_ros.detection.weights import MIRROR, Progress
 
 CONTENTS = [b"people", b"landmarks"]
 BY_HAND = r"By hand: get any wheel of https://pypi.org/project/mediapipe/0.10.21/#files .*unzip -j .* -d "
+
+
+def networks() -> CachedFiles:
+    return blazepose_files.NETWORKS  # which tests replace
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What the wheel has in place of the networks; an empty list: no index can be reached."""
     contents = list(CONTENTS)
     digests = [hashlib.sha256(content).hexdigest() for content in CONTENTS]
-    small = dict(zip(blazepose_files.NETWORKS.digests, digests, strict=True))
+    small = dict(zip(networks().digests, digests, strict=True))
 
     def read(project: str, version: str, members: list[str], progress: Progress) -> list[bytes]:
         assert (project, version, members) == ("mediapipe", "0.10.21", list(small))
@@ -54,20 +59,15 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 def test_they_are_fetched_once_which_is_said(wheel: list[bytes], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(FileNotFoundError, match=f"diffupose weights fetch blazepose.*{BY_HAND}{tmp_path}"):
-        blazepose_files.NETWORKS.find()
-    paths = blazepose_files.NETWORKS.fetch_aloud()
+        networks().find()
+    paths = networks().fetch_aloud()
     assert [path.read_bytes() for path in paths] == CONTENTS
     assert [path.name for path in paths] == ["pose_detection.tflite", "pose_landmark_full.tflite"]
     assert {path.parent for path in paths} == {tmp_path / "diffupose_ros"}
     said = capsys.readouterr().err
     assert said.count("MB") == 5 and "not on this machine yet" in said and str(tmp_path) in said
     wheel.clear()
-    assert (
-        blazepose_files.NETWORKS.fetch_aloud()
-        == blazepose_files.NETWORKS.fetch()
-        == blazepose_files.NETWORKS.find()
-        == paths
-    )
+    assert networks().fetch_aloud() == networks().fetch() == networks().find() == paths
     assert capsys.readouterr().err == ""
     assert sorted((tmp_path / "diffupose_ros").iterdir()) == sorted(paths)
 
@@ -75,12 +75,11 @@ def test_they_are_fetched_once_which_is_said(wheel: list[bytes], tmp_path: Path,
 def test_other_files_than_the_published_are_refused_and_not_kept(wheel: list[bytes]) -> None:
     wheel[1] = b"landmark"
     with pytest.raises(ValueError, match=rf"pose_landmark_full.tflite as it came: damaged.*SHA-256.*{BY_HAND}"):
-        blazepose_files.NETWORKS.fetch()
-    assert not any(path.exists() for path in blazepose_files.NETWORKS.paths())
+        networks().fetch()
+    assert not any(path.exists() for path in networks().paths())
     wheel[1] = CONTENTS[1]
-    blazepose_files.NETWORKS.fetch()[0].write_bytes(b"peop")
-    networks = blazepose_files.NETWORKS
-    for look in (networks.find, networks.fetch, networks.fetch_aloud):
+    networks().fetch()[0].write_bytes(b"peop")
+    for look in (networks().find, networks().fetch, networks().fetch_aloud):
         with pytest.raises(ValueError, match=r"pose_detection.tflite: damaged.*delete it"):
             look()
 
@@ -88,7 +87,7 @@ def test_other_files_than_the_published_are_refused_and_not_kept(wheel: list[byt
 def test_without_network_it_says_how_to_do_it_by_hand(wheel: list[bytes], tmp_path: Path) -> None:
     wheel.clear()
     with pytest.raises(ConnectionError, match=f"refused.*{BY_HAND}{tmp_path}.*or set {MIRROR}"):
-        blazepose_files.NETWORKS.fetch_aloud()
+        networks().fetch_aloud()
 
 
 def test_a_mirror_has_the_two_files(wheel: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,10 +95,10 @@ def test_a_mirror_has_the_two_files(wheel: list[bytes], tmp_path: Path, monkeypa
     (tmp_path / "mirror").mkdir()
     monkeypatch.setenv(MIRROR, str(tmp_path / "mirror"))
     with pytest.raises(ConnectionError, match=f"mirror/pose_detection.tflite.*{BY_HAND}"):
-        blazepose_files.NETWORKS.fetch()
-    for path, content in zip(blazepose_files.NETWORKS.paths(), CONTENTS, strict=True):
+        networks().fetch()
+    for path, content in zip(networks().paths(), CONTENTS, strict=True):
         (tmp_path / "mirror" / path.name).write_bytes(content)
-    assert [path.read_bytes() for path in blazepose_files.NETWORKS.fetch()] == CONTENTS
+    assert [path.read_bytes() for path in networks().fetch()] == CONTENTS
 
 
 def test_commands(wheel: list[bytes], tmp_path: Path) -> None:
@@ -115,8 +114,8 @@ def test_commands(wheel: list[bytes], tmp_path: Path) -> None:
     listed = next(line for line in run("list")[1].splitlines() if line.startswith("blazepose "))
     assert "Apache-2.0" in listed and "not here" in listed and "mediapipe 0.10.21" in listed
     code, output = run("fetch", "blazepose")
-    assert code == 0 and output.splitlines()[-2:] == [str(path) for path in blazepose_files.NETWORKS.paths()]
-    assert run("path", "blazepose") == (0, "".join(f"{path}\n" for path in blazepose_files.NETWORKS.paths()))
+    assert code == 0 and output.splitlines()[-2:] == [str(path) for path in networks().paths()]
+    assert run("path", "blazepose") == (0, "".join(f"{path}\n" for path in networks().paths()))
     assert "not here" not in next(line for line in run("list")[1].splitlines() if line.startswith("blazepose "))
 
 
@@ -137,5 +136,5 @@ def test_a_mirror_that_breaks_off_is_said(tmp_path: Path, monkeypatch: pytest.Mo
         thread.start()
         monkeypatch.setenv(MIRROR, f"http://127.0.0.1:{server.server_port}")
         with pytest.raises(ConnectionError, match=rf"cannot be fetched: IncompleteRead.*{BY_HAND}{tmp_path}"):
-            blazepose_files.NETWORKS.fetch()
+            networks().fetch()
         thread.join()

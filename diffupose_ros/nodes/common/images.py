@@ -26,10 +26,9 @@ from rclpy.logging import get_logger
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from diffupose_ros.detection.orientation import Pixels
 from diffupose_ros.detection.picture_files import check_picture
 from diffupose_ros.nodes.common import cv_bridge_probe
-
-Pixels = npt.NDArray[np.uint8]
 
 
 class Encoding(NamedTuple):
