@@ -144,6 +144,7 @@ class VideoNode(Node):
     def _play_through(self, own_rate: float) -> int:
         """Play a file or folder from where it begins to its end, each image at its time; return how many it gave."""
         rate, source, played = self.parameters["rate"], self._source, 0
+        between = 1 / min(rate or math.inf, own_rate)  # s
         begin = first = last = wanted = -math.inf  # begin: when the source was, or would have been, at 0 s
         while not self._stopping.is_set():
             try:
@@ -153,7 +154,7 @@ class VideoNode(Node):
                 continue
             now = time.monotonic()
             if image is None:
-                self._stopping.wait(max(0.0, begin + last + 1 / own_rate - now) if played else 0.0)
+                self._stopping.wait(max(0.0, begin + last + between - now) if played else 0.0)
                 break
             if not played:
                 begin, first = now - source.time, source.time

@@ -102,6 +102,13 @@ def test_a_calibrated_video_loops_in_fewer_images_and_compressed(
     assert info.k[0] == 500.5
 
 
+def test_a_loop_is_no_faster_than_its_rate_where_the_video_is_shorter_than_that(viewer: Viewer, tmp_path: Path) -> None:
+    path = numbered_video(tmp_path / "short.mp4", "mp4v", count=2)
+    with node_process("video_node", "-p", f"source:={path}", "-p", "rate:=2.0", "-p", "loop:=true"):
+        viewer.spin_until(lambda: len(viewer.images) >= 3)
+    assert min(np.diff(stamps(viewer.images))) > 0.3  # not 0.1
+
+
 def test_a_broken_image_in_a_folder_and_another_size_than_calibrated_are_said(
     viewer: Viewer,
     folder: Path,
