@@ -85,6 +85,18 @@ def connected(make: Callable[[], Made]) -> Iterator[Made]:
         rclpy.try_shutdown()
 
 
+def said_without(package: str, node: str) -> str:
+    """Return the one line that a node ends with where there is no such package of messages."""
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        f"from diffupose_ros.nodes.{node}.node import main; sys.exit(main([]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    (line,) = (line for line in ended.stderr.splitlines() if "[rcl]" not in line)  # which warns of old settings
+    return line
+
+
 class Observer:
     """Somebody on a node of their own, who watches the diagnostics of one of our nodes."""
 
