@@ -41,8 +41,6 @@ _PNG_EXIF = {"exif", "Raw profile type exif"}  # what Pillow calls the tags of a
 _MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 1e-3}  # of a unit of density
 _SAME_SHAPE = 0.01  # by which the ratio of the sides may differ in an image that was resized, but not cut
 
-Image.MAX_IMAGE_PIXELS = None  # it is asked for tags alone; of pixels OpenCV says how many are too many
-
 
 @dataclass(frozen=True)
 class Photograph:
@@ -68,8 +66,10 @@ def read_photograph(path: Path) -> Photograph:
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         check_whole(content.tobytes())
         image = cv2.imdecode(content, flags) if content.size else None
-    except (OSError, ValueError, cv2.error) as error:  # too large, for instance
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    except cv2.error as error:  # too large, for instance
+        raise ValueError(f"{path} cannot be read by OpenCV: {' '.join(error.err.split())}") from error
     if image is None:
         hint = ": convert it to JPEG" if path.suffix.lower() in _UNREAD else ""
         raise ValueError(f"{path} is no image that OpenCV can read{hint}")

@@ -113,12 +113,9 @@ def test_tags_of_large_photographs_are_read_without_their_pixels(monkeypatch: py
 
 def test_what_is_too_large_or_gone_is_said_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(png(100000, 100000))
-    for name, reason in (
-        ("large.png", "cannot be read by OpenCV: pixels <= "),
-        ("gone.png", "cannot be read: No such"),
-    ):
-        with pytest.raises(ValueError, match=rf"{name} {reason}[^\n]*$"):
-            read_photograph(tmp_path / name)
+    for name, reason in (("large", "cannot be read by OpenCV: pixels <= "), ("gone", ".*No such file ")):
+        with pytest.raises(ValueError, match=rf"{name}.png:? {reason}[^\n]*$"):
+            read_photograph(tmp_path / f"{name}.png")
 
 
 def test_a_photograph_alone_is_read_and_one_that_nobody_reads_is_said(tmp_path: Path) -> None:
