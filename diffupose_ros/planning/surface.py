@@ -26,6 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 
 BOUNDS = 0.01, 1.0  # m, of a resolution
 _SHORTEST = 1e-6  # m, of a capsule that has a direction
+_AT_ONCE = 10_000  # points, measured from each capsule: people of whom little is known have a hundred times as many
 
 
 def surface_points(capsules: Capsules, resolution: float) -> FloatArray:
@@ -48,10 +49,12 @@ def surface_points(capsules: Capsules, resolution: float) -> FloatArray:
     person_ends = np.searchsorted(owner, parts * np.arange(1, len(capsules) + 1))
     kept = [np.zeros((0, 3))]
     for person, (first, last) in enumerate(pairwise((0, *person_ends))):
-        here, part = points[first:last], owner[first:last] - parts * person
-        distance = capsules[person : person + 1].distance(here[None])[0]
-        distance[part, np.arange(len(part))] = np.inf
-        kept.append(here[(distance > 0).all(0)])
+        for begin in range(first, last, _AT_ONCE):
+            end = min(begin + _AT_ONCE, last)
+            here, part = points[begin:end], owner[begin:end] - parts * person
+            distance = capsules[person : person + 1].distance(here[None])[0]
+            distance[part, np.arange(len(part))] = np.inf
+            kept.append(here[(distance > 0).all(0)])
     return np.concatenate(kept)
 
 
