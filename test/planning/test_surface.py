@@ -54,6 +54,11 @@ def test_many_points_are_measured_as_few_are(monkeypatch):
     np.testing.assert_array_equal(surface_points(body, 0.1), whole)
 
 
+def test_somebody_who_may_be_anywhere_has_no_more_points_than_can_be_handled():
+    points = surface_points(capsule((0, 0, 0), (5e3, 0, 0), 1e4), 0.01)
+    assert 8e5 < len(points) < 1.1e6
+
+
 def test_of_two_people_who_stand_together_both_stay():
     pose = np.stack([STANDING, STANDING])
     one = surface_points(bodies(pose[:1], np.array([1.7])), 0.1)
