@@ -41,6 +41,8 @@ class SlowDown(Node):
 
     def _receive(self, message: Float32) -> None:
         self._scale, self._received = message.data, time.monotonic()
+        if self._scale == 0:  # stops even a robot that keeps its last velocity, of which none comes now
+            self._output.publish(Twist())
 
     def _pass_on(self, wanted: Twist) -> None:
         allowed = self._scale if time.monotonic() - self._received < SILENCE else 0.0

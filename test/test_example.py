@@ -57,19 +57,22 @@ def test_a_robot_obeys_the_scale_and_stops_in_silence(example: None) -> None:
     command = Twist()
     command.linear.x, command.angular.z = 2.0, 0.5
 
-    def until(speed: tuple[float, float], scaled: float | None) -> None:
+    def until(speed: tuple[float, float], scaled: float | None, asked: bool = True) -> None:
         end = time.monotonic() + PATIENCE
         while not speeds or speeds[-1] != speed:
             assert time.monotonic() < end, speeds
             if scaled is not None:
                 scale.publish(Float32(data=scaled))
-            wanted.publish(command)
+            if asked:
+                wanted.publish(command)
             rclpy.spin_once(node, timeout_sec=0.02)
 
     until((0.0, 0.0), None)  # nobody has said yet how fast it may be
     until((1.0, 0.25), 0.5)
     until((2.0, 0.5), 1.0)
     until((0.0, 0.0), None)
+    until((2.0, 0.5), 1.0)
+    until((0.0, 0.0), 0.0, asked=False)
     node.destroy_node()
     rclpy.try_shutdown()
 

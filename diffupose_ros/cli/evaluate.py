@@ -89,6 +89,9 @@ def evaluate(
     worst: Annotated[
         Path | None, typer.Option(help="recordings: draw the frames with the largest errors there.")
     ] = None,
+    bodies: Annotated[
+        Path | None, typer.Option(help="sequences: draw there the capsules that planners get of the first person.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
 ) -> None:
     """Measure a model: errors, and whether its uncertainty is true. Two runs give the same numbers."""
@@ -96,15 +99,17 @@ def evaluate(
     from diffupose_ros.training.predictors import load_predictor
 
     try:
-        _check_outputs(json_file, plot, worst)
+        _check_outputs(json_file, plot, worst, bodies)
         if worst and dataset.value != RECORDINGS:
             raise ValueError(f"--worst: only recordings have frames to show, got --dataset {dataset.value}")
+        if bodies and dataset.value != SEQUENCES:
+            raise ValueError(f"--bodies: only sequences have people to show, got --dataset {dataset.value}")
         if dataset.value in (RECORDINGS, SEQUENCES):
             _check_recorded(dataset.value, sampler.value, protocol.value, keypoints.value)
         taken = {"hypotheses": hypotheses, "steps": steps, "flip": flip}
         if dataset.value == SEQUENCES:
             _check_followed(leave_one_out, generic)
-            evaluate_sequences(data, checkpoint, device, json_file, plot, every, **taken)
+            evaluate_sequences(data, checkpoint, device, json_file, plot, bodies, every, **taken)
             return
         if dataset.value == RECORDINGS:
             if every != 1:

@@ -26,8 +26,8 @@ Reports = dict[str, dict[str, Any]]
 
 
 def evaluate_sequences(
-    files: list[Path], checkpoint: str, device: str, json_file: Path | None, plot: Path | None, every: int,
-    **settings: Any,
+    files: list[Path], checkpoint: str, device: str, json_file: Path | None, plot: Path | None, drawn: Path | None,
+    every: int, **settings: Any,
 ) -> None:  # fmt: skip
     """Measure, write and show.
 
@@ -37,6 +37,7 @@ def evaluate_sequences(
         device: ``auto``, ``cpu``, ``cuda``, ...
         json_file: where the reports go.
         plot: where the picture goes.
+        drawn: where the picture of somebody's capsules goes.
         every: take each K-th simulated person.
         settings: of ``evaluation.recordings.frames.Drawing``.
 
@@ -45,12 +46,15 @@ def evaluate_sequences(
         ValueError: a wrong file, settings that do not fit, or nobody to follow.
     """
     from diffupose_ros.evaluation.recordings.frames import Drawing
+    from diffupose_ros.evaluation.sequences.bodies_picture import draw_bodies
     from diffupose_ros.evaluation.sequences.picture import draw_sequences
     from diffupose_ros.evaluation.sequences.report import evaluate_sequences, load_people
     from diffupose_ros.lifting import Lifter
 
     followed = {name: load_people(file, every) for name, file in by_name(files).items()}
     lifter, drawing = Lifter.load(checkpoint, device), Drawing(**settings)
+    if drawn:
+        draw_bodies(lifter, next(iter(followed.values())), drawing, drawn)
     reports: Reports = {}
     tracks = {}
     for (name, people), file in zip(followed.items(), files, strict=True):

@@ -152,7 +152,8 @@ def holding(
     """Return capsules that hold the bodies wherever the joints are within their ellipsoids, ``HELD`` of each person.
 
     Balls cover each part, and each is stretched into a capsule along the longest axis of the ellipsoid of where it is:
-    what is not known of one direction, as of the distance from a single camera, makes people long, not thick.
+    what is not known of one direction, as of the distance from a single camera, makes people long, not thick. Between
+    two balls a little may be outside, where the ellipsoids of a part's ends are unlike.
 
     Args:
         positions: (P, 17, 3) metres.
@@ -177,13 +178,9 @@ def holding(
     return Capsules(centres - stretch, centres + stretch, balls + across)
 
 
-def interpolated(values: FloatArray, along: FloatArray) -> FloatArray:
-    """Return what joints have, (P, 17, ...), at ``along`` (P, C, n) of each part, 0 at its start and 1 at its end.
-
-    Of covariances it is the upper bound, as if both ends erred together.
-    """
-    weight = along.reshape(*along.shape, *(1 for _ in values.shape[2:]))
-    return _between(values[:, _STARTS, None], values[:, _ENDS, None], weight)
+def at_ends(values: FloatArray) -> FloatArray:
+    """Return what joints have, (P, 17, ...), at the start and at the end of each of ``PARTS``: (2, P, C, ...)."""
+    return np.stack([values[:, _STARTS], values[:, _ENDS]])
 
 
 def _between(start: FloatArray, end: FloatArray, along: FloatArray) -> FloatArray:

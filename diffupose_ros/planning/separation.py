@@ -22,6 +22,9 @@ Every part of each body must stay farther from every link than the protective se
 at the robot's speed. v_h is no constant here: it is how fast the part moves towards the link, and as much more as the
 uncertainty of that speed may hide. Nor is Z_d: it is how far the ellipsoid of the part's position reaches towards the
 link. The braking distance v_r T_s / 2 is that of a constant deceleration. The age of the data counts to T_r.
+
+No point of a part is nearer to a link, along the direction from its nearest, than that one; and none errs or moves
+farther along a direction than one of its ends. So what is said of the nearest point by both ends holds for them all.
 """
 
 from dataclasses import dataclass
@@ -32,7 +35,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from diffupose_ros.lifting.uncertainty import NORMAL, radius2
-from diffupose_ros.planning.capsules import bodies, interpolated
+from diffupose_ros.planning.capsules import at_ends, bodies
 from diffupose_ros.skeleton import unit
 
 FloatArray = npt.NDArray[np.float64]
@@ -52,7 +55,7 @@ class Settings:
         robot_uncertainty: m, Z_r: of the links' positions in the people's frame.
         human_speed: m/s, v_h of people whose speed is not known: K of ISO 13855 for walking.
         least_human_speed: m/s, below which v_h never falls: who stands still may start.
-        probability: of the ellipsoids, and that a speed is within its bound.
+        probability: of the ellipsoids, and that a speed is within its bound, which is never below its mean.
     """
 
     robot_speed: float = 1.0
@@ -133,17 +136,20 @@ def separation(
         settings: of the distance to be kept.
         age: s, since the people were there.
         freedom: degrees of freedom of the positions' distribution, see ``lifting.uncertainty.radius2``.
+
+    Raises:
+        ValueError: an age below 0.
     """
+    if age < 0:
+        raise ValueError(f"age: expected 0 s or more, got {age}")
     if not (len(positions) and len(links.radii)):
         return Separation()
     capsules = bodies(positions, stature)
     centres = np.broadcast_to(links.centres, (len(positions), *links.centres.shape))
-    along = capsules.nearest(centres)
-    offset = centres[:, None] - capsules.at(along)  # (P, C, L, 3), from the part to the link
+    offset = centres[:, None] - capsules.at(capsules.nearest(centres))  # (P, C, L, 3), from the part to the link
     towards, gap = unit(offset), np.linalg.norm(offset, axis=-1) - capsules.radius[..., None] - links.radii
-    size = radius2(settings.probability, freedom)
-    reach = np.sqrt(size * _directed(interpolated(covariance, along), towards))
-    speed = _human_speed(interpolated(velocities, along), interpolated(velocity_covariance, along), towards, settings)
+    reach = np.sqrt(radius2(settings.probability, freedom) * _variance(covariance, towards))
+    speed = _human_speed(velocities, velocity_covariance, towards, settings)
     needed = settings.protective_distance(_SCALES[:, None, None, None], speed, reach, age)
     kept = np.where(needed <= gap, _SCALES[:, None, None, None], 0).max(0)  # 0 where anything is not a number
     # Of those that allow no more than the slowest, the one that lacks most.
@@ -154,10 +160,12 @@ def separation(
 
 def _human_speed(velocity: FloatArray, covariance: FloatArray, towards: FloatArray, settings: Settings) -> FloatArray:
     """Bounds (P, C, L) in m/s of how fast parts move towards links."""
-    mean = (velocity * towards).sum(-1)
-    bound = mean + ndtri(settings.probability) * np.sqrt(_directed(covariance, towards))
-    return np.where(np.isfinite(bound), np.maximum(bound, settings.least_human_speed), settings.human_speed)
+    mean = (at_ends(velocity)[..., None, :] * towards).sum(-1).max(0)
+    bound = mean + max(ndtri(settings.probability), 0) * np.sqrt(_variance(covariance, towards))
+    return np.maximum(np.where(np.isnan(bound), settings.human_speed, bound), settings.least_human_speed)
 
 
-def _directed(covariance: FloatArray, direction: FloatArray) -> FloatArray:
-    return np.asarray(np.einsum("...i,...ij,...j->...", direction, covariance, direction).clip(0))
+def _variance(covariance: FloatArray, direction: FloatArray) -> FloatArray:
+    """The larger of those of a part's ends along directions (P, C, L, 3)."""
+    ends = at_ends(covariance)[..., None, :, :]
+    return np.asarray(np.einsum("pcli,epclij,pclj->epcl", direction, ends, direction).clip(0).max(0))

@@ -26,12 +26,15 @@ FloatArray = npt.NDArray[np.float64]
 
 BOUNDS = 0.01, 1.0  # m, of a resolution
 _SHORTEST = 1e-6  # m, of a capsule that has a direction
+_MOST = 1_000_000  # points of a person, on average
+_AT_ONCE = 10_000  # points, measured from each capsule: people of whom little is known have a hundred times as many
 
 
 def surface_points(capsules: Capsules, resolution: float) -> FloatArray:
     """Return points (n, 3) in metres that cover the surfaces: none of it is farther from a point than ``resolution``.
 
-    Points inside of another capsule of the same person are left out.
+    Points inside of another capsule of the same person are left out. Of whom so little is known that there would be
+    more than a million points, within other capsules too, they are farther apart.
 
     Args:
         capsules: of P people.
@@ -42,16 +45,21 @@ def surface_points(capsules: Capsules, resolution: float) -> FloatArray:
     """
     if not BOUNDS[0] <= resolution <= BOUNDS[1]:
         raise ValueError(f"resolution: expected {BOUNDS[0]} to {BOUNDS[1]} m, got {resolution}")
+    length = np.linalg.norm(capsules.end - capsules.start, axis=-1)
+    area = 2 * np.pi * (capsules.radius * (2 * capsules.radius + length)).sum()
+    resolution = max(resolution, np.sqrt(area / (_MOST * max(len(capsules), 1))))
     starts, ends = (of.reshape(-1, 3) for of in (capsules.start, capsules.end))
     points, owner = _covering(starts, ends, capsules.radius.ravel(), resolution)
     parts = capsules.radius.shape[1]
     person_ends = np.searchsorted(owner, parts * np.arange(1, len(capsules) + 1))
     kept = [np.zeros((0, 3))]
     for person, (first, last) in enumerate(pairwise((0, *person_ends))):
-        here, part = points[first:last], owner[first:last] - parts * person
-        distance = capsules[person : person + 1].distance(here[None])[0]
-        distance[part, np.arange(len(part))] = np.inf
-        kept.append(here[(distance > 0).all(0)])
+        for begin in range(first, last, _AT_ONCE):
+            end = min(begin + _AT_ONCE, last)
+            here, part = points[begin:end], owner[begin:end] - parts * person
+            distance = capsules[person : person + 1].distance(here[None])[0]
+            distance[part, np.arange(len(part))] = np.inf
+            kept.append(here[(distance > 0).all(0)])
     return np.concatenate(kept)
 
 

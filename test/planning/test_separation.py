@@ -23,6 +23,7 @@ from support.people import STANDING
 
 from diffupose_ros.lifting.uncertainty import radius2
 from diffupose_ros.planning import PARTS, Links, Settings, bodies, separation
+from diffupose_ros.skeleton import H36M17
 
 POSE, STATURE = STANDING[None], np.array([1.75])
 NOTHING = np.zeros((1, 17, 3, 3))
@@ -108,3 +109,33 @@ def test_the_nearest_of_all_links_and_people_decides():
 
 def test_positions_that_are_no_numbers_stop_it():
     assert result(far(5.0), covariance=np.full((1, 17, 3, 3), np.nan)).scale == 0
+
+
+@pytest.mark.parametrize("unsure", ["covariance", "velocity_covariance", "velocities"])
+def test_the_end_of_a_part_that_is_not_the_nearest_counts_as_well(unsure):
+    neck, head = (H36M17.index(joint) for joint in ("neck", "head"))
+    behind = links(tuple(POSE[0, neck] + (0, 0.9, -0.2)))
+    of_head = np.zeros((1, 17, 3, 3)[: 3 if unsure == "velocities" else 4])
+    of_head[:, head] = (0, 3.0, 0) if unsure == "velocities" else 2.0**2 * np.eye(3)
+    nearest = bodies(POSE, STATURE).nearest(behind.centres[None])[0, 0, 0]
+    assert PARTS[0].name == "head" and nearest == 0  # the neck
+    assert result(behind, **{unsure: of_head}).scale < 0.5 * result(behind).scale
+
+
+def test_a_speed_without_bounds_stops_it_and_none_is_below_the_least():
+    with np.errstate(invalid="ignore"):
+        assert result(far(5.0), velocities=np.full((1, 17, 3), np.inf)).scale == 0
+    fast, unknown = replace(SETTINGS, least_human_speed=3.0), np.full((1, 17, 3), np.nan)
+    assert result(far(1.0), fast, velocities=unknown).needed == pytest.approx(result(far(1.0), fast).needed)
+
+
+def test_a_small_probability_makes_no_speed_smaller_than_it_is_thought():
+    coming, spread = np.broadcast_to((1.5, 0, 0), (1, 17, 3)), NOTHING + 0.5**2 * np.eye(3)
+    rarely = replace(SETTINGS, probability=0.01)
+    unsure, sure = (result(far(1.0), rarely, velocities=coming, velocity_covariance=c) for c in (spread, NOTHING))
+    assert unsure.needed == pytest.approx(sure.needed)
+
+
+def test_data_of_the_future_are_refused():
+    with pytest.raises(ValueError, match="age: expected 0 s or more, got -1"):
+        result(far(5.0), age=-1.0)

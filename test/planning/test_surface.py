@@ -47,6 +47,18 @@ def test_points_within_another_part_of_the_same_person_are_left_out():
     np.testing.assert_allclose(np.linalg.norm(points, axis=1), 0.3)
 
 
+def test_many_points_are_measured_as_few_are(monkeypatch):
+    body = bodies(STANDING[None], np.array([1.7]))
+    whole = surface_points(body, 0.1)
+    monkeypatch.setattr("diffupose_ros.planning.surface._AT_ONCE", 7)
+    np.testing.assert_array_equal(surface_points(body, 0.1), whole)
+
+
+def test_somebody_who_may_be_anywhere_has_no_more_points_than_can_be_handled():
+    points = surface_points(capsule((0, 0, 0), (5e3, 0, 0), 1e4), 0.01)
+    assert 8e5 < len(points) < 1.1e6
+
+
 def test_of_two_people_who_stand_together_both_stay():
     pose = np.stack([STANDING, STANDING])
     one = surface_points(bodies(pose[:1], np.array([1.7])), 0.1)

@@ -145,15 +145,14 @@ def ahead_by(horizon: float, rate: float) -> int:
     return max(1, round(horizon * rate))
 
 
-def follow(scene: Scene, lifted: Mapping[int, Lifted]) -> Track:
-    """Return how the estimator follows the person of a scene.
+def estimates(scene: Scene, lifted: Mapping[int, Lifted]) -> list[People]:
+    """Return whom the estimator knows of, in each frame of a scene.
 
     Args:
         scene: which cameras see the person, and what else is known.
         lifted: by the camera, the person in each frame.
     """
-    recording, hidden = scene.recording, scene.is_hidden()
-    poses = {camera: _pose(recording.R[camera], recording.t[camera]) for camera in scene.cameras}
+    recording, hidden, poses = scene.recording, scene.is_hidden(), _poses(scene)
     estimator, frames = Estimator(), []
     names = {camera: _names(lifted[camera].valid & ~hidden, recording.rate) for camera in scene.cameras}
     for t in range(len(recording.gt_world)):
@@ -164,6 +163,18 @@ def follow(scene: Scene, lifted: Mapping[int, Lifted]) -> Track:
                 t / recording.rate, [name] if name else [], seen, poses[camera], scene.evidence(camera, t), str(camera)
             )
         frames.append(people)
+    return frames
+
+
+def follow(scene: Scene, lifted: Mapping[int, Lifted]) -> Track:
+    """Return how the estimator follows the person of a scene.
+
+    Args:
+        scene: which cameras see the person, and what else is known.
+        lifted: by the camera, the person in each frame.
+    """
+    recording, hidden, poses = scene.recording, scene.is_hidden(), _poses(scene)
+    frames = estimates(scene, lifted)
     truth = recording.gt_world[:, [recording.gt_names.index(name) for name in JOINTS]]
     truth = np.concatenate([truth[:, _HIPS].mean(1, keepdims=True), truth], 1)
     single = tuple(_single(lifted[camera], poses[camera]) for camera in scene.cameras)
@@ -204,11 +215,13 @@ def _names(seen: BoolArray, rate: float) -> list[str]:
     return names
 
 
-def _pose(rotation: FloatArray, translation: FloatArray) -> FloatArray:
-    """(4, 4) of a camera in the world, from the world's axes in it."""
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = rotation.T, -rotation.T @ translation
-    return pose
+def _poses(scene: Scene) -> dict[int, FloatArray]:
+    """(4, 4) of the cameras in the world, from the world's axes in them."""
+    poses = {camera: np.eye(4) for camera in scene.cameras}
+    for camera, pose in poses.items():
+        rotation = scene.recording.R[camera].T
+        pose[:3, :3], pose[:3, 3] = rotation, -rotation @ scene.recording.t[camera]
+    return poses
 
 
 def _single(lifted: Lifted, pose: FloatArray) -> Single:

@@ -182,7 +182,8 @@ class PeopleNode(ManagedNode):
                 return
             self.diagnostics.problem("internal error", f"everybody is forgotten: {traceback.format_exc()}")
             self._estimator.reset()
-            self._publish(self._estimator.people(self._updated[1]))
+            if self._people:  # once: a second message that nobody is there would say that they have left
+                self._publish(self._estimator.people(self._updated[1]))
 
     def _floor(self, header: Header) -> Floor | None:
         assert self._frames is not None

@@ -106,8 +106,7 @@ def _person(person: Person) -> tuple[Any, ...]:
     _check_finite("velocities", velocities)
     check_covariance("positions", covariance)
     check_covariance("velocities", of_velocity)
-    if not 0 < person.stature < np.inf:
-        raise ValueError(f"a stature of {person.stature} m")
+    _check_stature(person.stature)
     return positions, covariance, velocities, of_velocity, person.stature, (person.coasting, person.novel)
 
 
@@ -121,6 +120,7 @@ def _skeleton(skeleton: Skeleton3D) -> tuple[Any, ...]:
     check_covariance("root", place)
     unknown, nothing = np.full((JOINTS, 3), np.nan), np.zeros((JOINTS, 3, 3))
     stature = stature_of(positions[None])[0, 0]
+    _check_stature(stature)
     return positions, relative + place, unknown, nothing, stature, (False, skeleton.novelty >= Skeleton3D.NOVEL)
 
 
@@ -151,3 +151,8 @@ def _matrices(covariances: Iterable[Any]) -> FloatArray:
 def _check_finite(whose: str, values: FloatArray) -> None:
     if not np.isfinite(values).all():
         raise ValueError(f"{whose} that are no numbers")
+
+
+def _check_stature(stature: float) -> None:
+    if not 0 < stature < np.inf:
+        raise ValueError(f"a stature of {stature} m")

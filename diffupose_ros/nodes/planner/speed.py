@@ -98,23 +98,24 @@ class SpeedScale:
         return self._decide(known.people, links, age)
 
     def _where(self, frame: str, now: int) -> Links:
-        """The links, where they are now.
+        """The links, where they are now: larger by as far as they may have moved since tf told.
 
         Raises:
             TransformException: of one that is not known, or not any more; names it.
         """
-        centres, limit = [], self._parameters["max_age"]
+        centres, ages, limit = [], [], self._parameters["max_age"]
         for link in self._links:
             try:
                 pose, stamp = self._transforms.latest(frame, link)
             except TransformException as error:
                 raise TransformException(f"where {link!r} is in {frame!r} is not known: {error}") from None
-            if stamp and abs(now - stamp) * 1e-9 > limit:
+            ages.append(abs(now - stamp) * 1e-9 if stamp else 0.0)
+            if ages[-1] > limit:
                 raise TransformException(
                     f"where {link!r} is in {frame!r} is not known any more: tf is {(now - stamp) * 1e-9:.2f} s old"
                 )
             centres.append(pose[:3, 3])
-        return Links(np.array(centres), self._radii)
+        return Links(np.array(centres), self._radii + self._parameters["robot_speed"] * np.array(ages))
 
     def _decide(self, people: Bodies, links: Links, age: float) -> Decision:
         found = separation(

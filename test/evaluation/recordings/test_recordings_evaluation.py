@@ -344,6 +344,7 @@ def test_the_command_shows_and_writes_and_draws(tmp_path: Path) -> None:
         (["--data", "a.npz", "--protocol", "paper"], "--protocol paper: recordings are lifted as they are"),
         (["--data", "a.npz", "--keypoints", "cpn"], "--keypoints cpn: recordings are lifted as they are"),
         (["--data", "a.npz", "--every", "2"], "--every 2: recordings are lifted as they are, expected 1"),
+        (["--data", "a.npz", "--bodies", "b.png"], "--bodies: only sequences have people to show"),
         (["--data", "a.npz", "--worst", "w.doc"], "w.doc: expected a name that ends in"),
     ],
 )

@@ -35,6 +35,7 @@ from diffupose_ros.estimation.evidence import Depth, Floor
 from diffupose_ros.estimation.people import FREEDOM
 from diffupose_ros.evaluation.recordings.frames import Drawing
 from diffupose_ros.evaluation.sequences.bodies import PROBABILITIES, Held, held_bodies
+from diffupose_ros.evaluation.sequences.bodies_picture import draw_bodies
 from diffupose_ros.evaluation.sequences.figures import FIGURES, LEVELS, figures, levels
 from diffupose_ros.evaluation.sequences.report import evaluate_sequences, load_people
 from diffupose_ros.evaluation.sequences.scenes import OF_CLIPS, OF_RECORDINGS, Scene, on_floor, with_depth
@@ -252,6 +253,18 @@ def test_nobody_to_follow_is_an_error(lifter: Lifter, tmp_path: Path) -> None:
         evaluate_sequences(lifter, load_people(tmp_path / "short.npz"), QUICK)
 
 
+def test_the_capsules_of_somebody_are_drawn(lifter: Lifter, tmp_path: Path) -> None:
+    draw_bodies(lifter, load_people(CLIPS, 1000), QUICK, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    held = ((pixels == (0x9D, 0xBD, 0xF7)).all(-1)).sum(0)
+    one, depth, two = (part.sum() for part in np.array_split(held, 3))
+    assert one > depth > two > 1000
+    save_recording(recording(10), tmp_path / "walk.npz")
+    with pytest.raises(ValueError, match="expected clips of simulated people"):
+        draw_bodies(lifter, load_people(tmp_path / "walk.npz"), QUICK, tmp_path / "b.png")
+
+
 # The command.
 
 
@@ -286,6 +299,7 @@ def test_the_command_shows_and_writes_and_draws(tmp_path: Path) -> None:
         (["--data", "a.npz", "--generic"], "--generic: sequences are measured without"),
         (["--data", __file__], "truncated, or not an .npz file of plain arrays"),
         (["--data", str(CLIPS), "--plot", "a.doc"], "a.doc: expected a name that ends in"),
+        (["--data", str(CLIPS), "--bodies", "a.doc"], "a.doc: expected a name that ends in"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_reason(arguments: list[str], reason: str) -> None:

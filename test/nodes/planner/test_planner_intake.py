@@ -105,6 +105,13 @@ def test_a_skeleton_that_does_not_say_how_sure_it_is_is_left_out() -> None:
     assert people.ids == ["person_1"] and len(people.problems) == 2
 
 
+def test_a_skeleton_that_is_a_point_has_no_body() -> None:
+    message = seen(HEADER, 0)
+    for joint in message.skeletons[0].joints:
+        joint.position = Point(z=2.0)
+    assert "a stature of 0.0 m" in read_skeletons(message).problems[0]
+
+
 def test_nobody() -> None:
     people = read_people(standing(HEADER))
     assert len(people) == 0 and people.positions.shape == (0, 17, 3) and people.flags.shape == (0, 2)

@@ -162,6 +162,17 @@ def test_a_link_of_which_tf_has_fallen_silent_stops_it(robot: Robot) -> None:
     assert robot.decide(later).scale == 1
 
 
+def test_a_link_may_have_moved_since_tf_told(robot: Robot) -> None:
+    robot.see((0, 2.2))
+    later = NOW + SECOND // 5
+    robot.move(later)
+    now = robot.decide(later).scale
+    robot.buffer.clear()
+    robot.buffer.set_transform_static(transform("base", 0.0, 0), "test")
+    robot.move(NOW)
+    assert robot.decide(later).scale < now - 0.1
+
+
 def test_as_many_radii_as_links() -> None:
     rclpy.init(args=[])
     with pytest.raises(ValueError, match=r"robot_radii: expected one for each of robot_links, 2 \(base, tool\), got 1"):
