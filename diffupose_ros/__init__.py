@@ -17,8 +17,8 @@
 import os
 import pkgutil
 
-# Threads of PyTorch's that wait for others sleep: spinning, they take the cores from those that they wait for, and where
-# other programs need them too a lift takes ten times as long. OpenMP reads it once, when PyTorch loads it.
+# Threads of PyTorch's that wait for others sleep: spinning, they take the cores from those that they wait for, and
+# where other programs need them too a lift takes ten times as long. OpenMP reads it once, when PyTorch loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A source tree on sys.path must not hide the generated diffupose_ros.msg of a ROS 2 install.

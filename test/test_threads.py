@@ -23,9 +23,7 @@ import pytest
 from diffupose_ros.lifting.engine import kernels
 
 
-@pytest.mark.skipif(
-    kernels._PARALLEL is None, reason="not on GNU's OpenMP, or no kernels fit here"
-)
+@pytest.mark.skipif(kernels._PARALLEL is None, reason="not on GNU's OpenMP, or no kernels fit here")
 @pytest.mark.parametrize(("chosen", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
 def test_they_sleep_unless_the_user_says_otherwise(chosen: dict[str, str], expected: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}

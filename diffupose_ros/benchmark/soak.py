@@ -121,9 +121,7 @@ def soak(minutes: float, device: str, weights: str, interrupted: GiveUp) -> dict
         return _measured(60 * minutes, crowd, nodes, interrupted)
 
 
-def _measured(
-    seconds: float, crowd: Crowd, nodes: Mapping[str, NodeProcess], interrupted: GiveUp
-) -> dict[str, Any]:
+def _measured(seconds: float, crowd: Crowd, nodes: Mapping[str, NodeProcess], interrupted: GiveUp) -> dict[str, Any]:
     processes = {name: node.pid for name, node in nodes.items()} | {"publisher": os.getpid()}
     samples: list[dict[str, float]] = []
 
