@@ -23,4 +23,4 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A source tree on sys.path must not hide the generated diffupose_ros.msg of a ROS 2 install.
 __path__ = pkgutil.extend_path(__path__, __name__)
-__version__ = "0.1.0"
+__version__ = "0.2.0"
