@@ -111,6 +111,16 @@ def test_an_idle_node_sleeps() -> None:
         assert process.cpu_percent(1.0) < 20.0  # a busy loop has 100
 
 
+def test_a_node_that_was_never_destroyed_holds_up_its_own_session_alone() -> None:
+    rclpy.init(args=[])
+    _kept = rclpy.create_node("forgotten")
+    rclpy.shutdown()
+    rclpy.init(args=[])
+    rclpy.create_node("tester").destroy_node()
+    rclpy.shutdown()
+    assert [s for s in sockets(os.getpid()) if s[0] == "SOCK_DGRAM"] == []
+
+
 def test_init_and_shutdown_can_be_repeated() -> None:
     for _ in range(3):
         rclpy.init(args=[])

@@ -58,6 +58,7 @@ class Context:
             if self._ok:
                 raise RuntimeError("Context.init() must only be called once")
             self._close()
+            self._users.clear()  # of those who were there before and never destroyed, as a node whose making failed
             self.arguments = parse(sys.argv if args is None else args)
             logging.apply_levels(self.arguments.log_levels)
             self._participant = dds.Participant(network.domain_id() if domain_id is None else domain_id)
