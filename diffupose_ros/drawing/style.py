@@ -14,6 +14,8 @@
 
 """Colours, and the lines of a 2D skeleton."""
 
+from collections.abc import Sequence
+
 from diffupose_ros.skeleton import LAYOUTS
 
 PEOPLE = ("#2563eb", "#0f9d76", "#9333ea", "#0891b2", "#a16207", "#475569", "#4d7c0f", "#7e22ce")
@@ -40,5 +42,9 @@ def person_colours(people: list[str]) -> dict[str, str]:
 
 def bones_2d(layout: str) -> list[tuple[int, int]]:
     """Return pairs of joint indices to draw lines between."""
-    names = LAYOUTS[layout]
-    return [(names.index(a), names.index(b)) for a, b in _BONES_2D if a in names and b in names]
+    return bones_between(LAYOUTS[layout])
+
+
+def bones_between(joints: Sequence[str]) -> list[tuple[int, int]]:
+    """Return pairs of indices of named joints to draw lines between."""
+    return [(joints.index(a), joints.index(b)) for a, b in _BONES_2D if a in joints and b in joints]

@@ -25,7 +25,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from diffupose_ros.data.recordings import JOINTS, Recording
-from diffupose_ros.drawing.style import FAINT, PEOPLE, TRUTH, UNSEEN
+from diffupose_ros.drawing.style import FAINT, PEOPLE, TRUTH, UNSEEN, bones_between
 from diffupose_ros.drawing.view import FROM_ABOVE, FROM_THE_SIDE, covariance_to_scene, outlines, to_scene
 from diffupose_ros.evaluation.recordings.detections import detections
 from diffupose_ros.evaluation.recordings.frames import Drawing, lift_frames
@@ -37,20 +37,7 @@ FloatArray = npt.NDArray[np.float64]
 
 SHOWN = 6
 """Frames drawn at most."""
-_LINES = [
-    (JOINTS.index(a), JOINTS.index(b))
-    for a, b in (
-        *(
-            (f"{side}_{upper}", f"{side}_{lower}")
-            for side in ("left", "right")
-            for upper, lower in (
-                ("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"), ("shoulder", "hip"),
-            )
-        ),
-        ("left_hip", "right_hip"),
-        ("left_shoulder", "right_shoulder"),
-    )
-]  # fmt: skip
+_LINES = bones_between(JOINTS)
 _LEFT = [line for line in _LINES if JOINTS[line[0]].startswith("left") and JOINTS[line[1]].startswith("left")]
 
 
