@@ -15,8 +15,8 @@
 """Checkpoints: our safetensors files with all that is needed to use them, and the official ones.
 
 A file holds the denoiser's weights (``denoiser.*``), those of a proposal network if it has one
-(``proposal.*``), its calibration (``calibration.*``) and, in the
-metadata key ``diffupose``, JSON: the denoiser's configuration, the diffusion process, and a free
+(``proposal.*``) and of one that draws in one evaluation (``one_step.*``), its calibration (``calibration.*``)
+and, in the metadata key ``diffupose``, JSON: the denoiser's configuration, the diffusion process, and a free
 ``card`` that says how the model was trained and what it measured.
 """
 
@@ -101,6 +101,8 @@ class Checkpoint:
         card: training data, metrics, licence: anything JSON can hold.
         proposal: configuration of the network whose estimate the denoiser corrects; None for none.
         proposal_weights: its state dict.
+        one_step_weights: state dict of a denoiser of the same architecture that was distilled to draw in one evaluation
+            what several steps of this one draw (``training.distillation``); empty for none.
     """
 
     denoiser: DenoiserConfig
@@ -110,6 +112,7 @@ class Checkpoint:
     card: dict[str, Any] = field(default_factory=dict)
     proposal: ProposalConfig | None = None
     proposal_weights: dict[str, Tensor] = field(default_factory=dict)
+    one_step_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.diffusion.prediction == "correction") != (self.proposal is not None):
@@ -122,11 +125,22 @@ class Checkpoint:
         Raises:
             ValueError: the weights are of another architecture than the configuration, or not finite.
         """
+        return self._denoiser(self.weights)
+
+    def build_one_step(self) -> Denoiser | None:
+        """Return the denoiser that draws in one evaluation, in evaluation mode; None for a model without.
+
+        Raises:
+            ValueError: as ``build``.
+        """
+        return self._denoiser(self.one_step_weights) if self.one_step_weights else None
+
+    def _denoiser(self, weights: dict[str, Tensor]) -> Denoiser:
         config = self.denoiser
         kind = f"{config.variant} denoiser with {config.joints} joints and d = {config.channels}"
         last = f"blocks.{config.blocks - 1}.gconv1.gconv.W"
-        _check_shapes(self.weights, {last: (2, config.channels, config.channels)}, kind)
-        return _filled(Denoiser(config), self.weights, kind)
+        _check_shapes(weights, {last: (2, config.channels, config.channels)}, kind)
+        return _filled(Denoiser(config), weights, kind)
 
     def build_proposal(self) -> Proposal | None:
         """Return the proposal network with its weights, in evaluation mode; None for a model without.
@@ -183,7 +197,11 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     matrices = torch.float16 if checkpoint.denoiser.variant == "robust" else torch.float32
     tensors = {
         f"{network}.{name}": value
-        for network, weights in (("denoiser", checkpoint.weights), ("proposal", checkpoint.proposal_weights))
+        for network, weights in (
+            ("denoiser", checkpoint.weights),
+            ("proposal", checkpoint.proposal_weights),
+            ("one_step", checkpoint.one_step_weights),
+        )
         for name, value in kept(weights, matrices).items()
     }
     for name, array in asdict(checkpoint.calibration).items():
@@ -249,6 +267,7 @@ def _from_file(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
         meta["card"],
         ProposalConfig(**proposal) if proposal else None,
         _network_weights(tensors, "proposal."),
+        _network_weights(tensors, "one_step."),
     )
 
 

@@ -152,7 +152,7 @@ class Models:
 
     def parameters(self, model: Model) -> int:
         """Return a model's number of parameters."""
-        network = build(network_config(self.setup.config(model).model))
+        network = build(network_config(self.setup.config(model)))
         return sum(p.numel() for p in network.parameters())
 
     def trained(self, model: Model) -> Predictor:

@@ -134,6 +134,8 @@ class TrainConfig:
         loss: ``squared`` error; ``distance`` of each joint, which is what MPJPE measures; or ``paper``: L1 on the
             noise and on the reconstructed 2D condition.
         taken_steps: half of the time steps are those that DDIM takes with so many; 0: all are equally frequent.
+        distilled_steps: instead of all that, leave the networks of ``init`` as they are and train another, which draws
+            in one evaluation what this many steps of DDIM draw (``distillation``); 0: do not.
         optimiser: how the weights follow the gradient.
         ema: moving average of the weights.
         steps: optimiser steps of the whole run.
@@ -154,6 +156,7 @@ class TrainConfig:
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     loss: Literal["squared", "distance", "paper"] = "squared"
     taken_steps: int = 0
+    distilled_steps: int = 0
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     steps: int = 22_000
@@ -179,6 +182,12 @@ class TrainConfig:
                 _at_least(getattr(self, name), 0, name)
         if not 0 <= self.taken_steps <= self.diffusion.steps:
             raise ValueError(f"taken_steps: expected 0 to {self.diffusion.steps}, got {self.taken_steps}")
+        if not 0 <= self.distilled_steps <= self.diffusion.steps:
+            raise ValueError(f"distilled_steps: expected 0 to {self.diffusion.steps}, got {self.distilled_steps}")
+        if self.distilled_steps and not (self.model.proposal and self.init):
+            raise ValueError(
+                "distilled_steps: expected model.proposal true and init, the checkpoint that is learnt from; or 0"
+            )
         if self.model.proposal != (self.diffusion.prediction == "correction"):
             expected = "correction" if self.model.proposal else "velocity or epsilon"
             raise ValueError(

@@ -38,13 +38,14 @@ _TYPICAL_DEVIATION = 0.25  # of a proposal, in units of pose_scale
 _SMOOTH = 0.01  # 3 mm
 
 
-def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor]) -> Loss:
+def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor], teach: Callable[..., Tensor]) -> Loss:
     """Return the loss of a batch as a function of the network's forward pass.
 
     Args:
         config: says which.
         propose: conditions (B, 17, C) -> the averaged proposal network's described estimates (B, 17, 6), without
-            gradient; called for a ``ProposedDenoiser`` only.
+            gradient; called for a ``ProposedDenoiser`` and a ``DistilledDenoiser`` only.
+        teach: ``DistilledDenoiser.teach`` of the network's own; called for one only.
     """
     scale, process = config.diffusion.pose_scale, config.diffusion.process()
 
@@ -68,8 +69,18 @@ def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor]) -> Loss:
         loss = correction_loss(x, output, described, truth, signal, noise)
         return loss + proposal_loss(pose, factor, truth)
 
+    def distillation(forward: Forward, batch: Batch) -> Tensor:
+        described = propose(batch.features)
+        target = teach(batch.noise, batch.features, described, process, config.distilled_steps)
+        t = process.steps - 1
+        output = forward(batch.noise, batch.features, described, torch.tensor([t], device=batch.noise.device))
+        prior = prior_of(described, float(process.signal[t]), float(process.noise[t]))
+        return distance(rooted(prior.x0(batch.noise, output)), rooted(target)).mean()
+
     if config.model.kind == "regressor":
         return regression
+    if config.distilled_steps:
+        return distillation
     return correction if config.model.proposal else diffusion
 
 
@@ -102,12 +113,17 @@ def proposal_loss(pose: Tensor, factor: Tensor, truth: Tensor, by_distance: bool
         truth: (B, 17, 3) root-relative, in units of ``pose_scale``.
         by_distance: whether the error is the joints' distance, not its square.
     """
-    away = (truth - (pose - pose[:, :1])).detach()[:, 1:, :, None]
+    away = (truth - rooted(pose)).detach()[:, 1:, :, None]
     factor = factor[..., 1:, :, :]
     log_det = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     likelihood = 0.5 * (factor @ away).square().sum((-2, -1)) - log_det
     off = _DISTANCE_WEIGHT * distance(pose, truth) if by_distance else (pose - truth).square()
     return off.mean() + _LIKELIHOOD_WEIGHT * likelihood.mean()
+
+
+def rooted(pose: Tensor) -> Tensor:
+    """Return poses (B, J, 3) relative to their root."""
+    return pose - pose[:, :1]
 
 
 def distance(pose: Tensor, truth: Tensor) -> Tensor:

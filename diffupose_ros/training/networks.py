@@ -28,7 +28,8 @@ from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig, both_images
 from diffupose_ros.pytorch import load_pickled, one_line
 from diffupose_ros.skeleton import PARENTS
-from diffupose_ros.training.config import ModelConfig
+from diffupose_ros.training.config import TrainConfig
+from diffupose_ros.training.distillation import DistilledDenoiser
 from diffupose_ros.training.regressor import is_regressor, load_regressor, load_weights, regressor_config
 from diffupose_ros.training.unet import UNet, UNetConfig
 
@@ -40,10 +41,12 @@ class ProposedDenoiserConfig:
     Attributes:
         denoiser: whose condition ends with the description of the estimate, see ``prior``.
         proposal: whose condition is the rest.
+        distilled: whether it is a ``DistilledDenoiser`` instead.
     """
 
     denoiser: DenoiserConfig
     proposal: ProposalConfig
+    distilled: bool = False
 
 
 class ProposedDenoiser(nn.Module):
@@ -116,8 +119,9 @@ class Trained:
         }
 
 
-def network_config(model: ModelConfig) -> NetworkConfig:
+def network_config(config: TrainConfig) -> NetworkConfig:
     """Return the configuration of the network that a training configuration asks for."""
+    model = config.model
     if model.kind == "regressor":
         return regressor_config(model.variant, model.channels)
     if model.kind == "unet":
@@ -125,12 +129,12 @@ def network_config(model: ModelConfig) -> NetworkConfig:
     parents = PARENTS if model.joints == 17 else PARENTS_16
     if model.variant == "paper":
         return DenoiserConfig.paper(model.channels, parents)
-    config = DenoiserConfig("robust", model.channels, parents)
+    denoiser = DenoiserConfig("robust", model.channels, parents)
     if not model.proposal:
-        return config
-    proposal = ProposalConfig(model.proposal_width, model.proposal_blocks, config.condition_channels)
-    wider = replace(config, condition_channels=config.condition_channels + prior.CHANNELS)
-    return ProposedDenoiserConfig(wider, proposal)
+        return denoiser
+    proposal = ProposalConfig(model.proposal_width, model.proposal_blocks, denoiser.condition_channels)
+    wider = replace(denoiser, condition_channels=denoiser.condition_channels + prior.CHANNELS)
+    return ProposedDenoiserConfig(wider, proposal, config.distilled_steps > 0)
 
 
 def build(config: NetworkConfig) -> nn.Module:
@@ -139,17 +143,21 @@ def build(config: NetworkConfig) -> nn.Module:
         return Proposal(config)
     if isinstance(config, UNetConfig):
         return UNet(config)
-    return ProposedDenoiser(config) if isinstance(config, ProposedDenoiserConfig) else Denoiser(config)
+    if isinstance(config, DenoiserConfig):
+        return Denoiser(config)
+    return DistilledDenoiser(config.denoiser, config.proposal) if config.distilled else ProposedDenoiser(config)
 
 
 def parts(network: nn.Module) -> list[nn.Module]:
-    """Return the networks that are trained together in one, which teach each other nothing."""
+    """Return the networks that are trained in one, which teach each other nothing."""
+    if isinstance(network, DistilledDenoiser):
+        return [network.one_step]
     return [network.denoiser, network.proposal] if isinstance(network, ProposedDenoiser) else [network]
 
 
 def checkpoint_of(network: nn.Module, diffusion: DiffusionConfig, card: dict[str, Any] | None = None) -> Checkpoint:
     """Return the checkpoint, not calibrated, that a denoiser is in its present state."""
-    if isinstance(network, ProposedDenoiser):
+    if isinstance(network, ProposedDenoiser | DistilledDenoiser):
         denoiser, proposal = network.denoiser, network.proposal
         return Checkpoint(
             denoiser.config,
@@ -158,6 +166,7 @@ def checkpoint_of(network: nn.Module, diffusion: DiffusionConfig, card: dict[str
             card=card or {},
             proposal=proposal.config,
             proposal_weights=proposal.state_dict(),
+            one_step_weights=network.one_step.state_dict() if isinstance(network, DistilledDenoiser) else {},
         )
     if not isinstance(network, Denoiser):
         raise TypeError(f"no checkpoint is made of a {type(network).__name__}")
@@ -195,7 +204,8 @@ def _read_config(kind: str, content: dict[str, Any]) -> NetworkConfig:
     if kind == "unet":
         return UNetConfig(**content)
     if "proposal" in content:
-        return ProposedDenoiserConfig(DenoiserConfig(**content["denoiser"]), ProposalConfig(**content["proposal"]))
+        parts = DenoiserConfig(**content["denoiser"]), ProposalConfig(**content["proposal"])
+        return ProposedDenoiserConfig(*parts, content.get("distilled", False))
     return DenoiserConfig(**content)
 
 
@@ -227,6 +237,8 @@ def read_any(name_or_path: str | Path) -> Trained | Checkpoint:
 def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str) -> None:
     """Put the weights of a checkpoint into a network of the same architecture, for the same prediction.
 
+    Of one that is distilled, they are what it learns from.
+
     Raises:
         FileNotFoundError: no such checkpoint.
         ValueError: its architecture, its prediction or the scale of its poses is another.
@@ -237,6 +249,11 @@ def warm_start(network: nn.Module, diffusion: DiffusionConfig, name_or_path: str
         if theirs != ours:
             raise ValueError(f"init: {name_or_path} was trained with diffusion.{name} {theirs}, here it is {ours}")
     weights = _together(found) if isinstance(found, Checkpoint) else found.weights
+    if isinstance(network, DistilledDenoiser):  # what learns begins as what it learns from
+        denoiser = {name: value for name, value in weights.items() if name.startswith("denoiser.")}
+        weights = {name.replace("denoiser.", "one_step.", 1): value for name, value in denoiser.items()} | weights
+    else:
+        weights = {name: value for name, value in weights.items() if not name.startswith("one_step.")}
     try:
         load_weights(network, weights)
     except ValueError as error:
@@ -247,5 +264,9 @@ def _together(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """The state dict of the network that was trained into a checkpoint."""
     if checkpoint.proposal is None:
         return checkpoint.weights
-    both = {"denoiser": checkpoint.weights, "proposal": checkpoint.proposal_weights}
-    return {f"{part}.{name}": value for part, weights in both.items() for name, value in weights.items()}
+    together = {
+        "denoiser": checkpoint.weights,
+        "proposal": checkpoint.proposal_weights,
+        "one_step": checkpoint.one_step_weights,
+    }
+    return {f"{part}.{name}": value for part, weights in together.items() for name, value in weights.items()}

@@ -23,13 +23,12 @@ from diffupose_ros.training.config import EmaConfig, OptimiserConfig
 
 
 def make_optimiser(config: OptimiserConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """Return the optimiser of a network's parameters."""
-    fused = next(network.parameters()).is_cuda
+    """Return the optimiser of those of a network's parameters that learn."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    fused = learning[0].is_cuda
     if config.name == "adam":
-        return torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=fused)
-    return torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=fused
-    )
+        return torch.optim.Adam(learning, lr=config.learning_rate, fused=fused)
+    return torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=config.weight_decay, fused=fused)
 
 
 def learning_rate(config: OptimiserConfig, step: int, steps: int, epoch: float) -> float:

@@ -64,7 +64,9 @@ class Predictor(Protocol):
         ...
 
 
-def draw_in_batches(predictor: Predictor, features: npt.NDArray[np.float32], hypotheses: int, steps: int) -> FloatArray:
+def draw_in_batches(
+    predictor: Predictor, features: npt.NDArray[np.float32], hypotheses: int, steps: int | None = None
+) -> FloatArray:
     """Return poses (P, N, 17, 3) of any number of people, by DDIM, from the noise that a node uses: that of seed 0."""
     sampling = Sampling(hypotheses, steps, seed=0)
     batches = (features[first : first + BATCH] for first in range(0, len(features), BATCH))

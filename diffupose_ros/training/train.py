@@ -36,6 +36,7 @@ from diffupose_ros.lifting.networks.prior import describe
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.training.batches import Batch, Batches
 from diffupose_ros.training.config import TrainConfig, save_config
+from diffupose_ros.training.distillation import DistilledDenoiser
 from diffupose_ros.training.losses import Forward, loss_of
 from diffupose_ros.training.networks import (
     ProposedDenoiser,
@@ -90,14 +91,14 @@ class Trainer:
         self.processes = processes or Processes.join()
         self.device = self.processes.device
         torch.manual_seed(config.seed)
-        self.model = build(network_config(config.model)).to(self.device)
+        self.model = build(network_config(config)).to(self.device)
         if config.init is not None:
             warm_start(self.model, config.diffusion, config.init)
         self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.optimizer = make_optimiser(config.optimiser, self.model)
         self.batches = Batches(source, config, self.processes.rank, self.processes.world)
         self.step, self.saved_step, self.best = 0, -1, float("inf")
-        self._loss = loss_of(config, self._propose)
+        self._loss = loss_of(config, self._propose, self._teach)
         if self.processes.main:
             folder.mkdir(parents=True, exist_ok=True)
         self._resume()
@@ -145,8 +146,8 @@ class Trainer:
         self.best = self.processes.of_main(self.best)
         return self.best
 
-    def validation_error(self, hypotheses: int = 10, steps: int = 5) -> float:
-        """Return the averaged model's MPJPE in mm: of the mean of the hypotheses, DDIM."""
+    def validation_error(self, hypotheses: int = 10, steps: int | None = None) -> float:
+        """Return the averaged model's MPJPE in mm: of the mean of the hypotheses, DDIM with the model's usual steps."""
         predictor: Predictor = predictor_of(self.ema, self.config.diffusion, str(self.device))
         features, poses = self.validation.features, self.validation.poses
         error = np.linalg.norm(draw_in_batches(predictor, features, hypotheses, steps).mean(1) - poses, axis=-1)
@@ -173,10 +174,16 @@ class Trainer:
 
     def _propose(self, features: Tensor) -> Tensor:
         """What the averaged proposal network expects, described: what the denoiser will correct once trained."""
-        assert isinstance(self.ema, ProposedDenoiser)
+        assert isinstance(self.ema, ProposedDenoiser | DistilledDenoiser)
         with self._autocast():
             pose, covariance = self.ema.proposal.estimate(features)
         return describe(pose.float(), covariance.float())
+
+    def _teach(self, *arguments: Any) -> Tensor:
+        """What the network that a distilled one learns from draws."""
+        assert isinstance(self.ema, DistilledDenoiser)
+        with self._autocast():
+            return self.ema.teach(*arguments)
 
     def _rate(self) -> float:
         epoch = max(1.0, self.source.size / self.config.batch)
@@ -239,7 +246,7 @@ class Trainer:
             "best_step": self.step,
         }
         weights = {name: value.cpu() for name, value in self.ema.state_dict().items()}
-        network, card = network_config(config.model), {"training": training, "credit": self.source.credit}
+        network, card = network_config(config), {"training": training, "credit": self.source.credit}
         return Trained(config.model.kind, network, config.diffusion, weights, card)
 
     def _save(self) -> None:

@@ -62,9 +62,9 @@ def test_the_regressor_is_the_usual_form_of_the_one_pass_part_of_our_model_train
     )
     for name in ("data", "optimiser", "ema", "steps", "batch", "precision", "seed"):
         assert getattr(ours, name) == getattr(baseline, name), name
-    part = network_config(ours.model)
+    part = network_config(ours)
     assert isinstance(part, ProposedDenoiserConfig)
-    usual = network_config(baseline.model)
+    usual = network_config(baseline)
     assert isinstance(usual, ProposalConfig) and usual.blocks == 2 and replace(part.proposal, blocks=2) == usual
     assert 4.2e6 < sum(weights.numel() for weights in Proposal(usual).trunk.parameters()) < 4.4e6
 

@@ -59,7 +59,7 @@ class Sampling:
 
     Attributes:
         hypotheses: N, poses of each person.
-        steps: DDIM steps; DDPM always takes all.
+        steps: DDIM steps; None: as many as suit the model (``Sampler.usual_steps``); DDPM always takes all.
         flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing. (The
             released code averages each with one for the mirror image, at twice the cost.)
         seed: of the noise; None for a fresh one.
@@ -67,7 +67,7 @@ class Sampling:
     """
 
     hypotheses: int
-    steps: int
+    steps: int | None = None
     flip: bool = True
     seed: int | None = None
     method: Method = "ddim"
@@ -102,6 +102,7 @@ class Sampler:
         joints: J, 17, or 16 (all but the neck).
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
         proposal: a network whose estimate the denoiser corrects, on ``device`` and in evaluation mode; None for none.
+        one_step: what draws where one step is asked for, a denoiser distilled for that; None: the denoiser does.
         variant: which view of the 2D skeleton the network takes.
 
     Raises:
@@ -115,11 +116,12 @@ class Sampler:
         joints: int = 17,
         device: str = "auto",
         proposal: Proposal | FoldedProposal | None = None,
+        one_step: DenoiseGiven | None = None,
         variant: Variant = "robust",
     ) -> None:
         self.device, self.variant = select_device(device), variant
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
-        self._network = network
+        self._network, self._one_step = network, one_step
         self._proposal = proposal
         mirror = list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
         self._mirror = torch.tensor(mirror, device=self.device)
@@ -144,14 +146,22 @@ class Sampler:
         if precision not in ("auto", *_PRODUCTS):
             raise ValueError(f"precision {precision!r}: expected auto, {' or '.join(_PRODUCTS)}")
         products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
-        network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps, where, products)
-        config, proposal = checkpoint.denoiser, checkpoint.build_proposal()
+        fold = partial(FoldedDenoiser, steps=checkpoint.diffusion.steps, device=where, products=products)
+        config, proposal, distilled = checkpoint.denoiser, checkpoint.build_proposal(), checkpoint.build_one_step()
         folded = None if proposal is None else FoldedProposal(proposal.to(where), products)
-        return cls(network, checkpoint.diffusion, config.joints, device, folded, config.variant)
+        one_step = None if distilled is None else fold(distilled)
+        return cls(
+            fold(checkpoint.build()), checkpoint.diffusion, config.joints, device, folded, one_step, config.variant
+        )
+
+    @property
+    def usual_steps(self) -> int:
+        """DDIM steps that suit the model: 1 if it has a network for that, else 5."""
+        return 5 if self._one_step is None else 1
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""
-        del self._network, self._proposal, self._memory
+        del self._network, self._one_step, self._proposal, self._memory
         self._chains.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -182,6 +192,7 @@ class Sampler:
             return np.zeros((0, hypotheses, 17, 3))
         generator = torch.Generator()
         generator.manual_seed(sampling.seed) if sampling.seed is not None else generator.seed()
+        steps = self.usual_steps if sampling.steps is None else sampling.steps
         parts, rows = [], CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
         draw = partial(self._noise, hypotheses, flip, generator)
         noise = draw()
@@ -189,9 +200,11 @@ class Sampler:
             images = (part, self._mirrored(part)) if flip else (part,)
             conditions = torch.stack([images[n % len(images)] for n in range(hypotheses)], 1)  # (P, N, J, C)
             if sampling.method == "ddim" and isinstance(self._network, FoldedDenoiser):
-                drawn = self._run_chain(conditions, noise, sampling.steps, interrupted)
+                drawn = self._run_chain(conditions, noise, steps, interrupted)
             else:
-                drawn = self._evaluate(conditions, noise, sampling, interrupted, draw)
+                drawn = self._evaluate(
+                    conditions, noise, steps if sampling.method == "ddim" else None, interrupted, draw
+                )
             if flip:
                 drawn[:, 1::2] = mirrored(drawn[:, 1::2], self._mirror)
             parts.append(drawn.double().cpu().numpy())
@@ -237,8 +250,9 @@ class Sampler:
         key = (people * hypotheses, steps)
         with self._turn:
             if key not in self._chains:
-                assert isinstance(self._network, FoldedDenoiser)
-                self._chains[key] = Chain(self._network, self.diffusion, *key, channels, self._memory)
+                network = self._denoiser(steps)
+                assert isinstance(network, FoldedDenoiser)
+                self._chains[key] = Chain(network, self.diffusion, *key, channels, self._memory)
                 if len(self._chains) > _CHAINS:
                     self._chains.popitem(last=False)
             self._chains.move_to_end(key)
@@ -249,28 +263,33 @@ class Sampler:
         self,
         conditions: Tensor,
         noise: Tensor,
-        sampling: Sampling,
+        steps: int | None,
         interrupted: Callable[[], bool],
         draw: Callable[[], Tensor],
     ) -> Tensor:
-        """Poses (P, N, J, 3) by any network and either method."""
+        """Poses (P, N, J, 3) by any network, by DDIM with so many steps or by DDPM."""
         people, y = len(conditions), conditions.flatten(0, 1)
+        network = self._denoiser(steps)
 
         def denoise(x: Tensor, t: int) -> Tensor:
             if interrupted():
                 raise Interrupted
-            output = self._network(x, y, t)[..., :3]
+            output = network(x, y, t)[..., :3]
             if self._proposal is None:
                 return output
             prior = prior_of(y[..., -CHANNELS:], float(self.diffusion.signal[t]), float(self.diffusion.noise[t]))
             return prior.x0(x, output)
 
         start = noise.repeat(people, 1, 1)
-        if sampling.method == "ddim":
-            poses = self.diffusion.ddim(denoise, start, sampling.steps)
+        if steps is not None:
+            poses = self.diffusion.ddim(denoise, start, steps)
         else:
             poses = self.diffusion.ddpm(denoise, start, lambda t: draw().repeat(people, 1, 1))
         return torch.unflatten(poses, 0, conditions.shape[:2])
+
+    def _denoiser(self, steps: int | None) -> DenoiseGiven:
+        """What draws with so many steps of DDIM, or by DDPM."""
+        return self._one_step if steps == 1 and self._one_step is not None else self._network
 
     def _mirrored(self, condition: Tensor) -> Tensor:
         """Condition (B, J, C) of the mirror images."""
