@@ -27,6 +27,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from diffupose_ros.requirements import advice
+from diffupose_ros.threads import keep_numpy_to_one
 
 _INTERRUPTED = 130
 
@@ -49,6 +50,7 @@ def node(package: str, args: list[str] | None = None) -> int:
 def command() -> Any:
     """Run ``diffupose``."""
     before = signal.signal(signal.SIGINT, _end)
+    keep_numpy_to_one()
     try:
         app = import_module("diffupose_ros.cli").app
         signal.signal(signal.SIGINT, before)

@@ -26,6 +26,7 @@ import torch
 
 from diffupose_ros.lifting.engine.kernels import INSTRUCTIONS
 from diffupose_ros.pytorch import product_type
+from diffupose_ros.threads import cores
 
 WHEN = ("date", "load")
 """What of a machine's description is of the moment."""
@@ -52,11 +53,6 @@ def describe(device: torch.device) -> dict[str, Any]:
 def same(machine: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two descriptions are of one machine, at whatever moments."""
     return all(machine.get(key) == other.get(key) for key in {*machine, *other} - {*WHEN})
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:
