@@ -73,7 +73,7 @@ def latency(folder: Path, device: str) -> Figure:
     _whiskers(left, rows, "plain_batched_", "plain network, one batch", _OTHER)
     _whiskers(left, rows, "float32_", "ours, float32", _THIRD)
     _whiskers(left, rows, "", f"ours, {core['machine'].get('products', 'as shipped')}", _OURS)
-    rows = _having(lift["rows"], {"steps": 5, "method": "ddim"})
+    rows = _having(lift["rows"], {"steps": lift["setting"].get("usual_steps", 5), "method": "ddim"})
     _whiskers(right, rows, "one_by_one_", "hypothesis by hypothesis", _OTHER)
     _whiskers(right, rows, "", "ours", _OURS)
     _axes(left, "sampler of the paper's network, d = 384, 20 hypotheses", "people", "ms, p50; whisker to p99")
