@@ -25,6 +25,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from diffupose_ros.benchmark.machine import title
 from diffupose_ros.benchmark.results import path_of, read
 from diffupose_ros.benchmark.section import BenchmarkError, Row, find
 from diffupose_ros.drawing.style import FAINT, PAPER, PEOPLE, RULE, TEXT
@@ -204,7 +205,4 @@ def _plain_numbers(axis: Axis, digits: tuple[int, ...]) -> None:
 def _machine(figure: Figure, result: dict[str, Any], setting: str) -> None:
     """Say at the bottom what was measured on what."""
     machine = result["machine"]
-    threads = machine.get("threads", "?")
-    cpu = f"{machine.get('cpu', 'unknown CPU')}, {threads} thread{'s' if threads != 1 else ''}"
-    device = machine.get("gpu") or cpu
-    figure.supxlabel(f"{setting}; {device}, torch {machine.get('torch', '?')}", fontsize=8.5, color=FAINT)
+    figure.supxlabel(f"{setting}; {title(machine)}, torch {machine.get('torch', '?')}", fontsize=8.5, color=FAINT)

@@ -84,6 +84,13 @@ def kind_of(machine: dict[str, Any]) -> str:
     return known.get(str(machine.get("kernels")), "unknown")
 
 
+def title(machine: dict[str, Any]) -> str:
+    """Return a described machine's class and model, of a CPU with its threads."""
+    threads = machine.get("threads", "?")
+    cpu = f"{machine.get('cpu', 'unknown CPU')}, {threads} thread{'s' if threads != 1 else ''}"
+    return f"{kind_of(machine)}: {machine.get('gpu') or cpu}"
+
+
 def version() -> str:
     """Return the package's version, in a git checkout with the commit, and ``modified`` where the code is."""
     root = Path(diffupose_ros.__file__).parents[1]

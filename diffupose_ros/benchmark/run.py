@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from diffupose_ros.benchmark.display import show
-from diffupose_ros.benchmark.machine import describe, peak_memory
+from diffupose_ros.benchmark.machine import describe, peak_memory, title
 from diffupose_ros.benchmark.results import Results, path_of
 from diffupose_ros.benchmark.section import GiveUp, Options, Section
 from diffupose_ros.lifting import Interrupted
@@ -57,10 +57,11 @@ def run(sections: Sequence[Section], folder: Path, options: Options, again: bool
     """
     device = select_device(options.device)
     folder.mkdir(parents=True, exist_ok=True)
-    found = []
+    machine, found = describe(device), []
+    console.print(title(machine), highlight=False)
     for section in sections:
         path = path_of(folder, section.name, device.type)
-        results = Results(path, section.name, describe(device), _setting(section, options), command(section, options))
+        results = Results(path, section.name, machine, _setting(section, options), command(section, options))
         found.append((section, results, not again and results.resume()))  # damaged files come to light at once
     with interruptible() as interrupted:
         for section, results, resumed in found:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from diffupose_ros.benchmark.display import number
-from diffupose_ros.benchmark.machine import kind_of
+from diffupose_ros.benchmark.machine import title
 from diffupose_ros.benchmark.results import read
 from diffupose_ros.benchmark.section import Row, find
 from diffupose_ros.benchmark.sections.engines import COMPILED, TORCH
@@ -41,10 +41,7 @@ class _File:
 
     @property
     def machine(self) -> str:
-        machine = self.content["machine"]
-        threads = machine.get("threads", "?")
-        model = machine.get("gpu") or f"{machine.get('cpu', 'unknown')}, {threads} thread{'s' if threads != 1 else ''}"
-        return f"{kind_of(machine)}: {model}"
+        return title(self.content["machine"])
 
     @property
     def origin(self) -> str:
