@@ -18,6 +18,7 @@ Ctrl-C while their modules load ends them at once, without a traceback: loading 
 loaded loses a KeyboardInterrupt. A module that pip was to bring and did not is named, with what to do.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from diffupose_ros.requirements import advice
+from diffupose_ros.threads import keep_numpy_to_one
 
 _INTERRUPTED = 130
 
@@ -39,16 +41,20 @@ def node(package: str, args: list[str] | None = None) -> int:
         args: the command line; None: this process' own.
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # until the node's own handler, which ends with 0 too
+    gc.disable()  # hardly anything that loads is garbage, and looking for it takes a tenth of the time
     try:
         main = import_module(f"diffupose_ros.nodes.{package}.node").main
     except ModuleNotFoundError as error:
         return _say_what_is_missing(f"{package}_node", error)
+    finally:
+        gc.enable()
     return int(main(args))
 
 
 def command() -> Any:
     """Run ``diffupose``."""
     before = signal.signal(signal.SIGINT, _end)
+    keep_numpy_to_one()
     try:
         app = import_module("diffupose_ros.cli").app
         signal.signal(signal.SIGINT, before)

@@ -12,9 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writes what the code declares into the pages: the parameters of each node, the launch file's arguments, the messages.
+"""Writes what code and results declare into the pages: nodes' parameters, the launch file's arguments, messages, speed.
 
-    python docs/tables.py    # between <!-- parameters of lift_node --> (or launch arguments, messages) and <!-- end -->
+    python docs/tables.py    # between <!-- parameters of lift_node --> (or launch arguments, messages, machines)
+                             # and <!-- end -->
 
 What stands between such marks is overwritten; a test holds that it is what would be written.
 """
@@ -29,7 +30,9 @@ from typing import Any
 from diffupose_ros import standalone
 
 ROOT = Path(__file__).resolve().parents[1]
-MARKED = re.compile(r"<!-- (parameters of (\w+)_node|launch arguments|messages) -->\n.*?(?=<!-- end -->)", re.DOTALL)
+MARKED = re.compile(
+    r"<!-- (parameters of (\w+)_node|launch arguments|messages|machines) -->\n.*?(?=<!-- end -->)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def filled(text: str) -> str:
     """Return a page's text with what is between its marks written anew."""
 
     def content(mark: re.Match[str]) -> str:
-        others = {"messages": _messages, "launch arguments": _arguments}
+        others = {"messages": _messages, "launch arguments": _arguments, "machines": _machines}
         lines = _parameter_table(mark[2]) if mark[2] else others[mark[1]]()
         return "\n".join([f"<!-- {mark[1]} -->", "", *lines, "", ""])
 
@@ -156,6 +159,14 @@ def _type(kind: str, names: list[str]) -> str:
 
 def _escaped(text: str) -> str:
     return re.sub(r"([<|\[])", r"\\\1", text)
+
+
+# How fast machines are
+
+
+def _machines() -> Iterator[str]:
+    results = "benchmarks/results"
+    return import_module("diffupose_ros.benchmark.table").machines(ROOT / results, f"../{results}")
 
 
 def main() -> None:

@@ -65,10 +65,10 @@ def test_tables_of_the_pages_are_what_the_code_declares(page: Path) -> None:
     assert page.read_text() == tables.filled(page.read_text()), "run: python docs/tables.py"
 
 
-def test_each_node_has_one_page_and_so_have_messages_and_launch_arguments() -> None:
+def test_each_node_has_one_page_and_so_have_messages_launch_arguments_and_machines() -> None:
     marks = Counter(mark[1] for page in tables.pages() for mark in tables.MARKED.finditer(page.read_text()))
     nodes = [f"parameters of {node}_node" for node in tables.nodes()]
-    assert marks == Counter(["messages", "launch arguments", *nodes])
+    assert marks == Counter(["messages", "launch arguments", "machines", *nodes])
 
 
 @pytest.mark.parametrize("node", tables.nodes())

@@ -14,10 +14,12 @@
 
 """Programs that do not begin: interrupted while they load, and without a module that pip was to bring."""
 
+import gc
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -95,3 +97,16 @@ def test_a_build_is_told_what_this_python_has_not() -> None:
     assert subprocess.run(check, capture_output=True, text=True, check=True).stdout.strip() == ""
     bare = [sys.executable, "-S", "-E", requirements.__file__]
     assert "torch is not installed" in subprocess.run(bare, capture_output=True, text=True, check=True).stdout
+
+
+def test_garbage_is_collected_again_once_a_node_s_modules_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    enabled: list[bool] = []
+
+    def load(name: str) -> SimpleNamespace:
+        enabled.append(gc.isenabled())
+        return SimpleNamespace(main=lambda args: enabled.append(gc.isenabled()) or 0)
+
+    monkeypatch.setattr(start, "import_module", load)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert start.node("lift") == 0
+    assert enabled == [False, True]

@@ -25,6 +25,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from diffupose_ros.benchmark.machine import title
 from diffupose_ros.benchmark.results import path_of, read
 from diffupose_ros.benchmark.section import BenchmarkError, Row, find
 from diffupose_ros.drawing.style import FAINT, PAPER, PEOPLE, RULE, TEXT
@@ -73,7 +74,7 @@ def latency(folder: Path, device: str) -> Figure:
     _whiskers(left, rows, "plain_batched_", "plain network, one batch", _OTHER)
     _whiskers(left, rows, "float32_", "ours, float32", _THIRD)
     _whiskers(left, rows, "", f"ours, {core['machine'].get('products', 'as shipped')}", _OURS)
-    rows = _having(lift["rows"], {"steps": 5, "method": "ddim"})
+    rows = _having(lift["rows"], {"steps": lift["setting"].get("usual_steps", 5), "method": "ddim"})
     _whiskers(right, rows, "one_by_one_", "hypothesis by hypothesis", _OTHER)
     _whiskers(right, rows, "", "ours", _OURS)
     _axes(left, "sampler of the paper's network, d = 384, 20 hypotheses", "people", "ms, p50; whisker to p99")
@@ -204,7 +205,4 @@ def _plain_numbers(axis: Axis, digits: tuple[int, ...]) -> None:
 def _machine(figure: Figure, result: dict[str, Any], setting: str) -> None:
     """Say at the bottom what was measured on what."""
     machine = result["machine"]
-    threads = machine.get("threads", "?")
-    cpu = f"{machine.get('cpu', 'unknown CPU')}, {threads} thread{'s' if threads != 1 else ''}"
-    device = machine.get("gpu") or cpu
-    figure.supxlabel(f"{setting}; {device}, torch {machine.get('torch', '?')}", fontsize=8.5, color=FAINT)
+    figure.supxlabel(f"{setting}; {title(machine)}, torch {machine.get('torch', '?')}", fontsize=8.5, color=FAINT)

@@ -63,6 +63,7 @@ class Results:
         section: name.
         machine: description of this machine.
         setting: what else the figures depend on.
+        command: that measures them.
 
     Attributes:
         rows: measured so far.
@@ -70,8 +71,10 @@ class Results:
         bars: what is demanded of the rows.
     """
 
-    def __init__(self, path: Path, section: str, machine: dict[str, Any], setting: dict[str, Any]) -> None:
-        self.path, self.section, self.machine, self.setting = path, section, machine, setting
+    def __init__(
+        self, path: Path, section: str, machine: dict[str, Any], setting: dict[str, Any], command: str
+    ) -> None:
+        self.path, self.section, self.machine, self.setting, self.command = path, section, machine, setting, command
         self.rows: list[Row] = []
         self.bars: list[Bar] = []
         self.complete = False
@@ -109,6 +112,7 @@ class Results:
         content = {
             "section": self.section,
             "complete": self.complete,
+            "command": self.command,
             "machine": self.machine,
             "setting": self.setting,
             "peak_memory": dict(memory),

@@ -14,6 +14,8 @@
 
 """Measures sections one after another; what has been measured is kept, whatever ends the run."""
 
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 from diffupose_ros.benchmark.display import show
-from diffupose_ros.benchmark.machine import describe, peak_memory
+from diffupose_ros.benchmark.machine import describe, peak_memory, title
 from diffupose_ros.benchmark.results import Results, path_of
 from diffupose_ros.benchmark.section import GiveUp, Options, Section
 from diffupose_ros.lifting import Interrupted
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
 from diffupose_ros.pytorch import select_device
+
+_HEEDED = ("OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
+"""What of the environment figures depend on."""
 
 
 def run(sections: Sequence[Section], folder: Path, options: Options, again: bool, console: Console) -> list[Path]:
@@ -52,10 +57,11 @@ def run(sections: Sequence[Section], folder: Path, options: Options, again: bool
     """
     device = select_device(options.device)
     folder.mkdir(parents=True, exist_ok=True)
-    found = []
+    machine, found = describe(device), []
+    console.print(title(machine), highlight=False)
     for section in sections:
         path = path_of(folder, section.name, device.type)
-        results = Results(path, section.name, describe(device), _setting(section, options))
+        results = Results(path, section.name, machine, _setting(section, options), command(section, options))
         found.append((section, results, not again and results.resume()))  # damaged files come to light at once
     with interruptible() as interrupted:
         for section, results, resumed in found:
@@ -96,6 +102,15 @@ def _measure(
             progress.advance(task)
     results.complete = True
     results.save(peak_memory(device))
+
+
+def command(section: Section, options: Options) -> str:
+    """Return what to type to measure a section so."""
+    usual = Options()
+    given = {name: getattr(options, name) for name in ("device", *section.depends)}
+    words = [f"--{name}={value}" for name, value in given.items() if value != getattr(usual, name)]
+    heeded = [f"{name}={os.environ[name]}" for name in _HEEDED if name in os.environ]
+    return shlex.join([*heeded, "diffupose", "benchmark", section.name, *words])
 
 
 def _setting(section: Section, options: Options) -> dict[str, Any]:

@@ -23,8 +23,10 @@ import typer
 from typer.core import TyperCommand
 
 from diffupose_ros.cli.app import app, fail
+from diffupose_ros.defaults import HYPOTHESES, STEPS
 from diffupose_ros.detection.names import DETECTORS, FINDERS
 from diffupose_ros.start import node
+from diffupose_ros.threads import chosen
 
 INTERRUPTED = 130
 NODE = "diffupose_ros.node"  # key of context.meta
@@ -69,9 +71,12 @@ def lift(
     ] = None,
     bag_out: Annotated[Path | None, typer.Argument(help="Bag to make, with skeletons_3d.")] = None,
     weights: Weights = "default",
-    hypotheses: Hypotheses = 10,
-    steps: Steps = 5,
+    hypotheses: Hypotheses = HYPOTHESES,
+    steps: Steps = STEPS,
     device: Device = "auto",
+    threads: Annotated[
+        int, typer.Option(min=0, max=256, help="On a CPU; 0: OMP_NUM_THREADS, else one a core, at most 4.")
+    ] = 0,
     detector_profile: Annotated[
         str, typer.Option(help="What scores mean whose message does not say what made them: shipped name, or .json.")
     ] = "generic",
@@ -99,7 +104,7 @@ def lift(
         report = lift_bag(
             bag_in,
             bag_out,
-            Lifter.load(weights, device),
+            Lifter.load(weights, device, threads=chosen(threads)),
             Settings(hypotheses, steps, detector_profile=detector_profile),
             console,
             storage.value,
@@ -130,8 +135,8 @@ def run(
         float | None, typer.Option(min=5, max=170, help="Horizontal field of view in degrees, where not calibrated.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for what comes of it; none: VIDEO_3d.")] = None,
-    hypotheses: Hypotheses = 10,
-    steps: Steps = 5,
+    hypotheses: Hypotheses = HYPOTHESES,
+    steps: Steps = STEPS,
     lifter: Weights = "default",
     device: Device = "auto",
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Images per second, of a directory.")] = 10.0,

@@ -43,8 +43,8 @@ class NodeProcess:
 
     def __init__(self, executable: str, log: Path, parameters: dict[str, object]) -> None:
         self.name, self.log = executable, log
-        module = f"diffupose_ros.nodes.{executable.removesuffix('_node')}.node"
-        command = [sys.executable, "-m", module, "--ros-args"]
+        program = f"import sys; from diffupose_ros.start import {executable}; sys.exit({executable}())"
+        command = [sys.executable, "-c", program, "--ros-args"]
         for name, value in parameters.items():
             command += ["-p", f"{name}:={value}"]
         roots = [str(Path(diffupose_ros.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]

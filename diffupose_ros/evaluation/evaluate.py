@@ -27,6 +27,7 @@ from rich.progress import track
 import diffupose_ros
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.data.synthesis import SEED
+from diffupose_ros.defaults import HYPOTHESES, STEPS
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.protocols import PROTOCOLS, Protocol, overwritten
 from diffupose_ros.lifting.condition import Condition
@@ -77,8 +78,8 @@ def evaluate(
     predictor: Predictor,
     observations: Observations,
     calibration: Calibration,
-    hypotheses: int = 10,
-    steps: int = 5,
+    hypotheses: int = HYPOTHESES,
+    steps: int = STEPS,
     method: Method = "ddim",
     protocol: Protocol = "raw",
     joints: Sequence[int] | None = None,

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.data.observations import Observations
+from diffupose_ros.defaults import HYPOTHESES, STEPS
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.placing import place
@@ -70,7 +71,9 @@ class Samples:
         return np.asarray(self.hypotheses.mean(1) - self.truth)
 
 
-def draw_samples(lifter: Lifter, observations: Observations, hypotheses: int = 10, steps: int = 5) -> Samples:
+def draw_samples(
+    lifter: Lifter, observations: Observations, hypotheses: int = HYPOTHESES, steps: int = STEPS
+) -> Samples:
     """Lift people; those with too few joints are left out."""
     people = observations[observations.condition("robust").valid]
     condition = people.condition("robust")

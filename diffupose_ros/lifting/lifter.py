@@ -23,6 +23,7 @@ import numpy.typing as npt
 import torch
 
 from diffupose_ros.camera import Camera
+from diffupose_ros.defaults import HYPOTHESES, STEPS
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
 from diffupose_ros.lifting.engine.sampler import Precision, Sampler, Sampling
@@ -88,18 +89,28 @@ class Lifter:
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: of the denoiser's products: ``float32``, ``bfloat16`` (mean poses then differ by less than a
             millimetre), or ``auto``, bfloat16 where the device computes in it.
+        threads: that compute on a CPU, of all that this process does with PyTorch; 0 leaves them as they are. Few
+            suffice: ``diffupose_ros.threads.chosen()``.
 
     Raises:
         ValueError: a device that is not there.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", precision: Precision = "auto") -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, device: str = "auto", precision: Precision = "auto", threads: int = 0
+    ) -> None:
         self.checkpoint = checkpoint
+        if threads:
+            torch.set_num_threads(threads)
         self.sampler = Sampler.of(checkpoint, device, precision)
 
     @classmethod
     def load(
-        cls, name_or_path: str | Path = "default", device: str = "auto", precision: Precision = "auto"
+        cls,
+        name_or_path: str | Path = "default",
+        device: str = "auto",
+        precision: Precision = "auto",
+        threads: int = 0,
     ) -> "Lifter":
         """Load a shipped model by name, or a file: ours (.safetensors) or official (.pt, .pth).
 
@@ -107,7 +118,7 @@ class Lifter:
             FileNotFoundError: no such model.
             ValueError: a broken file, or a device that is not there.
         """
-        return cls(load_checkpoint(name_or_path), device, precision)
+        return cls(load_checkpoint(name_or_path), device, precision, threads)
 
     @property
     def device(self) -> torch.device:
@@ -124,8 +135,8 @@ class Lifter:
         scores: npt.ArrayLike,
         camera: Camera,
         layout: str = "coco17",
-        hypotheses: int = 10,
-        steps: int = 5,
+        hypotheses: int = HYPOTHESES,
+        steps: int = STEPS,
         flip: bool = True,
         seed: int | None = None,
         detector: str | Profile = "generic",
@@ -157,8 +168,8 @@ class Lifter:
         self,
         skeletons: Skeletons2D,
         camera: Camera,
-        hypotheses: int = 10,
-        steps: int = 5,
+        hypotheses: int = HYPOTHESES,
+        steps: int = STEPS,
         flip: bool = True,
         seed: int | None = None,
         interrupted: Callable[[], bool] = bool,

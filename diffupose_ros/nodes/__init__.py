@@ -15,5 +15,7 @@
 """The ROS 2 nodes. They hold no mathematics; where no ROS 2 is sourced they run on the standalone runtime."""
 
 from diffupose_ros import standalone
+from diffupose_ros.threads import keep_numpy_to_one
 
+keep_numpy_to_one()  # before any node loads it
 standalone.activate()

@@ -16,6 +16,8 @@
 
 from dataclasses import dataclass
 
+from diffupose_ros.defaults import HYPOTHESES, STEPS
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,8 +32,8 @@ class Settings:
         detector_profile: what scores mean where nobody says what made them: name of a shipped profile, or a JSON file.
     """
 
-    hypotheses: int = 10
-    steps: int = 5
+    hypotheses: int = HYPOTHESES
+    steps: int = STEPS
     min_score: float = 0.1
     flip: bool = True
     seed: int = 0

@@ -16,6 +16,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,10 +29,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from diffupose_ros.benchmark.charts import draw_charts
-from diffupose_ros.benchmark.machine import describe
+from diffupose_ros.benchmark.machine import describe, kind, kind_of, version
 from diffupose_ros.benchmark.results import Results, path_of
-from diffupose_ros.benchmark.run import run
+from diffupose_ros.benchmark.run import command, run
 from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, GiveUp, Options, Row, Section, find
+from diffupose_ros.benchmark.table import machines
 from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.cli import app
 from diffupose_ros.lifting import Interrupted
@@ -73,7 +75,7 @@ def content(folder: Path, section: str = "counting") -> dict:
 
 
 def write(path: Path, section: str, rows: list[dict], complete: bool = True) -> Path:
-    results = Results(path, section, describe(torch.device("cpu")), {})
+    results = Results(path, section, describe(torch.device("cpu")), {}, f"diffupose benchmark {section}")
     results.complete = complete
     for row in rows:
         results.add(row.pop("labels"), row)
@@ -93,6 +95,8 @@ def test_an_interrupted_run_keeps_its_cells_and_is_gone_on_with(tmp_path: Path) 
     assert found["complete"] is True and [row["labels"]["number"] for row in found["rows"]] == [0, 1, 2]
     assert found["rows"][2]["value"] == 2.1235 and {"p50_ms", "p95_ms", "p99_ms"} < found["rows"][2].keys()
     assert found["bars"] == [{"name": "value", "value": 0.12346, "wanted": 1.0, "at_least": True, "met": False}]
+    assert found["command"].endswith("diffupose benchmark counting --device=cpu --seconds=0.0")
+    assert found["machine"]["class"] == kind_of(found["machine"]) and found["machine"]["version"] == version()
     assert found["machine"]["threads"] == torch.get_num_threads() and found["peak_memory"]["process_mb"] > 50
     run([third.section], tmp_path, OPTIONS, False, SILENT)
     assert third.measured == []
@@ -200,3 +204,77 @@ def test_charts_are_drawn_of_what_is_there(tmp_path: Path) -> None:
     assert missing == []
     assert [path.name for path in drawn] == [f"bench_{name}_cpu.png" for name in ("latency", "steps", "startup")]
     assert all(Image.open(path).width >= 800 for path in drawn)
+
+
+@pytest.mark.parametrize(
+    ("machine", "expected"),
+    [
+        (("cuda", "x86_64", {"avx2"}), "GPU"),
+        (("cpu", "aarch64", {"bf16"}), "Arm"),
+        (("cpu", "arm64", ()), "Arm"),
+        (("cpu", "x86_64", {"avx2", "avx512f", "amx_bf16"}), "AMX"),
+        (("cpu", "x86_64", {"avx2", "avx512f"}), "AVX-512"),
+        (("cpu", "x86_64", {"avx2", "fma"}), "AVX2"),
+        (("cpu", "x86_64", {"sse4_2"}), "other"),
+    ],
+)
+def test_machines_have_a_class(machine: tuple, expected: str) -> None:
+    assert kind(*machine) == expected
+
+
+@pytest.mark.parametrize(
+    ("machine", "expected"),
+    [
+        ({"class": "AMX", "kernels": "avx512"}, "AMX"),
+        ({"gpu": "a GPU", "kernels": "avx2"}, "GPU"),
+        ({"system": "Linux aarch64", "kernels": "none"}, "Arm"),
+        ({"cpu": "Intel(R) Xeon(R) Processor", "kernels": "avx512"}, "AVX-512 or AMX"),
+        ({"cpu": "AMD EPYC", "kernels": "avx512"}, "AVX-512"),
+        ({"system": "Linux x86_64", "kernels": "avx2"}, "AVX2"),
+        ({"system": "Linux x86_64", "kernels": "none"}, "unknown"),
+        ({}, "unknown"),
+    ],
+)
+def test_files_from_before_there_were_classes_tell_what_they_can(machine: dict, expected: str) -> None:
+    assert kind_of(machine) == expected
+
+
+def test_a_command_measures_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    section = Counting().section
+    assert command(section, Options(minutes=3)) == "diffupose benchmark counting"  # it does not depend on these
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert command(section, Options("cuda:1", seconds=5)) == (
+        "OMP_NUM_THREADS=1 diffupose benchmark counting --device=cuda:1 --seconds=5"
+    )
+
+
+def test_a_table_has_a_line_for_each_machine_engine_and_number_of_steps(tmp_path: Path) -> None:
+    def call(people: int, steps: int, **more: str) -> dict:
+        labels = {"people": people, "steps": steps, "method": "ddim", **more}
+        return {"labels": labels, "p50_ms": 10.0 * people, "p99_ms": 10.0 * people + 1}
+
+    write(path_of(tmp_path, "lift", "cpu"), "lift", [call(n, 2, engine="onnx") for n in (1, 8)] + [call(1, 1)])
+    old = {"section": "lift", "machine": {"gpu": "a GPU"}, "setting": {}, "rows": [call(4, 5)]}
+    (tmp_path / "other").mkdir()
+    path_of(tmp_path / "other", "lift", "cuda").write_text(json.dumps(old))
+    labels = {"engine": "onnx", "products": "float32", "rows": 160}
+    share = {"gflops": 80.0, "ceiling_gflops": 100.0, "share": 0.8}
+    write(path_of(tmp_path, "engines", "cpu"), "engines", [{"labels": labels, **share}])
+    lines = list(machines(tmp_path, "there"))
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line]
+    assert len({len(row) for row in cells[:5]}) == len({len(row) for row in cells[5:]}) == 1
+    calls, shares = cells[2:5], cells[7:]
+    here = describe(torch.device("cpu"))
+    assert [row[2] for row in calls] == ["1", "2", "5"]
+    assert calls[1][0].startswith(f"{here['class']}: {here['cpu']}") and calls[1][1] == "onnx"
+    assert calls[1][3:8] == ["10 / 11", "", "", "80 / 81", ""]
+    assert calls[1][8:] == [version(), f"[{here['date']}](there/bench_lift_cpu.json)", "`diffupose benchmark lift`"]
+    assert calls[2][:2] == ["GPU: a GPU", "torch"]
+    assert calls[2][8:10] == ["version not noted", "[day not noted](there/other/bench_lift_cuda.json)"]
+    assert [row[1:6] for row in shares] == [["onnx", "float32", "80", "100", "0.80"]]
+
+
+def test_the_version_is_the_package_s_and_of_a_checkout_its_commit() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+( [0-9a-f]{7,}( modified)?)?", version())

@@ -22,7 +22,7 @@ import pytest
 import torch
 
 from diffupose_ros.benchmark.section import BenchmarkError, Options, find
-from diffupose_ros.benchmark.sections import core, topics
+from diffupose_ros.benchmark.sections import core, engines, topics
 from diffupose_ros.benchmark.sections.ceiling import workloads
 from diffupose_ros.benchmark.sections.core import Core, Grid
 from diffupose_ros.benchmark.sections.detector import image, random_detector
@@ -31,6 +31,8 @@ from diffupose_ros.benchmark.sections.plain import PlainDenoiser, plain_sampler
 from diffupose_ros.benchmark.sections.registry import SECTIONS
 from diffupose_ros.benchmark.sections.startup import parts
 from diffupose_ros.benchmark.sections.traffic import Watched
+from diffupose_ros.defaults import STEPS
+from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, import_official
 from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
@@ -114,10 +116,37 @@ def test_the_core_is_compared_with_the_released_procedure(monkeypatch: pytest.Mo
 
 def test_the_lifter_is_compared_with_hypotheses_one_by_one() -> None:
     with SECTIONS["lift"].prepare(OPTIONS) as cells:
-        assert [c.labels["people"] for c in cells if c.labels["steps"] == 5] == [1, 2, 4, 8, 32]
+        assert [c.labels["people"] for c in cells if c.labels["steps"] == STEPS] == [1, 2, 4, 8, 32]
+        assert {1, 2, 5, 10, 20} <= {c.labels["steps"] for c in cells if c.labels["people"] == 1}
+        assert len({c.title for c in cells}) == len(cells)
         rows = [{"labels": cell.labels, **cell.measure(bool)} for cell in (cells[0], cells[-1])]
-    assert find(rows, steps=5)["one_by_one_ratio"] > 1  # ten calls, or one
-    assert find(rows, method="ddpm")["p50_ms"] > find(rows, steps=5)["p50_ms"]
+    assert find(rows, steps=STEPS)["one_by_one_ratio"] > 1  # ten calls, or one
+    assert find(rows, method="ddpm")["p50_ms"] > find(rows, steps=STEPS)["p50_ms"]
+
+
+def test_every_engine_is_measured_against_the_ceiling_of_its_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "SHAPES", ((64, 64, 64),))
+    monkeypatch.setattr(engines, "FULL", 20)
+    monkeypatch.setattr(engines, "CHANNELS", 128)
+    with SECTIONS["engines"].prepare(OPTIONS) as cells:
+        found = [cell.labels for cell in cells]
+        rows = [{"labels": cell.labels, **cell.measure(bool)} for cell in cells]
+    expected = engines.engines(CPU, DenoiserConfig.paper(128))
+    assert [labels["engine"] for labels in found if labels["products"] == "float32"] == expected
+    assert {labels["rows"] for labels in found} == {20}
+    for row in rows:
+        assert row["gflops"] == pytest.approx(20 * 5 * 0.0116 / row["p50_ms"] * 1000)
+        assert row["share"] == pytest.approx(row["gflops"] / row["ceiling_gflops"])
+
+
+def test_engines_draw_the_same() -> None:
+    features = np.random.default_rng(0).normal(0, 0.3, (3, 17, 2)).astype(np.float32)
+    drawn = [
+        engines.sampler(engine, shaken(32), CPU, torch.float32).draw(features, Sampling(4, 5, seed=0))
+        for engine in engines.engines(CPU, DenoiserConfig.paper(32))
+    ]
+    assert all(np.allclose(poses, drawn[0], rtol=0, atol=1e-4) for poses in drawn)
+    assert engines.engine_of(Lifter(shaken(32), "cpu")) == engines.engines(CPU, DenoiserConfig.paper(32))[-1]
 
 
 def test_a_bag_to_lift_holds_the_people(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def node_process(executable: str, *ros_args: str) -> Iterator[subprocess.Popen[s
     command = [sys.executable, *start, "--ros-args", *ros_args]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "2"}
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     )
     try:
         yield process

@@ -74,6 +74,11 @@ def workloads(device: torch.device, shapes: Sequence[tuple[int, int, int]]) -> l
     return made
 
 
+def best_rate(limits: Sequence[Workload], taken: Sequence[Sequence[float]]) -> float:
+    """Return the best rate in GFLOP/s of workloads whose rounds took so many seconds."""
+    return max(work.gflop / float(np.median(seconds)) for work, seconds in zip(limits, taken, strict=True))
+
+
 def _product(x: torch.Tensor, weight: torch.Tensor) -> Callable[[], object]:
     out = x @ weight
     return lambda: torch.mm(x, weight, out=out)

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from diffupose_ros.benchmark.section import Bar, Cell, GiveUp, Label, Options, Row, Section, find
-from diffupose_ros.benchmark.sections.ceiling import GPU_SHAPES, SHAPES, Workload, workloads
+from diffupose_ros.benchmark.sections.ceiling import GPU_SHAPES, SHAPES, Workload, best_rate, workloads
 from diffupose_ros.benchmark.sections.plain import plain_sampler
 from diffupose_ros.benchmark.timing import LEAST, figures, interleaved, percentiles
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
@@ -192,7 +192,7 @@ def _shares(
     """What part of the best rate, on a CPU that of float32, measured in the same rounds, the works reach."""
     if not limits or "gflops" not in found:
         return {}
-    best = max(work.gflop / float(np.median(seconds)) for work, seconds in zip(limits, taken, strict=True))
+    best = best_rate(limits, taken)
     return {"ceiling_gflops": best} | {_join(name, "share"): found[_join(name, "gflops")] / best for name in works}
 
 

@@ -18,16 +18,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from diffupose_ros.benchmark.section import Bar, Cell, GiveUp, Label, Options, Row, Section, find
+from diffupose_ros.benchmark.sections.engines import engine_of
 from diffupose_ros.benchmark.sections.simulated_people import DETECTOR, LAYOUT, seen
 from diffupose_ros.benchmark.timing import figures, interleaved
+from diffupose_ros.defaults import HYPOTHESES
+from diffupose_ros.defaults import STEPS as USUAL_STEPS
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.condition import person_centred
 from diffupose_ros.lifting.engine.sampler import Sampling
 from diffupose_ros.profiles import load_profile
 
 PEOPLE = (1, 2, 4, 8, 32)
-STEPS = (2, 10, 20)
-HYPOTHESES, USUAL_STEPS = 10, 5
+STEPS = (1, 2, 5, 10, 20)
 _SEED = 0
 
 
@@ -41,7 +43,7 @@ class _Calls:
 
     def cells(self) -> list[Cell]:
         """Return the cells: people, then steps for one person, then DDPM."""
-        numbers = [(people, USUAL_STEPS) for people in PEOPLE] + [(1, steps) for steps in STEPS]
+        numbers = [(people, USUAL_STEPS) for people in PEOPLE] + [(1, steps) for steps in STEPS if steps != USUAL_STEPS]
         return [self._cell(people, steps) for people, steps in numbers] + [self._ddpm()]
 
     def _cell(self, people: int, steps: int) -> Cell:
@@ -51,7 +53,7 @@ class _Calls:
                 works["one_by_one"] = lambda: self._one_by_one(people, steps)
             return figures(interleaved(works, self._seconds * len(works), interrupted), "batched")
 
-        return Cell(_labels(people, steps, "ddim"), measure)
+        return Cell(self._labels(people, steps, "ddim"), measure)
 
     def _ddpm(self) -> Cell:
         """DDPM, which the lifter does not offer: the draw alone, which is nearly all of the work."""
@@ -61,11 +63,11 @@ class _Calls:
             skeletons = load_profile(DETECTOR).skeletons(self._pixels[:1], self._scores[:1], LAYOUT)
             rays = self._camera.rays(skeletons.keypoints)
             condition = person_centred(rays, skeletons.deviations, skeletons.status)
-            sampling = Sampling(HYPOTHESES, 5, seed=_SEED, method="ddpm")
+            sampling = Sampling(HYPOTHESES, USUAL_STEPS, seed=_SEED, method="ddpm")
             works = {"draw": lambda: sampler.draw(condition.features, sampling)}
             return figures(interleaved(works, self._seconds, interrupted), "draw")
 
-        return Cell(_labels(1, sampler.diffusion.steps, "ddpm"), measure)
+        return Cell(self._labels(1, sampler.diffusion.steps, "ddpm"), measure)
 
     def _lift(self, people: slice, hypotheses: int, steps: int, seed: int = _SEED) -> None:
         pixels, scores = self._pixels[people], self._scores[people]
@@ -76,9 +78,8 @@ class _Calls:
             for seed in range(HYPOTHESES):
                 self._lift(slice(person, person + 1), 1, steps, seed)
 
-
-def _labels(people: int, steps: int, method: str) -> dict[str, Label]:
-    return {"people": people, "steps": steps, "method": method}
+    def _labels(self, people: int, steps: int, method: str) -> dict[str, Label]:
+        return {"people": people, "steps": steps, "method": method, "engine": engine_of(self._lifter)}
 
 
 def bars(rows: Sequence[Row], device: str) -> list[Bar]:
@@ -102,7 +103,7 @@ LIFT = Section(
     "lift",
     "one call of the lifter, 10 hypotheses",
     _prepare,
-    {"hypotheses": HYPOTHESES, "flip": True},
+    {"hypotheses": HYPOTHESES, "flip": True, "usual_steps": USUAL_STEPS},
     ("weights", "seconds"),
     bars,
 )

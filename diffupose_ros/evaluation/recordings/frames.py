@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 from diffupose_ros.data.recordings import Recording
+from diffupose_ros.defaults import HYPOTHESES, STEPS
 from diffupose_ros.lifting import Lifted, Lifter
 from diffupose_ros.profiles import PROFILES
 
@@ -39,8 +40,8 @@ class Drawing:
         flip: draw every second hypothesis for the mirror image.
     """
 
-    hypotheses: int = 10
-    steps: int = 5
+    hypotheses: int = HYPOTHESES
+    steps: int = STEPS
     flip: bool = True
 
 

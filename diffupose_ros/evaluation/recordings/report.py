@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.data.recordings import Recording
+from diffupose_ros.defaults import HYPOTHESES, STEPS
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.evaluate import versions
 from diffupose_ros.evaluation.recordings.detections import detections
@@ -38,8 +39,8 @@ KINDS = ("joints", "root", "absolute")
 def evaluate_recording(
     lifter: Lifter,
     recording: Recording,
-    hypotheses: int = 10,
-    steps: int = 5,
+    hypotheses: int = HYPOTHESES,
+    steps: int = STEPS,
     flip: bool = True,
     leave_one_out: bool = False,
     generic: bool = False,

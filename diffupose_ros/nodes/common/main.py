@@ -15,6 +15,7 @@
 """How every node of this package starts and ends."""
 
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -48,6 +49,7 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
 
     A node that cannot be made, for a parameter out of range say, ends it with the reason and 1.
     """
+    gc.freeze()  # modules stay: a collection that looks through PyTorch's would hold up a message by 0.1 s
     node, stop = None, _Stop()  # before init, whose handlers call those that are there
     try:
         rclpy.init(args=args)

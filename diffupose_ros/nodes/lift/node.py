@@ -18,12 +18,12 @@ import time
 from collections import Counter
 from typing import Any, get_args
 
-import torch
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from diffupose_ros.defaults import HYPOTHESES, STEPS
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.engine.sampler import Precision
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
@@ -36,6 +36,7 @@ from diffupose_ros.nodes.lift.budget import StepBudget
 from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
 from diffupose_ros.nodes.lift.worker import LiftWorker, warm_up
 from diffupose_ros.profiles import load_profile
+from diffupose_ros.threads import chosen
 
 PARAMETERS = (
     Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors file, or of an official "
@@ -44,6 +45,8 @@ PARAMETERS = (
               choices=DEVICES),
     Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)",
               choices=get_args(Precision)),
+    Parameter("threads", 0, "That the model computes with on a CPU; 0: what OMP_NUM_THREADS says, else one for each "
+              "core but one, at most 4", 0, 256),
     Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",
               effect="activate"),
     Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",
@@ -51,8 +54,8 @@ PARAMETERS = (
     Parameter("min_score", 0.1, "Joints with a lower score count as not seen", 0.0, 1.0, effect="live"),
     Parameter("detector_profile", "generic", "What scores mean whose message does not say what made them: name of a "
               "shipped profile, or path of a .json file"),
-    Parameter("hypotheses", 10, "Poses sampled for each person", 1, 200, effect="live"),
-    Parameter("steps", 5, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
+    Parameter("hypotheses", HYPOTHESES, "Poses sampled for each person", 1, 200, effect="live"),
+    Parameter("steps", STEPS, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
     Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
               "among 2, 5, 10 and 20, and the parameter steps is not used; 0: no budget", 0, 10000, effect="live"),
     Parameter("flip", True, "Draw every second hypothesis for the mirror image", effect="live"),
@@ -95,7 +98,9 @@ class LiftNode(ManagedNode):
 
     def _load(self) -> None:
         load_profile(self.parameters["detector_profile"])  # raises now rather than at the activation
-        self._lifter = Lifter.load(*(self.parameters[name] for name in ("weights", "device", "precision")))
+        where = (self.parameters[name] for name in ("weights", "device", "precision"))
+        # A core for the executor and the other processes: threads that wait for theirs cost more than they bring.
+        self._lifter = Lifter.load(*where, threads=chosen(self.parameters["threads"], spared=1))
         self._budget = StepBudget()
         warm_up(self._lifter, self.parameters, self._budget)
         self._create_outputs(_OUTPUTS)
@@ -169,8 +174,6 @@ class LiftNode(ManagedNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop."""
-    # A core for the executor and the other processes: threads that wait for theirs cost more than they bring.
-    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     return run(LiftNode, args)
 
 

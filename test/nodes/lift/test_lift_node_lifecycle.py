@@ -23,8 +23,10 @@ from pathlib import Path
 
 import pytest
 import rclpy
+import torch
 from lifecycle_msgs.msg import Transition
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from support.nodes import Operator, connected, node_process
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, save_checkpoint
@@ -89,6 +91,20 @@ def test_cleanup_frees_the_model(operator: Operator) -> None:
     gc.collect()
     assert model() is None
     node.destroy_node()
+
+
+def test_the_model_computes_with_as_many_threads_as_the_user_says(operator: Operator) -> None:
+    before = torch.get_num_threads()
+    node = LiftNode()
+    try:
+        for threads in (3, 2):
+            node.set_parameters([Parameter("threads", value=threads)])
+            assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+            assert torch.get_num_threads() == threads
+            assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    finally:
+        torch.set_num_threads(before)
+        node.destroy_node()
 
 
 def test_broken_weights_leave_the_node_unconfigured_and_alive(
