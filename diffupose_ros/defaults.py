@@ -15,5 +15,3 @@
 
 HYPOTHESES = 10
 """Poses sampled for each person."""
-STEPS = 5
-"""Of DDIM."""

@@ -26,7 +26,7 @@ from diffupose_ros.cli.app import app, fail
 from diffupose_ros.cli.recordings import evaluate_recordings
 from diffupose_ros.cli.reports import weights_settings, write_reports
 from diffupose_ros.cli.sequences import evaluate_sequences
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 
 if TYPE_CHECKING:
     from diffupose_ros.data.observations import Observations
@@ -63,7 +63,7 @@ def evaluate(
     dataset: Annotated[Dataset, typer.Option(help="Whose data.")] = Dataset.cmu,
     checkpoint: Annotated[str, typer.Option(help="Name of a shipped model, or a file.")] = "default",
     hypotheses: Annotated[int, typer.Option(min=1, help="N: poses drawn for each person.")] = HYPOTHESES,
-    steps: Annotated[int, typer.Option(min=1, help="DDIM steps.")] = STEPS,
+    steps: Annotated[int | None, typer.Option(min=1, help="DDIM steps [default: as suit the model].")] = None,
     sampler: Annotated[Method, typer.Option(help="ddpm takes all 100 steps.")] = Method.ddim,
     flip: Annotated[bool, typer.Option(help="Draw every second hypothesis for the mirror image.")] = True,
     protocol: Annotated[

@@ -23,7 +23,7 @@ import typer
 from typer.core import TyperCommand
 
 from diffupose_ros.cli.app import app, fail
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.detection.names import DETECTORS, FINDERS
 from diffupose_ros.start import node
 from diffupose_ros.threads import chosen
@@ -60,7 +60,7 @@ class NodeOrBags(TyperCommand):
 Weights = Annotated[str, typer.Option(help="Of the lifter: shipped name, or path of .safetensors, .pt or .pth.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")]
 Hypotheses = Annotated[int, typer.Option(min=1, max=200, help="Poses sampled for each person.")]
-Steps = Annotated[int, typer.Option(min=1, max=100, help="DDIM steps.")]
+Steps = Annotated[int | None, typer.Option(min=1, max=100, help="DDIM steps [default: as suit the model].")]
 
 
 @app.command(cls=NodeOrBags)
@@ -72,7 +72,7 @@ def lift(
     bag_out: Annotated[Path | None, typer.Argument(help="Bag to make, with skeletons_3d.")] = None,
     weights: Weights = "default",
     hypotheses: Hypotheses = HYPOTHESES,
-    steps: Steps = STEPS,
+    steps: Steps = None,
     device: Device = "auto",
     threads: Annotated[
         int, typer.Option(min=0, max=256, help="On a CPU; 0: OMP_NUM_THREADS, else one a core, at most 4.")
@@ -136,7 +136,7 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for what comes of it; none: VIDEO_3d.")] = None,
     hypotheses: Hypotheses = HYPOTHESES,
-    steps: Steps = STEPS,
+    steps: Steps = None,
     lifter: Weights = "default",
     device: Device = "auto",
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Images per second, of a directory.")] = 10.0,

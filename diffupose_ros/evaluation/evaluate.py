@@ -27,7 +27,7 @@ from rich.progress import track
 import diffupose_ros
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.data.synthesis import SEED
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.protocols import PROTOCOLS, Protocol, overwritten
 from diffupose_ros.lifting.condition import Condition
@@ -79,7 +79,7 @@ def evaluate(
     observations: Observations,
     calibration: Calibration,
     hypotheses: int = HYPOTHESES,
-    steps: int = STEPS,
+    steps: int | None = None,
     method: Method = "ddim",
     protocol: Protocol = "raw",
     joints: Sequence[int] | None = None,
@@ -99,7 +99,7 @@ def evaluate(
         observations: people whose truth is known.
         calibration: of the model's covariances.
         hypotheses: N.
-        steps: DDIM steps.
+        steps: DDIM steps; None: as many as suit the model.
         method: ``ddim`` or ``ddpm``.
         protocol: see ``evaluation.protocols``.
         joints: H36M-17 indices of those that count, with the root; None for all that the model knows.
@@ -118,7 +118,7 @@ def evaluate(
     people = observations[valid]
     if not len(people):
         raise ValueError(f"nobody to evaluate: none of {len(observations)} people has joints enough to be lifted")
-    sampling = Sampling(hypotheses, steps, flip, seed=0, method=method)
+    sampling = Sampling(hypotheses, steps or predictor.usual_steps, flip, seed=0, method=method)
     measured = []
     rows = range(0, len(people), BATCH)
     console = Console(stderr=True)
@@ -143,7 +143,7 @@ def evaluate(
             "protocol": protocol,
             "hypotheses": hypotheses,
             "sampler": method,
-            "steps": steps if method == "ddim" else None,
+            "steps": sampling.steps if method == "ddim" else None,
             "flip": flip,
             "seed": SEED,
             "joints": [H36M17[j] for j in counted],

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.data.observations import Observations
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.placing import place
@@ -72,7 +72,7 @@ class Samples:
 
 
 def draw_samples(
-    lifter: Lifter, observations: Observations, hypotheses: int = HYPOTHESES, steps: int = STEPS
+    lifter: Lifter, observations: Observations, hypotheses: int = HYPOTHESES, steps: int | None = None
 ) -> Samples:
     """Lift people; those with too few joints are left out."""
     people = observations[observations.condition("robust").valid]

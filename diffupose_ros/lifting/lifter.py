@@ -23,7 +23,7 @@ import numpy.typing as npt
 import torch
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
 from diffupose_ros.lifting.engine.sampler import Precision, Sampler, Sampling
@@ -125,6 +125,11 @@ class Lifter:
         """Where the model is."""
         return self.sampler.device
 
+    @property
+    def usual_steps(self) -> int:
+        """DDIM steps that suit the model, which it takes where none are asked for."""
+        return self.sampler.usual_steps
+
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the lifter cannot be used any more."""
         self.sampler.close()
@@ -136,7 +141,7 @@ class Lifter:
         camera: Camera,
         layout: str = "coco17",
         hypotheses: int = HYPOTHESES,
-        steps: int = STEPS,
+        steps: int | None = None,
         flip: bool = True,
         seed: int | None = None,
         detector: str | Profile = "generic",
@@ -152,7 +157,7 @@ class Lifter:
             camera: who took the image.
             layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``; J is its number of joints.
             hypotheses: number N of poses to sample for each person.
-            steps: DDIM steps, 1 to 100.
+            steps: DDIM steps, 1 to 100; None: as many as suit the model, 1 of the shipped one.
             flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing.
             seed: of the sampling; None for a fresh one.
             detector: the profile that reads the scores: its name, one of ``diffupose_ros.profiles.PROFILES``, or
@@ -169,7 +174,7 @@ class Lifter:
         skeletons: Skeletons2D,
         camera: Camera,
         hypotheses: int = HYPOTHESES,
-        steps: int = STEPS,
+        steps: int | None = None,
         flip: bool = True,
         seed: int | None = None,
         interrupted: Callable[[], bool] = bool,
@@ -185,7 +190,8 @@ class Lifter:
         """
         if hypotheses < 1:
             raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
-        self.sampler.diffusion.timesteps(steps)  # raises
+        if steps is not None:
+            self.sampler.diffusion.timesteps(steps)  # raises
         if (small := np.flatnonzero(normalised(skeletons, camera))).size:
             raise ValueError(f"the keypoints of people {small.tolist()} look normalised: expected pixels")
         rays, skeletons = _viewing_rays(skeletons, camera)

@@ -16,7 +16,7 @@
 
 from dataclasses import dataclass
 
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Settings:
 
     Attributes:
         hypotheses: poses sampled for each person.
-        steps: DDIM steps.
+        steps: DDIM steps; None: as many as suit the model.
         min_score: joints with a lower score count as not seen.
         flip: draw every second hypothesis for the mirror image.
         seed: of the sampling, the same for each frame: poses do not flicker.
@@ -33,7 +33,7 @@ class Settings:
     """
 
     hypotheses: int = HYPOTHESES
-    steps: int = STEPS
+    steps: int | None = None
     min_score: float = 0.1
     flip: bool = True
     seed: int = 0

@@ -247,6 +247,11 @@ class Kept:
         """Which view of the 2D skeleton it takes."""
         return self._predictor.variant
 
+    @property
+    def usual_steps(self) -> int:
+        """DDIM steps that suit it."""
+        return self._predictor.usual_steps
+
     def draw(self, features: npt.NDArray[np.float32], sampling: Sampling) -> FloatArray:
         """Draw poses (P, N, 17, 3), or return those drawn before from the same."""
         key = (features.tobytes(), sampling)

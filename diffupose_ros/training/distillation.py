@@ -21,9 +21,13 @@ From the same noise, the one evaluation shall end where DDIM ends, which adds no
 import torch
 from torch import Tensor, nn
 
+from diffupose_ros.lifting.engine.chain import Chain
+from diffupose_ros.lifting.engine.folded import FoldedDenoiser
+from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
+from diffupose_ros.lifting.engine.tape import Memory
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.diffusion import Diffusion
-from diffupose_ros.lifting.networks.prior import prior_of
+from diffupose_ros.lifting.networks.prior import describe
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 
 
@@ -60,13 +64,36 @@ class DistilledDenoiser(nn.Module):
         """
         return self.one_step(noise, torch.cat((condition, described), -1), t)  # type: ignore[no-any-return]
 
+
+class Teacher:
+    """The networks that are learnt from, as fast as the lifter runs them.
+
+    Args:
+        network: of which they are.
+        process: that they were trained for.
+        steps: of DDIM.
+        products: type of most of their products, float32 or bfloat16.
+    """
+
+    def __init__(self, network: DistilledDenoiser, process: Diffusion, steps: int, products: torch.dtype) -> None:
+        device = next(network.parameters()).device
+        self._process, self._steps, self._memory = process, steps, Memory(device)
+        self._proposal = FoldedProposal(network.proposal, products)
+        self._denoiser = FoldedDenoiser(network.denoiser, process.steps, device, products)
+        self._chains: dict[int, Chain] = {}
+
     @torch.no_grad()
-    def teach(self, noise: Tensor, condition: Tensor, described: Tensor, process: Diffusion, steps: int) -> Tensor:
-        """Return the poses (B, 17, 3) that so many steps of DDIM draw."""
-        seen = torch.cat((condition, described), -1)
+    def __call__(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the described estimate (B, 17, 6) of people, and the poses (B, 17, 3) that DDIM draws from the noise.
 
-        def denoise(x: Tensor, t: int) -> Tensor:
-            output = self.denoiser(x, seen, torch.tensor([t], device=x.device)).float()
-            return prior_of(described, float(process.signal[t]), float(process.noise[t])).x0(x, output)
-
-        return process.ddim(denoise, noise, steps)
+        Args:
+            condition: (B, 17, C) 2D condition.
+            noise: (B, 17, 3).
+        """
+        described = describe(*self._proposal.estimate(condition))
+        seen, rows = torch.cat((condition, described), -1), len(noise)
+        if rows not in self._chains:
+            self._chains[rows] = Chain(self._denoiser, self._process, rows, self._steps, seen.shape[-1], self._memory)
+        with torch.inference_mode():
+            drawn = self._chains[rows].run(seen, noise, bool)
+        return described, drawn.clone()

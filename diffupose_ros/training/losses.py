@@ -29,6 +29,7 @@ from diffupose_ros.training.config import TrainConfig
 Forward = Callable[..., Any]
 """A network's forward pass: what it returns, in float32."""
 Loss = Callable[[Forward, Batch], Tensor]
+Teach = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 _JOINT_WEIGHTS = {"neck": 2.0, "knee": 2.0, "elbow": 2.0, "ankle": 4.0, "wrist": 4.0}
 _CONDITION_WEIGHT = 0.8
@@ -38,14 +39,15 @@ _TYPICAL_DEVIATION = 0.25  # of a proposal, in units of pose_scale
 _SMOOTH = 0.01  # 3 mm
 
 
-def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor], teach: Callable[..., Tensor]) -> Loss:
+def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor], teach: Teach | None = None) -> Loss:
     """Return the loss of a batch as a function of the network's forward pass.
 
     Args:
         config: says which.
         propose: conditions (B, 17, C) -> the averaged proposal network's described estimates (B, 17, 6), without
-            gradient; called for a ``ProposedDenoiser`` and a ``DistilledDenoiser`` only.
-        teach: ``DistilledDenoiser.teach`` of the network's own; called for one only.
+            gradient; called for a ``ProposedDenoiser`` only.
+        teach: the same, and the poses (B, 17, 3) that noise (B, 17, 3) shall become; called for a
+            ``DistilledDenoiser`` only.
     """
     scale, process = config.diffusion.pose_scale, config.diffusion.process()
 
@@ -70,8 +72,8 @@ def loss_of(config: TrainConfig, propose: Callable[[Tensor], Tensor], teach: Cal
         return loss + proposal_loss(pose, factor, truth)
 
     def distillation(forward: Forward, batch: Batch) -> Tensor:
-        described = propose(batch.features)
-        target = teach(batch.noise, batch.features, described, process, config.distilled_steps)
+        assert teach is not None
+        described, target = teach(batch.features, batch.noise)
         t = process.steps - 1
         output = forward(batch.noise, batch.features, described, torch.tensor([t], device=batch.noise.device))
         prior = prior_of(described, float(process.signal[t]), float(process.noise[t]))

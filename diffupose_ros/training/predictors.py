@@ -42,6 +42,7 @@ class Predictor(Protocol):
     Attributes:
         joints: 17, or 16, all but the neck; poses have 17 all the same.
         variant: which view of the 2D skeleton it takes.
+        usual_steps: DDIM steps that suit it; 1 of a regressor, which has no choice.
     """
 
     @property
@@ -49,6 +50,9 @@ class Predictor(Protocol):
 
     @property
     def variant(self) -> Variant: ...  # noqa: D102
+
+    @property
+    def usual_steps(self) -> int: ...  # noqa: D102
 
     def draw(self, features: npt.NDArray[np.float32], sampling: Sampling) -> FloatArray:
         """Return root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames.

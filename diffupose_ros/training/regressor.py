@@ -63,6 +63,7 @@ class Regressor:
         self._device = select_device(device)
         self._network = network.to(self._device).eval()
         self._scale = pose_scale
+        self.usual_steps = 1
         self.variant: Variant = "robust" if network.config.condition_channels == _CHANNELS["robust"] else "paper"
 
     @torch.inference_mode()

@@ -36,7 +36,7 @@ from diffupose_ros.lifting.networks.prior import describe
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.training.batches import Batch, Batches
 from diffupose_ros.training.config import TrainConfig, save_config
-from diffupose_ros.training.distillation import DistilledDenoiser
+from diffupose_ros.training.distillation import DistilledDenoiser, Teacher
 from diffupose_ros.training.losses import Forward, loss_of
 from diffupose_ros.training.networks import (
     ProposedDenoiser,
@@ -98,10 +98,10 @@ class Trainer:
         self.optimizer = make_optimiser(config.optimiser, self.model)
         self.batches = Batches(source, config, self.processes.rank, self.processes.world)
         self.step, self.saved_step, self.best = 0, -1, float("inf")
-        self._loss = loss_of(config, self._propose, self._teach)
         if self.processes.main:
             folder.mkdir(parents=True, exist_ok=True)
         self._resume()
+        self._loss = loss_of(config, self._propose, self._teacher())
 
     def run(self) -> float:
         """Train to the end; return the best validation MPJPE in mm. Can be stopped and run again.
@@ -146,12 +146,19 @@ class Trainer:
         self.best = self.processes.of_main(self.best)
         return self.best
 
-    def validation_error(self, hypotheses: int = 10, steps: int | None = None) -> float:
-        """Return the averaged model's MPJPE in mm: of the mean of the hypotheses, DDIM with the model's usual steps."""
+    def validation_error(self, hypotheses: int = 10) -> float:
+        """Return the averaged model's MPJPE in mm, DDIM with its usual steps.
+
+        Of the mean of the hypotheses; where a network is distilled, of each, from the pose that it shall be.
+        """
         predictor: Predictor = predictor_of(self.ema, self.config.diffusion, str(self.device))
-        features, poses = self.validation.features, self.validation.poses
-        error = np.linalg.norm(draw_in_batches(predictor, features, hypotheses, steps).mean(1) - poses, axis=-1)
-        return 1000 * float((error if predictor.joints == 17 else error[:, NO_NECK]).mean())
+        features, taught = self.validation.features, self.config.distilled_steps
+        drawn = draw_in_batches(predictor, features, hypotheses)
+        if taught:
+            error = np.linalg.norm(drawn - draw_in_batches(predictor, features, hypotheses, taught), axis=-1)
+        else:
+            error = np.linalg.norm(drawn.mean(1) - self.validation.poses, axis=-1)
+        return 1000 * float((error if predictor.joints == 17 else error[..., NO_NECK]).mean())
 
     def _forward(self) -> Forward:
         """The network's forward pass as the configuration wants it: parallel, compiled, in mixed precision."""
@@ -174,16 +181,17 @@ class Trainer:
 
     def _propose(self, features: Tensor) -> Tensor:
         """What the averaged proposal network expects, described: what the denoiser will correct once trained."""
-        assert isinstance(self.ema, ProposedDenoiser | DistilledDenoiser)
+        assert isinstance(self.ema, ProposedDenoiser)
         with self._autocast():
             pose, covariance = self.ema.proposal.estimate(features)
         return describe(pose.float(), covariance.float())
 
-    def _teach(self, *arguments: Any) -> Tensor:
-        """What the network that a distilled one learns from draws."""
-        assert isinstance(self.ema, DistilledDenoiser)
-        with self._autocast():
-            return self.ema.teach(*arguments)
+    def _teacher(self) -> Teacher | None:
+        """What a distilled network learns from."""
+        if not isinstance(self.model, DistilledDenoiser):
+            return None
+        products = torch.bfloat16 if self.config.precision == "bfloat16" else torch.float32
+        return Teacher(self.model, self.config.diffusion.process(), self.config.distilled_steps, products)
 
     def _rate(self) -> float:
         epoch = max(1.0, self.source.size / self.config.batch)

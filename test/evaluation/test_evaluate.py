@@ -41,7 +41,7 @@ class Known:
     """Answers with given poses (P, N, 17, 3) of the virtual cameras' frames, one batch after the other."""
 
     def __init__(self, poses: np.ndarray, variant: str = "robust", joints: int = 17) -> None:
-        self.poses, self.variant, self.joints, self.given = poses, variant, joints, 0
+        self.poses, self.variant, self.joints, self.given, self.usual_steps = poses, variant, joints, 0, 1
 
     def draw(self, features: np.ndarray, sampling: Sampling) -> np.ndarray:
         self.given += len(features)

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 from diffupose_ros.data.recordings import Recording
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting import Lifted, Lifter
 from diffupose_ros.profiles import PROFILES
 
@@ -36,12 +36,12 @@ class Drawing:
 
     Attributes:
         hypotheses: N.
-        steps: DDIM steps.
+        steps: DDIM steps; None: as many as suit the model.
         flip: draw every second hypothesis for the mirror image.
     """
 
     hypotheses: int = HYPOTHESES
-    steps: int = STEPS
+    steps: int | None = None
     flip: bool = True
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.data.recordings import Recording
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.evaluation import metrics
 from diffupose_ros.evaluation.evaluate import versions
 from diffupose_ros.evaluation.recordings.detections import detections
@@ -40,7 +40,7 @@ def evaluate_recording(
     lifter: Lifter,
     recording: Recording,
     hypotheses: int = HYPOTHESES,
-    steps: int = STEPS,
+    steps: int | None = None,
     flip: bool = True,
     leave_one_out: bool = False,
     generic: bool = False,
@@ -59,7 +59,7 @@ def evaluate_recording(
         lifter: the model.
         recording: whose truth is known.
         hypotheses: N.
-        steps: DDIM steps.
+        steps: DDIM steps; None: as many as suit the model.
         flip: draw every second hypothesis for the mirror image.
         leave_one_out: compare each camera with the truth from the others only.
         generic: read scores as those of a detector that nobody measured, even where its profile ships.
@@ -94,7 +94,7 @@ def evaluate_recording(
             "layout": recording.layout,
             "truth": "of the other cameras" if leave_one_out else "of all cameras",
             "hypotheses": hypotheses,
-            "steps": steps,
+            "steps": steps or lifter.usual_steps,
             "flip": flip,
             "seed": SEED,
             "versions": versions(),

@@ -120,7 +120,7 @@ def evaluate_sequences(
         "layout": first.layout,
         "rate": first.rate,
         "hypotheses": drawing.hypotheses,
-        "steps": drawing.steps,
+        "steps": drawing.steps or lifter.usual_steps,
         "flip": drawing.flip,
         "seed": SEED,
         "versions": versions(),

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffupose_ros.defaults import STEPS
 from diffupose_ros.detection.names import DETECTORS
 from diffupose_ros.files import user_path
 from diffupose_ros.resources import resource_path
@@ -100,7 +99,7 @@ ARGUMENTS = (
     Argument("detector_profile", "generic", "What scores mean whose message does not say what made them: name of a "
              "shipped profile, or a .json file", nodes=("lift_node",)),
     Argument("hypotheses", "10", "Poses sampled for each person, 1 to 200", nodes=("lift_node",), kind=int),
-    Argument("steps", str(STEPS), "DDIM steps, 1 to 100", nodes=("lift_node",), kind=int),
+    Argument("steps", "0", "DDIM steps, 1 to 100; 0: as many as suit the model", nodes=("lift_node",), kind=int),
     Argument("publish_tf", "false", "Broadcast the frames body_<id> and those of the joints (REP-155)", _BOOLEAN,
              nodes=("lift_node",), kind=bool),
     Argument("people", "true", "Start the people node: people over time", _BOOLEAN),

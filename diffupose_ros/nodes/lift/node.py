@@ -23,7 +23,7 @@ from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from diffupose_ros.defaults import HYPOTHESES, STEPS
+from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.engine.sampler import Precision
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
@@ -55,7 +55,7 @@ PARAMETERS = (
     Parameter("detector_profile", "generic", "What scores mean whose message does not say what made them: name of a "
               "shipped profile, or path of a .json file"),
     Parameter("hypotheses", HYPOTHESES, "Poses sampled for each person", 1, 200, effect="live"),
-    Parameter("steps", STEPS, "DDIM steps; more are slower and a little more accurate", 1, 100, effect="live"),
+    Parameter("steps", 0, "DDIM steps; 0: as many as suit the model, one of the shipped one", 0, 100, effect="live"),
     Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
               "among 2, 5, 10 and 20, and the parameter steps is not used; 0: no budget", 0, 10000, effect="live"),
     Parameter("flip", True, "Draw every second hypothesis for the mirror image", effect="live"),

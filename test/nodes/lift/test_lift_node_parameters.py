@@ -26,7 +26,6 @@ from lifecycle_msgs.msg import Transition
 from rcl_interfaces.srv import DescribeParameters
 from support.nodes import Operator, connected, node_process
 
-from diffupose_ros.defaults import STEPS
 from diffupose_ros.nodes.lift.node import main
 from diffupose_ros.profiles import Profile
 
@@ -129,7 +128,7 @@ def test_parameters_are_described_checked_and_live(operator: Operator) -> None:
     result = operator.set("precision", "foo")
     assert not result.successful and "expected one of auto, float32, bfloat16, got 'foo'" in result.reason
     assert not operator.set("autostart", False).successful  # read-only
-    assert operator.get("steps").integer_value == STEPS
+    assert operator.get("steps").integer_value == 0
     assert operator.get("hypotheses").integer_value == 10
     assert operator.answer(operator.good()).skeletons
 
