@@ -87,3 +87,43 @@ def _typical(deviations: FloatArray, used: npt.NDArray[np.bool_]) -> FloatArray:
     """RMS deviations (P,) of the joints that are used."""
     squared = np.where(used, np.nan_to_num(deviations) ** 2, 0).sum(1)
     return np.asarray(np.sqrt(squared / np.maximum(used.sum(1), 1)))
+
+
+_LEAST_SIZE = 1e-3
+
+
+@dataclass(frozen=True)
+class Sight:
+    """2D joints of P people in the plane z = 1 of their virtual cameras.
+
+    Attributes:
+        xy: (P, 17, 2); 0 where the weight is.
+        weights: (P, 17) see ``condition.placing_rays``; 1 throughout for people who are not valid.
+        size: (P,) RMS distance of the joints that count from their middle.
+        deviation: (P,) RMS deviation of these, in units of that size.
+    """
+
+    xy: FloatArray
+    weights: FloatArray
+    size: FloatArray
+    deviation: FloatArray
+
+
+def sight(condition: Condition, rays: FloatArray, deviations: FloatArray) -> Sight:
+    """Return what people are placed by; whoever is not valid stands straight ahead.
+
+    Args:
+        condition: of P people.
+        rays: (P, 17, 3) viewing directions in the camera frame; ignored where missing.
+        deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
+    """
+    virtual, weights = placing_rays(condition, rays, deviations)
+    virtual[~condition.valid] = (0, 0, 1)
+    weights[~condition.valid] = 1
+    used = weights > 0
+    share = used / np.maximum(used.sum(1, keepdims=True), 1)
+    xy = np.where(used[..., None], virtual[..., :2] / np.where(used, virtual[..., 2], 1)[..., None], 0)
+    middle = share[:, None] @ xy
+    size = np.sqrt((share * ((xy - middle) ** 2).sum(-1)).sum(1))
+    deviation = np.sqrt((share * np.nan_to_num(deviations) ** 2).sum(1))
+    return Sight(xy, weights, np.maximum(size, _LEAST_SIZE), deviation)
