@@ -98,19 +98,19 @@ class Sight:
 
     Attributes:
         xy: (P, 17, 2); 0 where the weight is.
-        weights: (P, 17) see ``condition.placing_rays``; 1 throughout for people who are not valid.
-        size: (P,) RMS distance of the joints that count from their middle.
-        deviation: (P,) RMS deviation of these, in units of that size.
+        weights: (P, 17) see ``condition.placing_rays``; 1 throughout for people who cannot be placed.
+        shared: (P,) deviation that all of a person's joints have in common.
+        explained: (P,) how far the joints are from those of the true pose, if the detector is as precise as it says.
     """
 
     xy: FloatArray
     weights: FloatArray
-    size: FloatArray
-    deviation: FloatArray
+    shared: FloatArray
+    explained: FloatArray
 
 
 def sight(condition: Condition, rays: FloatArray, deviations: FloatArray) -> Sight:
-    """Return what people are placed by; whoever is not valid stands straight ahead.
+    """Return what people are placed by; whoever cannot be placed stands straight ahead.
 
     Args:
         condition: of P people.
@@ -118,12 +118,13 @@ def sight(condition: Condition, rays: FloatArray, deviations: FloatArray) -> Sig
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
     """
     virtual, weights = placing_rays(condition, rays, deviations)
-    virtual[~condition.valid] = (0, 0, 1)
-    weights[~condition.valid] = 1
+    nobody = ~(condition.valid & weights.any(1))
+    virtual[nobody] = (0, 0, 1)
+    weights[nobody] = 1
     used = weights > 0
-    share = used / np.maximum(used.sum(1, keepdims=True), 1)
+    share = used / used.sum(1, keepdims=True)
     xy = np.where(used[..., None], virtual[..., :2] / np.where(used, virtual[..., 2], 1)[..., None], 0)
     middle = share[:, None] @ xy
-    size = np.sqrt((share * ((xy - middle) ** 2).sum(-1)).sum(1))
+    size = np.maximum(np.sqrt((share * ((xy - middle) ** 2).sum(-1)).sum(1)), _LEAST_SIZE)
     deviation = np.sqrt((share * np.nan_to_num(deviations) ** 2).sum(1))
-    return Sight(xy, weights, np.maximum(size, _LEAST_SIZE), deviation)
+    return Sight(xy, weights, np.sqrt(_SHARED) * deviation * size, np.hypot(deviation, _LEAST) * size)

@@ -53,7 +53,7 @@ class Rows:
             field[...] = fields[name]
 
 
-SEEN = Rows(xy=(2, 17), weights=(17,), size=(1,), deviation=(1,), rotation=(3, 3), classes=(17,))
+SEEN = Rows(xy=(2, 17), weights=(17,), shared=(1,), explained=(1,), rotation=(3, 3), classes=(17,))
 """Of a person's 2D joints, what decides where their poses stand; see ``placing.Sight`` and ``engine.outcome``."""
 
 

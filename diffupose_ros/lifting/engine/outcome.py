@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from diffupose_ros.lifting.engine.matrices import gram, identity, length, seen_from
 from diffupose_ros.lifting.engine.pelvis import orientation_covariance, pelvis_axes
@@ -75,12 +76,12 @@ def outcome(poses: Tensor, expected: Tensor | None, seen: Tensor, tables: Tables
     """
     of = SEEN.split(seen)
     rotation, eye = of["rotation"], identity(poses)
-    people = place(poses, of["xy"], of["weights"], of["size"], of["deviation"])
-    points = people.placed.mT.flatten(1, 2) @ rotation
+    people = place(poses, of["xy"], of["weights"], of["shared"], of["explained"])
+    points = torch.bmm(people.placed.mT.flatten(1, 2), rotation)
     mean = points[:, -17:]
 
-    numbers = tables.classes[of["classes"].long()]
-    share, spread = numbers[..., 0, None, None], numbers[..., 1, None, None]
+    numbers = F.embedding(of["classes"].long(), tables.classes)
+    share, spread = numbers[..., :1, None], numbers[..., 1:2, None]
     prior = numbers[..., 5:].unflatten(-1, (3, 3)) if expected is None else expected.to(poses.dtype)
     mixture = share * prior + spread * gram(people.centred.permute(0, 3, 1, 2))
     widened = mixture * _widening(people.novelty, tables)[..., None, None]
@@ -88,9 +89,9 @@ def outcome(poses: Tensor, expected: Tensor | None, seen: Tensor, tables: Tables
 
     root = people.roots[:, -1]
     ray = root / length(root)
-    sideways, depth = numbers[:, 0, 3, None, None], numbers[:, 0, 4, None, None]
+    sideways, depth = numbers[:, :1, 3:4], numbers[:, :1, 4:5]
     stretch = sideways * eye + (depth - sideways) * (ray[:, :, None] * ray[:, None])
-    root_covariance = seen_from(stretch @ rotation, people.covariance[:, None])
+    root_covariance = seen_from(torch.bmm(stretch, rotation), people.covariance[:, None])
 
     axes = pelvis_axes(mean)
     turning = orientation_covariance(mean, axes, covariance)

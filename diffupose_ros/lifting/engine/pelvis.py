@@ -49,24 +49,21 @@ def orientation_covariance(pose: Tensor, axes: Tensor, covariance: Tensor) -> Te
         covariance: (P, 17, 3, 3) m^2, relative to the root.
     """
     hips = (covariance[:, LEFT_HIP] + covariance[:, RIGHT_HIP]) / 2
-    own = seen_from(axes, torch.stack((hips, covariance[:, SPINE]), 1))  # along forward, left and up
-    ahead, rolled, rise = own[:, 0, 0, 0], own[:, 0, 0, 2], own[:, 0, 2, 2]
-    half = (length(pose[:, LEFT_HIP] - pose[:, RIGHT_HIP])[:, 0] / 2).clamp(min=SHORTEST)
-    _, aside, above = ((pose[:, SPINE] - pose[:, PELVIS])[:, None] @ axes)[:, 0].unbind(-1)
+    half = (length(pose[:, LEFT_HIP] - pose[:, RIGHT_HIP]) / 2).clamp(min=SHORTEST)
+    spine = (pose[:, SPINE] - pose[:, PELVIS])[:, None]
+    _, aside, above = torch.bmm(spine, axes).unbind(-1)
     above = above.clamp(min=SHORTEST)
     lean = aside / above
-    # Hips that move up turn the pelvis about forward; ahead, about up and, with a spine that leans, about left.
-    square = half * half
-    nod = lean * lean * ahead / square + own[:, 1, 0, 0] / (above * above)
-    numbers = (
-        *(rise / square, -lean * rolled / square, -rolled / square),
-        *(-lean * rolled / square, nod, lean * ahead / square),
-        *(-rolled / square, lean * ahead / square, ahead / square),
-    )
+    # Rotations about forward, left and up: of a hip that moves up or ahead, and of a spine that moves ahead.
+    levers = (hips / (half * half)[..., None], covariance[:, SPINE] / (above * above)[..., None])
+    own = seen_from(axes, torch.stack(levers, 1)).flatten(1)
+    ahead, mixed, rise, bent = own[:, :1], own[:, 2:3], own[:, 8:9], own[:, 9:10]
+    leaning, rolling = lean * ahead, lean * mixed
+    numbers = (rise, -rolling, -mixed, -rolling, lean * leaning + bent, leaning, -mixed, leaning, ahead)
     eye = identity(pose)
-    turn = torch.stack(numbers, -1).unflatten(-1, (3, 3)) + LEAST_TURN * eye
-    most = ANY_TURN * (symmetric_inverse(turn + ANY_TURN * eye) @ turn)
-    return seen_from(axes.mT, most[:, None])[:, 0]
+    turn = torch.cat(numbers, 1).unflatten(-1, (3, 3)) + LEAST_TURN * eye
+    most = ANY_TURN * torch.bmm(symmetric_inverse(turn + ANY_TURN * eye), turn)
+    return torch.bmm(torch.bmm(axes, most), axes.mT)
 
 
 def _across(vector: Tensor, axis: Tensor) -> Tensor:
