@@ -54,7 +54,7 @@ class Rows:
 
 
 SEEN = Rows(xy=(2, 17), weights=(17,), shared=(1,), explained=(1,), rotation=(3, 3), classes=(17,))
-"""Of a person's 2D joints, what decides where their poses stand; see ``placing.Sight`` and ``engine.outcome``."""
+"""Of a person's 2D joints, what decides where their poses stand; see ``sight.Sight`` and ``engine.outcome``."""
 
 
 def found(hypotheses: int) -> Rows:

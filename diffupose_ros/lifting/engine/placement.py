@@ -60,7 +60,7 @@ def solve_root(pose: Tensor, xy: Tensor, weights: Tensor, rounds: int = _ROUNDS)
             within 0.1 % of its distance of where it would settle, for 99 in 100 people; it is known to 2 % at best.
     """
     (X, Y, Z), (x, y) = pose.unbind(1), xy.unbind(1)
-    absent = torch.where(weights > 0, 0.0, torch.inf).to(pose.dtype)
+    absent = torch.zeros_like(weights).masked_fill(weights <= 0, torch.inf)
     count = (weights > 0).sum(-1, keepdim=True)
     middle, total = (count - 1) // 2, weights.sum(-1, keepdim=True)
     bx, by = x * Z - X, y * Z - Y
@@ -119,7 +119,7 @@ def place(poses: Tensor, xy: Tensor, weights: Tensor, shared: Tensor, explained:
 
     Args:
         poses: (P, N, 17, 3) metres in the virtual cameras' frames, float64.
-        xy, weights, shared, explained: of a ``placing.Sight``, joints last in ``xy`` (P, 2, 17); (P, 1) the latter two.
+        xy, weights, shared, explained: of a ``sight.Sight``.
     """
     hypotheses = poses.shape[1]
     count, relative = hypotheses + 1, poses.mT
