@@ -112,7 +112,7 @@ def precision_class(deviations: FloatArray) -> npt.NDArray[np.intp]:
 
 
 def classes_of(status: npt.NDArray[np.integer], deviations: FloatArray) -> npt.NDArray[np.intp]:
-    """Return the classes (P, 17) of joints with ``status`` and ``deviations``: places in the arrays of a ``Calibration``."""
+    """Return the classes (P, 17) of joints with ``status`` and ``deviations``: places in a ``Calibration``'s arrays."""
     grades = len(DEVIATION_BOUNDS) + 1
     return np.asarray((status * grades + precision_class(deviations)[:, None]) * 17 + np.arange(17))
 

@@ -130,7 +130,7 @@ class _Call:
             chain = sampler.chain(len(condition) * hypotheses, steps, images.channels)
             tape(chain.load, condition.flatten(0, 1), noise)
             tape.include(chain.tape)
-            tape(poses.copy_, chain.poses.unflatten(0, (-1, hypotheses)))
+            tape(poses.copy_, torch.unflatten(chain.poses, 0, (-1, hypotheses)))
         tape(end)
 
     def run(

@@ -69,7 +69,7 @@ class Chain:
             noise: (N, J, 3), the same for each person.
         """
         self._inputs[..., 3:].copy_(conditions.transpose(0, 1))
-        self._x.unflatten(1, (-1, len(noise))).copy_(noise.transpose(0, 1)[:, None])
+        torch.unflatten(self._x, 1, (-1, len(noise))).copy_(noise.transpose(0, 1)[:, None])
 
     def run(self, conditions: Tensor, noise: Tensor, interrupted: Callable[[], bool]) -> Tensor:
         """Return ``poses``.

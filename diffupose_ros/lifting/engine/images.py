@@ -65,7 +65,7 @@ class Images:
     def turned(self, poses: Tensor) -> Tensor:
         """Return poses (P, N, J, 3) in their images as poses of the people, or the reverse; float64."""
         joints = poses.flatten(1, 2).index_select(1, self._order).double()
-        return joints.unflatten(1, (self._hypotheses, -1)) * self._aside
+        return torch.unflatten(joints, 1, (self._hypotheses, -1)) * self._aside
 
     def metres(self, drawn: Tensor, pose_scale: float) -> Tensor:
         """Return root-relative poses (P, N, 17, 3) in metres, float64, of what a network drew (P, N, J, 3)."""

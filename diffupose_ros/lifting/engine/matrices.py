@@ -41,8 +41,8 @@ def symmetric_inverse(matrix: Tensor) -> Tensor:
 
 def seen_from(axes: Tensor, matrices: Tensor) -> Tensor:
     """Return axes^T M axes (P, n, 3, 3) of symmetric matrices M (P, n, 3, 3); axes: (P, 3, 3)."""
-    once = torch.bmm(matrices.flatten(1, 2), axes).unflatten(1, (-1, 3))
-    return torch.bmm(once.mT.flatten(1, 2), axes).unflatten(1, (-1, 3))
+    once = torch.unflatten(torch.bmm(matrices.flatten(1, 2), axes), 1, (-1, 3))
+    return torch.unflatten(torch.bmm(once.mT.flatten(1, 2), axes), 1, (-1, 3))
 
 
 def gram(vectors: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def outcome(poses: Tensor, expected: Tensor | None, seen: Tensor, tables: Tables
 
     numbers = F.embedding(of["classes"].long(), tables.classes)
     share, spread = numbers[..., :1, None], numbers[..., 1:2, None]
-    prior = numbers[..., 5:].unflatten(-1, (3, 3)) if expected is None else expected.to(poses.dtype)
+    prior = torch.unflatten(numbers[..., 5:], -1, (3, 3)) if expected is None else expected.to(poses.dtype)
     mixture = share * prior + spread * gram(people.centred.permute(0, 3, 1, 2))
     widened = mixture * _widening(people.novelty, tables)[..., None, None]
     covariance = seen_from(rotation, widened) + MIN_VARIANCE * eye
@@ -102,4 +102,5 @@ def outcome(poses: Tensor, expected: Tensor | None, seen: Tensor, tables: Tables
 def _widening(novelty: Tensor, tables: Tables) -> Tensor:
     """Factors (P, 1) on the joints' variances of people with ``novelty`` (P, 1), as ``Calibration.widening_of``."""
     first, long, gain, least = tables.widening
-    return (((novelty.log() - first) / long).clamp(0, 1) * gain).sum(-1, keepdim=True).add(least[0]).exp()
+    gained = ((novelty.log() - first) / long).clamp(0, 1) * gain
+    return (gained.sum(-1, keepdim=True) + least[:1]).exp()

@@ -61,7 +61,7 @@ def orientation_covariance(pose: Tensor, axes: Tensor, covariance: Tensor) -> Te
     leaning, rolling = lean * ahead, lean * mixed
     numbers = (rise, -rolling, -mixed, -rolling, lean * leaning + bent, leaning, -mixed, leaning, ahead)
     eye = identity(pose)
-    turn = torch.cat(numbers, 1).unflatten(-1, (3, 3)) + LEAST_TURN * eye
+    turn = torch.unflatten(torch.cat(numbers, 1), 1, (3, 3)) + LEAST_TURN * eye
     most = ANY_TURN * torch.bmm(symmetric_inverse(turn + ANY_TURN * eye), turn)
     return torch.bmm(torch.bmm(axes, most), axes.mT)
 

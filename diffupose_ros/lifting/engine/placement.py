@@ -90,9 +90,9 @@ def solve_root(pose: Tensor, xy: Tensor, weights: Tensor, rounds: int = _ROUNDS)
     # The inverse of [[w, 0, -wx], [0, w, -wy], [-wx, -wy, wr]].
     aside, along = factor / w.sqrt(), factor / height.sqrt()
     none = torch.zeros_like(w)
-    spread = torch.cat((aside, none, none, none, aside, none, mx * along, my * along, along), 1).unflatten(1, (3, 3))
+    spread = torch.cat((aside, none, none, none, aside, none, mx * along, my * along, along), 1)
     placed = torch.stack((X + right, Y + down, Z + ahead), 1)
-    return RootFit(torch.cat((right, down, ahead), 1), placed, spread)
+    return RootFit(torch.cat((right, down, ahead), 1), placed, torch.unflatten(spread, 1, (3, 3)))
 
 
 class Placement(NamedTuple):
@@ -124,9 +124,9 @@ def place(poses: Tensor, xy: Tensor, weights: Tensor, shared: Tensor, explained:
     hypotheses = poses.shape[1]
     count, relative = hypotheses + 1, poses.mT
     mean = relative.mean(1, keepdim=True)
-    everyone = (x[:, None].expand(-1, count, *x.shape[1:]).flatten(0, 1) for x in (xy, weights))
-    fit = solve_root(torch.cat((relative, mean), 1).flatten(0, 1), *everyone)
-    roots, placed, spread = (of.unflatten(0, (-1, count)) for of in fit)
+    rays, trust = (x[:, None].expand(-1, count, *x.shape[1:]).flatten(0, 1) for x in (xy, weights))
+    fit = solve_root(torch.cat((relative, mean), 1).flatten(0, 1), rays, trust)
+    roots, placed, spread = (torch.unflatten(of, 0, (-1, count)) for of in fit)
     root, drawn = roots[:, -1], roots[:, :-1]
     # What leaves the root open: of each fit; between them; that bodies differ in size; what all joints err together.
     parts = (

@@ -250,7 +250,7 @@ class Sampler:
         with self.turn:
             chain = self.chain(people * hypotheses, steps, channels)
             drawn = chain.run(conditions.flatten(0, 1), noise, interrupted)
-            return drawn.unflatten(0, (people, hypotheses))[:count].clone()
+            return torch.unflatten(drawn, 0, (people, hypotheses))[:count].clone()
 
     def _evaluate(
         self,
