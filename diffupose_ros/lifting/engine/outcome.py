@@ -101,6 +101,6 @@ def outcome(poses: Tensor, expected: Tensor | None, seen: Tensor, tables: Tables
 
 def _widening(novelty: Tensor, tables: Tables) -> Tensor:
     """Factors (P, 1) on the joints' variances of people with ``novelty`` (P, 1), as ``Calibration.widening_of``."""
-    first, long, gain, least = tables.widening
+    first, long, gain, least = tables.widening.unbind()
     gained = ((novelty.log() - first) / long).clamp(0, 1) * gain
     return (gained.sum(-1, keepdim=True) + least[:1]).exp()
