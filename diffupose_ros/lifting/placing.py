@@ -12,17 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where people stand, and how sure that is: ``engine.placement`` from numpy to numpy."""
+"""Where people stand, and how sure that is: ``engine.placement`` in numpy, where there is no device to do it on."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from diffupose_ros.camera import HEIGHT_SPREAD, solve_root
 from diffupose_ros.lifting.condition import Condition
-from diffupose_ros.lifting.engine import placement
 from diffupose_ros.lifting.sight import sight
+from diffupose_ros.lifting.uncertainty import sample_covariance
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -45,7 +45,6 @@ class Placed:
     novelty: FloatArray
 
 
-@torch.inference_mode()
 def place(poses: FloatArray, condition: Condition, rays: FloatArray, deviations: FloatArray) -> Placed:
     """Place root-relative poses; whoever has too few joints stands anywhere.
 
@@ -55,7 +54,16 @@ def place(poses: FloatArray, condition: Condition, rays: FloatArray, deviations:
         rays: (P, 17, 3) viewing directions in the camera frame; ignored where missing.
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
     """
-    seen = (torch.from_numpy(field) for field in vars(sight(condition, rays, deviations)).values())
-    found = placement.place(torch.from_numpy(poses), *seen)
-    roots = found.roots.numpy()
-    return Placed(roots[:, :-1], roots[:, -1], found.covariance.numpy(), found.novelty[:, 0].numpy())
+    seen = sight(condition, rays, deviations)
+    xy, used = np.swapaxes(seen.xy, 1, 2), seen.weights > 0
+    mean = poses.mean(1)
+    virtual = np.concatenate([xy, np.ones((*used.shape, 1))], -1)
+    fit = solve_root(np.concatenate([poses, mean[:, None]], 1), virtual[:, None], seen.weights[:, None])
+    roots, root = fit.root[:, :-1], fit.root[:, -1]
+    covariance = fit.covariance[:, :-1].mean(1) + sample_covariance(roots[:, :, None])[:, 0]
+    covariance += HEIGHT_SPREAD**2 * np.einsum("pi,pj->pij", root, root)
+    covariance += ((seen.shared * root[:, 2:]) ** 2)[..., None] * np.diag((1.0, 1.0, 0.0))
+    stands = mean + root[:, None]
+    shown = stands[..., :2] / np.maximum(stands[..., 2:], 0.1)
+    apart = np.where(used, ((shown - xy) ** 2).sum(-1), 0).sum(1) / used.sum(1) / 2
+    return Placed(roots, root, covariance, np.sqrt(apart) / seen.explained[:, 0])

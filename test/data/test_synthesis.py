@@ -18,8 +18,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
+from diffupose_ros.camera import solve_root
 from diffupose_ros.data import bodies
 from diffupose_ros.data.bodies import draw_bones, draw_stature, vary_bodies
 from diffupose_ros.data.clips import load_clips
@@ -36,7 +36,6 @@ from diffupose_ros.data.synthesis import (
     posture_observations,
 )
 from diffupose_ros.data.views import random_views
-from diffupose_ros.lifting.engine.placement import solve_root
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, HEAD, MIRROR, NECK, PARENTS, SPINE, THORAX, Status
 
@@ -218,8 +217,8 @@ def test_clean_pairs_are_consistent_features_are_the_projected_pose(poses: np.nd
     assert seen.mean() > 0.995
     size = 0.15 * np.exp(pairs.features[:, :, 4:].astype(float))
     xy = pairs.features[..., :2] * size
-    numbers = (torch.from_numpy(x.astype(float)) for x in (pairs.poses, np.where(seen[..., None], xy, 0)))
-    root = solve_root(*(x.mT for x in numbers), torch.from_numpy(seen.astype(float))).root.numpy()
+    rays = np.concatenate([xy, np.ones((*xy.shape[:2], 1))], -1)
+    root = solve_root(pairs.poses.astype(float), rays, seen.astype(float)).root
     placed = pairs.poses + root[:, None]
     np.testing.assert_allclose((placed[..., :2] / placed[..., 2:])[seen], xy[seen], atol=1e-3)
     assert (root[:, 2] > 0.3).all()

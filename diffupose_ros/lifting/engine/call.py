@@ -52,6 +52,7 @@ class Calls:
         """Forget what is recorded."""
         self._call.cache_clear()
 
+    @torch.inference_mode()
     def run(
         self,
         features: npt.NDArray[np.float32],
