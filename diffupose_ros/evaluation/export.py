@@ -67,7 +67,7 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
     rare = {kind: draw_samples(lifter, posture_observations(kind, POSTURE_PEOPLE)) for kind in POSTURES}
     metrics |= {kind: _mean([measure(samples, fitted) for fitted in fits]) for kind, samples in rare.items()}
     card = checkpoint.card | {
-        "validation": f"{validation_file.name}, DDIM {lifter.usual_steps} step{'s' * (lifter.usual_steps > 1)}, 10 hypotheses, raw protocol",
+        "validation": f"{validation_file.name}, DDIM, steps {lifter.usual_steps}, 10 hypotheses, raw protocol",
         "metrics": metrics,
     }
     everything = join([samples for name in _FITTED for samples in drawn[name]])

@@ -26,11 +26,13 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
+from diffupose_ros.lifting.engine.call import Calls
 from diffupose_ros.lifting.engine.sampler import Precision, Sampler, Sampling
-from diffupose_ros.lifting.placing import place
-from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
+from diffupose_ros.lifting.rows import SEEN, found
+from diffupose_ros.lifting.sight import sight
+from diffupose_ros.lifting.uncertainty import classes_of
 from diffupose_ros.profiles import Profile, load_profile
-from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes
+from diffupose_ros.skeleton import Skeletons2D, Status
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -103,6 +105,7 @@ class Lifter:
         if threads:
             torch.set_num_threads(threads)
         self.sampler = Sampler.of(checkpoint, device, precision)
+        self._calls = Calls(self.sampler, checkpoint.calibration)
 
     @classmethod
     def load(
@@ -132,6 +135,7 @@ class Lifter:
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the lifter cannot be used any more."""
+        self._calls.close()
         self.sampler.close()
 
     def lift(
@@ -202,48 +206,34 @@ class Lifter:
             condition = image_centred(image, skeletons.status)
         seen = condition.status != Status.MISSING
         skeletons = _reduced(skeletons, seen)
-        prepared = self.sampler.prepare(condition.features)
-        poses = self.sampler.draw(prepared, Sampling(hypotheses, steps, flip, seed), interrupted)
-        return self._place(poses, prepared.expected, condition, rays, skeletons, camera)
+        sampling = Sampling(hypotheses, steps, flip, seed)
+        rows = self._calls.run(condition.features, _seen(condition, rays, skeletons), sampling, interrupted)
+        return _lifted(found(hypotheses).split(rows), condition.valid, skeletons, camera)
 
-    def _place(
-        self,
-        poses: FloatArray,
-        expected: FloatArray | None,
-        condition: Condition,
-        rays: FloatArray,
-        skeletons: Skeletons2D,
-        camera: Camera,
-    ) -> Lifted:
-        """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame."""
-        calibration, deviations = self.checkpoint.calibration, skeletons.deviations
-        placed = place(poses, condition, rays, deviations)
-        covariance = calibrated_covariance(poses, skeletons.status, deviations, calibration, expected, placed.novelty)
-        root_covariance = calibration.root_covariance(placed.covariance, placed.root, deviations)
 
-        back = np.swapaxes(condition.rotation, 1, 2)
-        mean = np.einsum("pij,pkj->pki", back, poses.mean(1) + placed.root[:, None])
-        hypotheses = np.einsum("pij,pnkj->pnki", back, poses + placed.roots[:, :, None])
-        covariance, axes = _rotate(back[:, None], covariance), pelvis_axes(mean)
-        lifted = Lifted(
-            mean=mean,
-            covariance=covariance,
-            freedom=calibration.freedom_of(skeletons.status, deviations),
-            hypotheses=hypotheses,
-            root=mean[:, 0],
-            root_covariance=_rotate(back, root_covariance),
-            orientation=axes,
-            orientation_covariance=orientation_covariance(mean, axes, covariance),
-            reprojection_error=_reprojection_error(mean, skeletons, camera),
-            novelty=placed.novelty,
-            scores=skeletons.scores,
-            status=skeletons.status,
-            valid=condition.valid,
-        )
-        for array in vars(lifted).values():
-            if array.dtype == np.float64 and array is not lifted.scores:
-                array[~condition.valid] = np.nan
-        return lifted
+def _seen(condition: Condition, rays: FloatArray, skeletons: Skeletons2D) -> FloatArray:
+    """What decides where poses stand, rows (P, width) of ``SEEN``."""
+    deviations = skeletons.deviations
+    rows = np.empty((len(rays), SEEN.width))
+    classes = classes_of(skeletons.status, deviations)
+    SEEN.fill(rows, {**vars(sight(condition, rays, deviations)), "rotation": condition.rotation, "classes": classes})
+    return rows
+
+
+def _lifted(
+    people: dict[str, FloatArray], valid: npt.NDArray[np.bool_], skeletons: Skeletons2D, camera: Camera
+) -> Lifted:
+    for array in people.values():
+        array[~valid] = np.nan
+    mean = people["mean"]
+    return Lifted(
+        **people,
+        root=mean[:, 0],
+        reprojection_error=_reprojection_error(mean, skeletons, camera),
+        scores=skeletons.scores,
+        status=skeletons.status,
+        valid=valid,
+    )
 
 
 def _viewing_rays(skeletons: Skeletons2D, camera: Camera) -> tuple[FloatArray, Skeletons2D]:
@@ -269,10 +259,6 @@ def _reduced(skeletons: Skeletons2D, seen: npt.NDArray[np.bool_]) -> Skeletons2D
         np.where(seen, skeletons.status, Status.MISSING).astype(np.int8),
         np.where(seen, skeletons.deviations, np.nan),
     )
-
-
-def _rotate(rotation: FloatArray, covariance: FloatArray) -> FloatArray:
-    return np.asarray(rotation @ covariance @ np.swapaxes(rotation, -1, -2))
 
 
 def _reprojection_error(mean: FloatArray, skeletons: Skeletons2D, camera: Camera) -> FloatArray:

@@ -15,10 +15,9 @@
 """Draws 3D poses from the denoiser: people and hypotheses in one batch."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
@@ -30,12 +29,13 @@ from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
+from diffupose_ros.lifting.engine.images import NO_NECK as NO_NECK
+from diffupose_ros.lifting.engine.images import Images
 from diffupose_ros.lifting.engine.tape import Interrupted, Memory
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.prior import CHANNELS, describe, prior_of
-from diffupose_ros.lifting.networks.proposal import Proposal, mirrored
+from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.pytorch import product_type, select_device
-from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX
 
 FloatArray = npt.NDArray[np.float64]
 Method = Literal["ddim", "ddpm"]
@@ -43,13 +43,11 @@ DenoiseGiven = Callable[[Tensor, Tensor, int], Tensor]
 """(noisy poses (B, J, 3), condition (B, J, C), time step) -> prediction (B, J, 3 or more)."""
 Precision = Literal["auto", "float32", "bfloat16"]
 _PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-NO_NECK = [j for j in range(17) if j != NECK]
-"""The joints of a 16-joint network."""
 MAX_BATCH = 2048
 """Rows of one evaluation of the network: bounds the memory, and how long an interruption takes."""
 CPU_BATCH = 96
 """The same on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
-_CHAINS = 64
+KEPT = 64
 """Chains kept ready, one for each number of poses and of steps: 16 numbers of people by the 4 of a latency budget."""
 
 
@@ -105,6 +103,13 @@ class Sampler:
         one_step: what draws where one step is asked for, a denoiser distilled for that; None: the denoiser does.
         variant: which view of the 2D skeleton the network takes.
 
+    Attributes:
+        chain: the recorded chain of (rows, steps, channels of the condition); of a ``FoldedDenoiser`` only, and only
+            while ``turn`` is held.
+        memory: of all that is recorded.
+        turn: held by whoever runs what is recorded.
+        pads: whether numbers of people are rounded up (``bucket``).
+
     Raises:
         ValueError: a device that is not there.
     """
@@ -123,12 +128,10 @@ class Sampler:
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network, self._one_step = network, one_step
         self._proposal = proposal
-        mirror = list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
-        self._mirror = torch.tensor(mirror, device=self.device)
-        self._memory = Memory(self.device)
-        self._chains: OrderedDict[tuple[int, ...], Chain] = OrderedDict()
-        self._turn = threading.Lock()
-        self._pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
+        self.memory, self.turn = Memory(self.device), threading.Lock()
+        self._images = lru_cache(KEPT)(partial(Images, device=self.device))
+        self.chain = lru_cache(KEPT)(self._record)
+        self.pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, device: str = "auto", precision: Precision = "auto") -> "Sampler":
@@ -159,10 +162,14 @@ class Sampler:
         """DDIM steps that suit the model: 1 if it has a network for that, else 5."""
         return 5 if self._one_step is None else 1
 
+    @property
+    def proposes(self) -> bool:
+        """Whether there is a proposal network."""
+        return self._proposal is not None
+
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""
-        del self._network, self._one_step, self._proposal, self._memory
-        self._chains.clear()
+        del self._network, self._one_step, self._proposal, self._images, self.memory, self.chain
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -187,42 +194,40 @@ class Sampler:
             Interrupted: ``interrupted`` said yes.
         """
         seen = (features if isinstance(features, Prepared) else self.prepare(features)).condition
-        hypotheses, flip = sampling.hypotheses, sampling.flip
+        hypotheses = sampling.hypotheses
         if len(seen) == 0:
             return np.zeros((0, hypotheses, 17, 3))
-        generator = torch.Generator()
-        generator.manual_seed(sampling.seed) if sampling.seed is not None else generator.seed()
-        steps = self.usual_steps if sampling.steps is None else sampling.steps
-        parts, rows = [], CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
-        draw = partial(self._noise, hypotheses, flip, generator)
+        images = self.images(hypotheses, sampling.flip, seen.shape[-1])
+        recorded = sampling.method == "ddim" and isinstance(self._network, FoldedDenoiser)
+        steps = sampling.steps or self.usual_steps
+        generator, parts = generator_of(sampling.seed), []
+
+        def draw() -> Tensor:
+            return images.turned(self.noise(hypotheses, generator).to(self.device)[None])[0].float()
+
         noise = draw()
-        for part in torch.tensor_split(seen, -(-len(seen) // max(1, rows // hypotheses))):
-            images = (part, self._mirrored(part)) if flip else (part,)
-            conditions = torch.stack([images[n % len(images)] for n in range(hypotheses)], 1)  # (P, N, J, C)
-            if sampling.method == "ddim" and isinstance(self._network, FoldedDenoiser):
+        for part in torch.tensor_split(seen, self.parts(len(seen), hypotheses)):
+            conditions = images.conditions(part)
+            if recorded:
                 drawn = self._run_chain(conditions, noise, steps, interrupted)
             else:
                 drawn = self._evaluate(
-                    conditions, noise, steps if sampling.method == "ddim" else None, interrupted, draw
+                    conditions, noise, None if sampling.method == "ddpm" else steps, interrupted, draw
                 )
-            if flip:
-                drawn[:, 1::2] = mirrored(drawn[:, 1::2], self._mirror)
-            parts.append(drawn.double().cpu().numpy())
-        poses = np.concatenate(parts) * self.pose_scale
-        if self.joints == 16:
-            # The released 16-joint networks know no neck: halfway from thorax to head.
-            head = NO_NECK.index(HEAD)
-            poses = np.insert(poses, NECK, (poses[:, :, THORAX] + poses[:, :, head]) / 2, axis=2)
-        return np.asarray(poses - poses[:, :, :1])
+            parts.append(images.metres(drawn, self.pose_scale).cpu().numpy())
+        return np.concatenate(parts)
 
     @torch.inference_mode()
     def prepare(self, features: npt.NDArray[np.float32]) -> Prepared:
         """Return people's features (P, 17, C) as the network takes them; runs the proposal network."""
-        seen = torch.from_numpy(features if self.joints == 17 else features[:, NO_NECK]).to(self.device)
+        return self.propose(torch.from_numpy(features if self.joints == 17 else features[:, NO_NECK]).to(self.device))
+
+    def propose(self, features: Tensor) -> Prepared:
+        """Return ``prepare`` of features (P, J, C) that are on the device."""
         if self._proposal is None:
-            return Prepared(seen, None)
-        pose, covariance = self._proposal.estimate(seen)
-        return Prepared(torch.cat((seen, describe(pose, covariance)), -1), covariance * self.pose_scale**2)
+            return Prepared(features, None)
+        pose, covariance = self._proposal.estimate(features)
+        return Prepared(torch.cat((features, describe(pose, covariance)), -1), covariance * self.pose_scale**2)
 
     def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
         """Return the covariances (P, 17, 3, 3) in m^2 that the model expects before any pose is drawn.
@@ -231,33 +236,34 @@ class Sampler:
         """
         return self.prepare(features).expected
 
-    def _noise(self, hypotheses: int, flip: bool, generator: torch.Generator) -> Tensor:
-        """Standard normal noise (N, J, 3), centred over the hypotheses, each as the image that it is for sees it."""
+    def noise(self, hypotheses: int, generator: torch.Generator) -> Tensor:
+        """Return standard normal noise (N, J, 3), centred over the hypotheses; on the CPU, as all people see it."""
         noise = torch.randn(hypotheses, self.joints, 3, generator=generator)
         if hypotheses > 1:
             noise = (noise - noise.mean(0)) * (hypotheses / (hypotheses - 1)) ** 0.5
-        noise = noise.to(self.device)
-        if flip:
-            noise[1::2] = mirrored(noise[1::2], self._mirror)
         return noise
 
+    def images(self, hypotheses: int, flip: bool, channels: int) -> Images:
+        """Return the images that so many hypotheses are drawn for, of conditions of so many channels."""
+        return self._images(
+            hypotheses, flip, self.joints, channels, (0, channels - CHANNELS) if self.proposes else (0,)
+        )
+
+    def parts(self, people: int, hypotheses: int) -> int:
+        """Return in how many evaluations of the network so many people are drawn."""
+        rows = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
+        return -(-people // max(1, rows // hypotheses))
+
     def _run_chain(self, conditions: Tensor, noise: Tensor, steps: int, interrupted: Callable[[], bool]) -> Tensor:
-        """Poses (P, N, J, 3) by the recorded chain of this many; the oldest one makes room for a new one."""
-        count, hypotheses, joints, channels = conditions.shape
-        people = _bucket(count) if self._pads else count
+        """Poses (P, N, J, 3) by the recorded chain of this many."""
+        count, hypotheses, _, channels = conditions.shape
+        people = bucket(count) if self.pads else count
         if people > count:
             conditions = torch.cat((conditions, conditions[-1:].expand(people - count, -1, -1, -1)))
-        key = (people * hypotheses, steps)
-        with self._turn:
-            if key not in self._chains:
-                network = self._denoiser(steps)
-                assert isinstance(network, FoldedDenoiser)
-                self._chains[key] = Chain(network, self.diffusion, *key, channels, self._memory)
-                if len(self._chains) > _CHAINS:
-                    self._chains.popitem(last=False)
-            self._chains.move_to_end(key)
-            drawn = self._chains[key].run(conditions.flatten(0, 1), noise.repeat(people, 1, 1), interrupted)
-            return drawn.view(people, hypotheses, joints, 3)[:count].clone()
+        with self.turn:
+            chain = self.chain(people * hypotheses, steps, channels)
+            drawn = chain.run(conditions.flatten(0, 1), noise, interrupted)
+            return torch.unflatten(drawn, 0, (people, hypotheses))[:count].clone()
 
     def _evaluate(
         self,
@@ -291,13 +297,20 @@ class Sampler:
         """What draws with so many steps of DDIM, or by DDPM."""
         return self._one_step if steps == 1 and self._one_step is not None else self._network
 
-    def _mirrored(self, condition: Tensor) -> Tensor:
-        """Condition (B, J, C) of the mirror images."""
-        horizontal = (0,) if self._proposal is None else (0, condition.shape[-1] - CHANNELS)
-        return mirrored(condition, self._mirror, horizontal)
+    def _record(self, rows: int, steps: int, channels: int) -> Chain:
+        network = self._denoiser(steps)
+        assert isinstance(network, FoldedDenoiser)
+        return Chain(network, self.diffusion, self.memory, rows, steps, channels)
 
 
-def _bucket(people: int) -> int:
-    """The next of 1, 2, 3, 4, 6, 8, 12, 16, ...: at most half as many again."""
+def generator_of(seed: int | None) -> torch.Generator:
+    """Return a generator of noise; None for a fresh one."""
+    generator = torch.Generator()
+    generator.manual_seed(seed) if seed is not None else generator.seed()
+    return generator
+
+
+def bucket(people: int) -> int:
+    """Return the next of 1, 2, 3, 4, 6, 8, 12, 16, ...: at most half as many again."""
     power = 1 << (people - 1).bit_length()
     return power * 3 // 4 if people <= power * 3 // 4 else power

@@ -149,11 +149,13 @@ def test_a_denoiser_corrects_its_estimate(checkpoint: Checkpoint) -> None:
 
 def test_a_denoiser_that_corrects_it_draws_mirror_images_of_mirror_images(checkpoint, monkeypatch) -> None:
     sampler = Sampler.of(checkpoint, "cpu")
-    noise = torch.randn(1, 17, 3, generator=torch.Generator().manual_seed(0)).expand(2, 17, 3)
-    monkeypatch.setattr(sampler, "_noise", lambda *_: noise)  # the same for the image and the mirror image
+    noise = torch.randn(17, 3, generator=torch.Generator().manual_seed(0))
+    reverse = noise[MIRROR] * torch.from_numpy(ASIDE)  # the same in the mirror image
+    monkeypatch.setattr(sampler, "noise", lambda *_: torch.stack((noise, reverse.float())))
     ours, theirs = (sampler.draw(f, Sampling(2, 2)) for f in (FEATURES, mirrored(FEATURES)))
     np.testing.assert_allclose(theirs[:, ::-1], ours[:, :, MIRROR] * ASIDE, atol=1e-4)
     assert np.abs(ours[:, 1] - ours[:, 0]).max() > 1e-2
+    monkeypatch.setattr(sampler, "noise", lambda *_: noise.expand(2, 17, 3))
     plain, other = (sampler.draw(f, Sampling(2, 2, flip=False)) for f in (FEATURES, mirrored(FEATURES)))
     np.testing.assert_allclose(plain[:, 0], ours[:, 0], atol=1e-5)
     np.testing.assert_allclose(other[:, 0], ours[:, 1, MIRROR] * ASIDE, atol=1e-4)
