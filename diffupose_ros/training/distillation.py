@@ -93,7 +93,7 @@ class Teacher:
         described = describe(*self._proposal.estimate(condition))
         seen, rows = torch.cat((condition, described), -1), len(noise)
         if rows not in self._chains:
-            self._chains[rows] = Chain(self._denoiser, self._process, rows, self._steps, seen.shape[-1], self._memory)
+            self._chains[rows] = Chain(self._denoiser, self._process, self._memory, rows, self._steps, seen.shape[-1])
         with torch.inference_mode():
             drawn = self._chains[rows].run(seen, noise, bool)
         return described, drawn.clone()

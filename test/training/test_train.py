@@ -29,7 +29,7 @@ from support import ROOT
 from support.training import CLIPS, LONG, PROPOSED, TINY, assert_same, states, trainer
 
 from diffupose_ros.lifting.checkpoint import DiffusionConfig, load_checkpoint, save_checkpoint
-from diffupose_ros.lifting.engine.sampler import Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
 from diffupose_ros.training.config import DataConfig, EmaConfig, ModelConfig, OptimiserConfig, load_config
 from diffupose_ros.training.networks import checkpoint_of, read_trained
 from diffupose_ros.training.predictors import load_predictor
@@ -198,6 +198,48 @@ def test_a_denoiser_and_its_proposal_go_from_a_run_to_a_checkpoint_and_into_a_ru
             torch.testing.assert_close(again.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3)
         with pytest.raises(ValueError, match=r"diffusion.prediction correction, here it is velocity"):
             trainer(replace(SHORT, init=str(path)), tmp_path / "without")
+
+
+# Distilled.
+
+
+def test_a_distilled_network_learns_to_draw_in_one_step_and_the_others_stay_as_they_are(tmp_path: Path) -> None:
+    trainer(replace(PROPOSED, steps=20, batch=32), tmp_path / "taught").run()
+    init = tmp_path / "taught" / "best.pt"
+    optimiser = OptimiserConfig(learning_rate=5e-3)
+    config = replace(PROPOSED, init=str(init), distilled_steps=4, steps=40, batch=32, optimiser=optimiser)
+    run = trainer(replace(config, validate_every=40, ema=EmaConfig(decay=0.8)), tmp_path / "run")
+    away = run.validation_error()
+    assert run.run() < 0.85 * away
+    trained = read_trained(tmp_path / "run" / "best.pt")
+    for name, value in read_trained(init).weights.items():
+        assert torch.equal(trained.weights[name], value), name
+    file = tmp_path / "model.safetensors"
+    save_checkpoint(checkpoint_of(trained.build(), trained.diffusion, trained.card), file)
+    features = np.random.default_rng(0).normal(size=(3, 17, 5)).astype(np.float32)
+    one, four, usual = (Sampler.of(load_checkpoint(file)).draw(features, Sampling(6, n, seed=0)) for n in (1, 4, None))
+    plain = Sampler.of(checkpoint_of(read_trained(init).build(), trained.diffusion))
+    assert np.array_equal(one, usual) and plain.usual_steps == 5
+    assert np.abs(four - plain.draw(features, Sampling(6, 4, seed=0))).max() < 1e-2  # float16 of the file
+    near, far = (
+        np.linalg.norm(drawn - four, axis=-1).mean() for drawn in (one, plain.draw(features, Sampling(6, 1, seed=0)))
+    )
+    assert near < far
+    again = trainer(replace(config, init=str(file), steps=1), tmp_path / "again")  # goes on with the distilled one
+    np.testing.assert_allclose(again.model.one_step.output.W, trained.weights["one_step.output.W"], atol=1e-3)
+    assert trainer(replace(PROPOSED, init=str(file)), tmp_path / "anew").model.denoiser is not None  # without it
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"init": None}, "distilled_steps: expected model.proposal true and init"),
+        ({"distilled_steps": 101}, "distilled_steps: expected 0 to 100, got 101"),
+    ],
+)
+def test_a_distillation_needs_something_to_learn_from(wrong: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        replace(PROPOSED, **{"init": "default", "distilled_steps": 5} | wrong)
 
 
 # Going on.

@@ -47,7 +47,7 @@ def test_shipped_configurations_load_and_survive_a_round_trip(path: Path, tmp_pa
 def test_there_is_a_configuration_for_each_model() -> None:
     h36m = {f"paper-h36m-{d}" for d in (128, 256, 384)}
     assert {path.stem for path in SHIPPED} == h36m | {
-        "paper-humaneva", "robust-cmu-128", "robust-cmu-384", "regressor-cmu", "paper-cmu"
+        "paper-humaneva", "robust-cmu-128", "robust-cmu-384", "regressor-cmu", "paper-cmu", "one-step"
     }  # fmt: skip
     for path in SHIPPED:
         if path.stem in h36m:
