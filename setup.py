@@ -22,11 +22,9 @@ from setuptools import Extension, find_packages, setup
 SHARE = "share/diffupose_ros"
 SHARED = ("msg", "launch", "launch/tutorials", "config", "config/training", "config/tutorials", "examples")
 RESOURCES = ("weights", "clips", "profiles", "estimation")
-X86 = {
-    "avx2": ["-mavx2", "-mfma"],
-    "avx512": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"],
-}
-INSTRUCTIONS = X86 if platform.machine() == "x86_64" else {}
+AVX2 = ["-mavx2", "-mfma"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
+INSTRUCTIONS = {"x86_64": {"avx2": AVX2, "avx512": AVX512}, "aarch64": {"neon": ["-march=armv8-a+bf16"]}}
 
 setup(
     packages=find_packages(include=["diffupose_ros", "diffupose_ros.*"]),
@@ -38,7 +36,7 @@ setup(
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", *flags],
             optional=True,
         )
-        for name, flags in INSTRUCTIONS.items()
+        for name, flags in INSTRUCTIONS.get(platform.machine(), {}).items()
     ],
     data_files=[
         (SHARE, ["package.xml"]),

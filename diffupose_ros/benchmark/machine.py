@@ -112,13 +112,19 @@ def same(machine: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def processor() -> str:
-    """Return the CPU's model, or its kind where the system does not tell."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
+    """Return the CPU's model; on Arm, where Linux does not tell, the board's; its kind where there is neither."""
+    lines = _read("/proc/cpuinfo").splitlines()
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or platform.machine())
+    board = _read("/proc/device-tree/model").rstrip("\0")
+    return next(models, board or platform.processor() or platform.machine())
+
+
+def _read(path: str) -> str:
+    """Return a file's text; nothing where it is not there."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
 
 
 def peak_memory(device: torch.device) -> dict[str, float]:

@@ -226,7 +226,7 @@ def test_a_distilled_network_learns_to_draw_in_one_step_and_the_others_stay_as_t
     )
     assert near < far
     again = trainer(replace(config, init=str(file), steps=1), tmp_path / "again")  # goes on with the distilled one
-    np.testing.assert_allclose(again.model.one_step.output.W, trained.weights["one_step.output.W"], atol=1e-3)
+    np.testing.assert_allclose(again.ema.one_step.output.W, trained.weights["one_step.output.W"], atol=1e-3)
     assert trainer(replace(PROPOSED, init=str(file)), tmp_path / "anew").model.denoiser is not None  # without it
 
 

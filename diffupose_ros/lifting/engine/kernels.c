@@ -20,6 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __aarch64__
+#include <arm_neon.h>
+#endif
 #ifdef __linux__
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,10 +30,13 @@
 
 #if defined(__AVX512F__)
 #define LANES 16
+#elif defined(__aarch64__)
+#define LANES 4
 #else  // AVX2
 #define LANES 8
 #endif
 
+enum { AT_ONCE = LANES == 4 ? 4 : 2 };  // inputs in bfloat16 that one instruction multiplies and adds up
 enum { MOST_JOINTS = 32, MOST_INPUTS = 1024 };
 enum { AHEAD = 1024 };  // weights that are fetched before they are needed
 enum { PIECES = 4 };    // of the work, for each thread: the last one to finish is then late by little
@@ -67,12 +73,12 @@ typedef struct {
 typedef struct {
     GraphConv conv;
     int64_t inputs;
-    const void *weights;  // (channels / LANES, others | own, inputs, LANES), bfloat16: (.., inputs / 2, LANES, 2)
+    const void *weights;  // (channels / LANES, others | own, inputs, LANES), bfloat16: (.., inputs / AT_ONCE, LANES, AT_ONCE)
 } GraphLayer;
 
 typedef struct {
     int64_t joints, rows, channels, is_bfloat16, inputs;
-    const void *weights;  // (channels / LANES, inputs, LANES), bfloat16: (.., inputs / 2, LANES, 2)
+    const void *weights;  // (channels / LANES, inputs, LANES), bfloat16: (.., inputs / AT_ONCE, LANES, AT_ONCE)
     const float *bias;    // (channels)
     void *out;            // (joints, rows, channels), of the weights' type
 } Linear;
@@ -196,6 +202,67 @@ INLINE void linear_finish(
         store_as(l->out, (j * l->rows + row) * l->channels + c, products[j] + bias, is_bfloat16);
 }
 
+// multiply: products of one row with the weights of LANES channels, x is (steps, joints), weights (steps, LANES), in
+// bfloat16 of pairs of both; with NEON of two pairs, (steps / 2, joints, 2) and (steps / 2, LANES, 2).
+
+#if LANES == 4
+
+// Four joints at a time, as Arm multiplies by a lane. What lies beyond the last joint is read, and left out.
+INLINE void multiply_lanes(floats *products, const float *x, const float *weights, int64_t steps, int joints) {
+    floats sums[MOST_JOINTS] = {{0}};  // stay in registers, as those that a pointer leads to would not
+    for (int64_t i = 0; i < steps; i++, x += joints, weights += LANES) {
+        floats w = load(weights);
+        __builtin_prefetch(weights + AHEAD);
+#pragma GCC unroll 5
+        for (int j = 0; j < joints; j += 4) {
+            floats four = vld1q_f32(x + j);
+            sums[j] = vfmaq_laneq_f32(sums[j], w, four, 0);
+            if (j + 1 < joints) sums[j + 1] = vfmaq_laneq_f32(sums[j + 1], w, four, 1);
+            if (j + 2 < joints) sums[j + 2] = vfmaq_laneq_f32(sums[j + 2], w, four, 2);
+            if (j + 3 < joints) sums[j + 3] = vfmaq_laneq_f32(sums[j + 3], w, four, 3);
+        }
+    }
+#pragma GCC unroll 17
+    for (int j = 0; j < joints; j++) products[j] = sums[j];
+}
+
+// sum + x weights^T in bfloat16: 4 inputs of 2 joints by those of 2 channels.
+INLINE floats multiply_add_matrices(floats sum, floats x, floats weights) {
+    // No intrinsic: GCC's would have the whole library need Armv8.2. kernels.py asks only CPUs that can.
+    __asm__("bfmmla %0.4s, %1.8h, %2.8h" : "+w"(sum) : "w"(x), "w"(weights));
+    return sum;
+}
+
+INLINE void multiply_matrices(floats *products, const float *x, const float *weights, int64_t steps, int joints) {
+    floats left[MOST_JOINTS / 2] = {{0}}, right[MOST_JOINTS / 2] = {{0}};  // of the first two channels, and the last
+    for (int64_t i = 0; i < steps; i += 2, x += 2 * joints, weights += 2 * LANES) {
+        floats w[] = {load(weights), load(weights + LANES)};
+        __builtin_prefetch(weights + AHEAD);
+#pragma GCC unroll 9
+        for (int j = 0; j < joints; j += 2) {
+            floats two = load(x + 2 * j);
+            left[j / 2] = multiply_add_matrices(left[j / 2], two, w[0]);
+            right[j / 2] = multiply_add_matrices(right[j / 2], two, w[1]);
+        }
+    }
+#pragma GCC unroll 9
+    for (int j = 0; j < joints; j += 2) {
+        floats l = left[j / 2], r = right[j / 2];
+        products[j] = vcombine_f32(vget_low_f32(l), vget_low_f32(r));
+        products[j + 1] = vcombine_f32(vget_high_f32(l), vget_high_f32(r));
+    }
+}
+
+INLINE void multiply(
+    floats *products, const uint32_t *x, const float *weights, int64_t steps, int joints, int is_bfloat16) {
+    if (is_bfloat16)
+        multiply_matrices(products, (const float *)x, weights, steps, joints);
+    else
+        multiply_lanes(products, (const float *)x, weights, steps, joints);
+}
+
+#else
+
 // sum + weights x: of one input in float32, of a pair of inputs in bfloat16.
 INLINE floats multiply_add(floats sum, const uint32_t *x, floats weights, int is_bfloat16) {
 #ifdef __AVX512F__  // no intrinsic, which not all CPUs with AVX-512 could run: kernels.py asks only those that can
@@ -209,7 +276,6 @@ INLINE floats multiply_add(floats sum, const uint32_t *x, floats weights, int is
     return sum + number * weights;
 }
 
-// Products of one row with the weights of LANES channels: x is (steps, joints), weights (steps, LANES), or pairs of both.
 INLINE void multiply(
     floats *products, const uint32_t *x, const float *weights, int64_t steps, int joints, int is_bfloat16) {
     floats sums[MOST_JOINTS] = {{0}};  // stay in registers, as those that a pointer leads to would not
@@ -223,11 +289,16 @@ INLINE void multiply(
     for (int j = 0; j < joints; j++) products[j] = sums[j];
 }
 
+#endif
+
+// What multiply takes, from (joints, rows, steps).
 INLINE void joints_last(
-    uint32_t *x, const void *input, int64_t rows, int64_t row, int64_t steps, int joints) {
+    uint32_t *x, const void *input, int64_t rows, int64_t row, int64_t steps, int joints, int is_bfloat16) {
+    const int beside = is_bfloat16 ? AT_ONCE / 2 : 1;
     for (int j = 0; j < joints; j++) {
         const uint32_t *from = (const uint32_t *)input + (j * rows + row) * steps;
-        for (int64_t i = 0; i < steps; i++) x[i * joints + j] = from[i];
+        for (int64_t i = 0; i < steps; i += beside)
+            memcpy(x + i * joints + j * beside, from + i, beside * sizeof *x);
     }
 }
 
@@ -236,7 +307,7 @@ INLINE void graph_layer_piece(const GraphLayer *l, const void *input, Piece p, i
     const GraphConv *g = &l->conv;
     const int64_t steps = is_bfloat16 ? l->inputs / 2 : l->inputs;
     uint32_t x[MOST_INPUTS * MOST_JOINTS];  // beside each other, as they are read
-    joints_last(x, input, g->rows, p.row, steps, joints);
+    joints_last(x, input, g->rows, p.row, steps, joints, is_bfloat16);
     for (int64_t c = p.first; c < p.last; c += LANES) {
         const float *weights = (const float *)l->weights + 2 * c * steps;
         floats own[MOST_JOINTS], given[MOST_JOINTS];
@@ -251,7 +322,7 @@ INLINE void graph_layer_piece(const GraphLayer *l, const void *input, Piece p, i
 INLINE void linear_piece(const Linear *l, const void *input, Piece p, int joints, int is_bfloat16) {
     const int64_t steps = is_bfloat16 ? l->inputs / 2 : l->inputs;
     uint32_t x[MOST_INPUTS * MOST_JOINTS];
-    joints_last(x, input, l->rows, p.row, steps, joints);
+    joints_last(x, input, l->rows, p.row, steps, joints, is_bfloat16);
     for (int64_t c = p.first; c < p.last; c += LANES) {
         floats products[MOST_JOINTS];
         multiply(products, x, (const float *)l->weights + c * steps, steps, joints, is_bfloat16);
@@ -372,9 +443,10 @@ INLINE float number(const void *from, size_t at, int is_bfloat16) {
 INLINE void attention_piece(const Attention *a, const void *mixed, Piece p, int joints, int is_bfloat16) {
     enum { PARTS = MOST_JOINTS / LANES };
     const int64_t channels = a->channels;
+    const int parts = (joints + LANES - 1) / LANES;
     float queries[MOST_INPUTS / 2 * MOST_JOINTS], keys[PARTS][MOST_INPUTS / 2 * LANES];  // joints last
     float weights[MOST_JOINTS * MOST_JOINTS], values[MOST_JOINTS * LANES];
-    for (int j = 0; j < MOST_JOINTS; j++) {
+    for (int j = 0; j < parts * LANES; j++) {
         size_t at = (j * a->rows + p.row) * 3 * channels;
         for (int64_t c = 0; c < channels; c++) {
             if (j < joints) queries[c * joints + j] = number(mixed, at + c, is_bfloat16);
@@ -382,12 +454,12 @@ INLINE void attention_piece(const Attention *a, const void *mixed, Piece p, int 
         }
     }
     floats sums[PARTS][MOST_JOINTS];
-    for (int i = 0; i < PARTS; i++) multiply(sums[i], (const uint32_t *)queries, keys[i], channels, joints, 0);
+    for (int i = 0; i < parts; i++) multiply(sums[i], (const uint32_t *)queries, keys[i], channels, joints, 0);
     for (int j = 0; j < joints; j++) {
         float scores[MOST_JOINTS], most = -1e30f, total = 0;
-        for (int i = 0; i < PARTS; i++) store(scores + i * LANES, sums[i][j]);
+        for (int i = 0; i < parts; i++) store(scores + i * LANES, sums[i][j]);
         for (int k = 0; k < joints; k++) most = scores[k] > most ? scores[k] : most;
-        for (int i = 0; i < PARTS; i++) store(scores + i * LANES, exponential(sums[i][j] - most));
+        for (int i = 0; i < parts; i++) store(scores + i * LANES, exponential(sums[i][j] - most));
         for (int k = 0; k < joints; k++) total += scores[k];
         for (int k = 0; k < joints; k++) weights[k * joints + j] = scores[k] / total;
     }

@@ -14,8 +14,8 @@
 
 """The denoiser's layers compiled: ``kernels.c`` through ctypes.
 
-The libraries, one for each set of instructions of x86 that gains by them, are built where the package is installed from
-its source and there is a C compiler. Any Python can load them.
+The libraries, one for each set of instructions that gains by them, of x86 and of Arm, are built where the package is
+installed from its source and there is a C compiler. Any Python can load them.
 """
 
 import ctypes
@@ -34,11 +34,15 @@ from diffupose_ros.pytorch import cpu_flags
 _NEEDS = {
     "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"},
     "avx2": {"avx2", "fma"},
+    "neon": {"asimd"},
 }
 """Instructions that a library needs, by Linux's names; the best first."""
 _MOST_JOINTS, _MOST_INPUTS = 32, 1024  # what kernels.c has room for
 _FEW_INPUTS = 32  # a product of these takes less time than the call of oneDNN
 _TILE_INPUTS = 32  # AMX multiplies so many at once
+_BFLOAT16 = {16: ("avx512_bf16", 2), 4: ("bf16", 4)}
+"""By the lanes of libraries with 32 registers (AVX-512, NEON): the flag of CPUs that multiply in bfloat16, and how
+many inputs they take at once."""
 _VERSION = 3  # that of kernels.c
 _POINTER = ctypes.c_void_p
 
@@ -65,9 +69,9 @@ def _load(folder: Path = Path(__file__).parent) -> tuple[str, ctypes.CDLL | None
 
 
 INSTRUCTIONS, _LIBRARY = _load()
-"""Those that the compiled layers use: ``avx512``, ``avx2``, or ``none`` where there are no compiled layers."""
-# PyTorch's own OpenMP, in the process once torch is imported: threads of another would fight with those for the cores.
-_PARALLEL = getattr(ctypes.CDLL(None), "GOMP_parallel", None) if _LIBRARY else None
+"""Those that the compiled layers use: ``avx512``, ``avx2``, ``neon``, or ``none`` where there are no such layers."""
+# PyTorch's own OpenMP, among what its library brings: threads of another would fight with those for the cores.
+_PARALLEL = getattr(ctypes.CDLL(torch._C.__file__), "GOMP_parallel", None) if _LIBRARY else None
 
 
 def usable(device: torch.device, joints: int, channels: int) -> bool:
@@ -133,8 +137,8 @@ class CompiledLayers(Layers):
     def _by_lanes(self, weights: Tensor, *parts: Tensor) -> Tensor:
         """Parts (K, C) of ``weights`` in the order in which ``multiply`` of kernels.c reads them; kept."""
         if id(weights) not in self._packed:
-            pair = 2 if weights.dtype == torch.bfloat16 else 1
-            split = torch.stack(parts).view(len(parts), len(weights) // pair, pair, -1, _lanes())
+            at_once = _BFLOAT16[_lanes()][1] if weights.dtype == torch.bfloat16 else 1
+            split = torch.stack(parts).view(len(parts), len(weights) // at_once, at_once, -1, _lanes())
             self._packed[id(weights)] = weights, split.permute(3, 0, 1, 4, 2).contiguous()
         return self._packed[id(weights)][1]
 
@@ -145,12 +149,12 @@ def _lanes() -> int:
 
 
 def _multiplies(x: Tensor) -> bool:
-    """Whether to leave a product with ``x`` to a kernel: faster than oneDNN with as many registers as AVX-512 has."""
+    """Whether to leave a product with ``x`` to a kernel: with 32 registers faster than oneDNN, as AVX-512 has shown."""
     inputs = x.shape[-1]
-    enough = _lanes() == 16 and inputs <= _MOST_INPUTS
+    enough = _lanes() in _BFLOAT16 and inputs <= _MOST_INPUTS
     if x.dtype == torch.float32:
         return enough or inputs <= _FEW_INPUTS
-    return enough and (_tiles(x) if _may_use_tiles() else "avx512_bf16" in cpu_flags())
+    return enough and (_tiles(x) if _may_use_tiles() else _BFLOAT16[_lanes()][0] in cpu_flags())
 
 
 def _tiles(x: Tensor) -> bool:

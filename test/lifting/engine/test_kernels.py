@@ -12,14 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The compiled layers give the numbers of PyTorch's operations, with each set of instructions of this CPU."""
+"""The compiled layers give the numbers of PyTorch's operations, with each set of instructions of the CPU, and Arm's."""
 
 import ctypes
 import itertools
+import platform
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from support import arm
 from torch import Tensor
 
 from diffupose_ros.lifting.engine import kernels
@@ -35,15 +38,29 @@ BUILT = [
     if needs <= cpu_flags() and list(Path(kernels.__file__).parent.glob(f"_kernels_{name}*.so"))
 ]
 TILES = BUILT[:1] == ["avx512"] and kernels._may_use_tiles()
+EMULATED = [] if platform.machine() == "aarch64" else ["emulated asimd", "emulated asimd bf16"]
 CHANNELS = 64
 ROUNDING = {torch.float32: 1e-4, torch.bfloat16: 0.03}
 
 pytestmark = pytest.mark.skipif(not BUILT, reason="the kernels are not built: no C compiler, or another kind of CPU")
 
 
-@pytest.fixture(params=[*(["avx512 with AMX"] if TILES else []), *(BUILT or ["none"])])
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if arm.MISSING:
+        pytest.skip(f"to emulate Arm: {' and '.join(arm.MISSING)} not found")
+    return arm.build(tmp_path_factory.mktemp("arm"))
+
+
+@pytest.fixture(params=[*(["avx512 with AMX"] if TILES else []), *(BUILT or ["none"]), *EMULATED])
 def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> CompiledLayers:
     name, *tiles = request.param.split(" ", 1)
+    if name == "emulated":
+        monkeypatch.setattr(kernels, "_kernel", partial(arm.kernel, request.getfixturevalue("emulated")))
+        monkeypatch.setattr(kernels, "_lanes", lambda: arm.LANES)
+        monkeypatch.setattr(kernels, "_may_use_tiles", lambda: False)
+        monkeypatch.setattr(kernels, "cpu_flags", lambda: frozenset(tiles[0].split()))
+        return CompiledLayers()
     (path,) = Path(kernels.__file__).parent.glob(f"_kernels_{name}*.so")
     monkeypatch.setattr(kernels, "_LIBRARY", ctypes.CDLL(str(path)))
     monkeypatch.setattr(kernels, "_may_use_tiles", lambda: bool(tiles))
@@ -157,6 +174,11 @@ def test_residual(compiled: CompiledLayers, dtype: torch.dtype) -> None:
         layers.residual(Tape(Memory(CPU)), Product(weights), x, out, numbers(CHANNELS, seed=5), affine)()
     assert outs[0].max() > 50 and outs[0].min() < 0
     torch.testing.assert_close(outs[1], outs[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(not torch.backends.openmp.is_available(), reason="a PyTorch without OpenMP")
+def test_the_kernels_run_on_the_threads_of_pytorch() -> None:
+    assert kernels._PARALLEL is not None
 
 
 @pytest.mark.parametrize("dtype", ROUNDING)
