@@ -41,12 +41,14 @@ def calibrate(
     trained: Annotated[Path, typer.Argument(help="best.pt of a training run.")],
     validation_clips: Annotated[Path, typer.Argument(help=".npz of clips of people not trained on.")],
     out: Annotated[Path, typer.Argument(help="The checkpoint (.safetensors) to write.")],
+    every: Annotated[int, typer.Option(min=1, help="Take every K-th frame.")] = 5,
+    steps: Annotated[int | None, typer.Option(min=1, help="DDIM steps [default: as suit the model].")] = None,
 ) -> None:
     """Fit the covariances' calibration, measure the model, and write a checkpoint that the nodes load."""
     from diffupose_ros.evaluation.export import export
 
     try:
-        checkpoint = export(trained, validation_clips, out)
+        checkpoint = export(trained, validation_clips, out, every, steps)
     except (OSError, ValueError) as error:
         fail(error)
     for condition, metrics in checkpoint.card["metrics"].items():

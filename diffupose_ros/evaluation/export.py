@@ -36,7 +36,7 @@ _FITTED = ("bodies", "real")
 """The conditions that calibrations are fitted on: people and detectors as they are."""
 
 
-def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> Checkpoint:
+def export(trained: Path, validation_file: Path, out: Path, every: int = 5, steps: int | None = None) -> Checkpoint:
     """Calibrate the denoiser in ``trained`` (best.pt of a run), measure it, and write it to ``out``.
 
     Coverage is measured crosswise: the validation subjects are split in two, and each half is measured
@@ -47,6 +47,7 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
         validation_file: clips of people who were not trained on.
         out: file to write.
         every: frames of the clips from one that is taken to the next.
+        steps: DDIM steps of the draws that are calibrated; None: as many as suit the model.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -56,7 +57,7 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
     lifter = Lifter(checkpoint)
     halves = _halves(load_clips(validation_file))
     drawn = {
-        name: [draw_samples(lifter, cmu_observations(half, conditions, every)) for half in halves]
+        name: [draw_samples(lifter, cmu_observations(half, conditions, every), steps=steps) for half in halves]
         for name, conditions in CONDITIONS.items()
     }
     fits = [fit_calibration(join([drawn[name][half] for name in _FITTED])) for half in (1, 0)]
@@ -64,10 +65,10 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5) -> C
         name: _mean([measure(samples, calibration) for samples, calibration in zip(parts, fits, strict=True)])
         for name, parts in drawn.items()
     }
-    rare = {kind: draw_samples(lifter, posture_observations(kind, POSTURE_PEOPLE)) for kind in POSTURES}
+    rare = {kind: draw_samples(lifter, posture_observations(kind, POSTURE_PEOPLE), steps=steps) for kind in POSTURES}
     metrics |= {kind: _mean([measure(samples, fitted) for fitted in fits]) for kind, samples in rare.items()}
     card = checkpoint.card | {
-        "validation": f"{validation_file.name}, DDIM, steps {lifter.usual_steps}, 10 hypotheses, raw protocol",
+        "validation": f"{validation_file.name}, DDIM, steps {steps or lifter.usual_steps}, 10 hypotheses, raw protocol",
         "metrics": metrics,
     }
     everything = join([samples for name in _FITTED for samples in drawn[name]])
