@@ -26,12 +26,12 @@ from diffupose_ros.benchmark.sections import core, engines, topics
 from diffupose_ros.benchmark.sections.ceiling import workloads
 from diffupose_ros.benchmark.sections.core import Core, Grid
 from diffupose_ros.benchmark.sections.detector import image, random_detector
+from diffupose_ros.benchmark.sections.lift import USUAL_STEPS
 from diffupose_ros.benchmark.sections.offline import write_bag
 from diffupose_ros.benchmark.sections.plain import PlainDenoiser, plain_sampler
 from diffupose_ros.benchmark.sections.registry import SECTIONS
 from diffupose_ros.benchmark.sections.startup import parts
 from diffupose_ros.benchmark.sections.traffic import Watched
-from diffupose_ros.defaults import STEPS
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, import_official
 from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
@@ -116,12 +116,12 @@ def test_the_core_is_compared_with_the_released_procedure(monkeypatch: pytest.Mo
 
 def test_the_lifter_is_compared_with_hypotheses_one_by_one() -> None:
     with SECTIONS["lift"].prepare(OPTIONS) as cells:
-        assert [c.labels["people"] for c in cells if c.labels["steps"] == STEPS] == [1, 2, 4, 8, 32]
+        assert [c.labels["people"] for c in cells if c.labels["steps"] == USUAL_STEPS] == [1, 2, 4, 8, 32]
         assert {1, 2, 5, 10, 20} <= {c.labels["steps"] for c in cells if c.labels["people"] == 1}
         assert len({c.title for c in cells}) == len(cells)
         rows = [{"labels": cell.labels, **cell.measure(bool)} for cell in (cells[0], cells[-1])]
-    assert find(rows, steps=STEPS)["one_by_one_ratio"] > 1  # ten calls, or one
-    assert find(rows, method="ddpm")["p50_ms"] > find(rows, steps=STEPS)["p50_ms"]
+    assert find(rows, steps=USUAL_STEPS)["one_by_one_ratio"] > 1  # ten calls, or one
+    assert find(rows, method="ddpm")["p50_ms"] > find(rows, steps=USUAL_STEPS)["p50_ms"]
 
 
 def test_every_engine_is_measured_against_the_ceiling_of_its_products(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,8 @@ class Known:
         self.calls: list[int] = []
         self.detectors: set[str] = set()
 
+    usual_steps = 1
+
     def lift(self, keypoints, scores, camera, layout, hypotheses, steps, flip, seed, detector) -> Lifted:
         self.detectors.add(detector)
         frames, batches = len(self.of.gt_world), len(self.calls)
