@@ -64,12 +64,10 @@ def table(figures: Figures, title: str, pace: Pace, health: Mapping[str, str] | 
     grid.add_column("meaning", style="dim")
     lifting, tracks = figures.lifting, figures.over_time
     single, people = tracks.single, tracks.people
-    steps = " or ".join(map(str, lifting.steps)) or "–"
     for row in (
         ("results", figure(lifting.rate_out, 1, " /s"), figure(tracks.rate, 1, " /s"), "skeletons_3d; people"),
         ("of input", figure(lifting.rate_in, 1, " /s"), "", f"{lifting.inputs} skeletons_2d, {lifting.people} people"),
         ("dropped", str(lifting.dropped), "", "inputs never answered"),
-        ("DDIM steps", steps, "", f"as many as {pace.budget_ms} ms allow"),
         ("update", "", figure(tracks.update_p50_ms, 1, " ms"), "what people_node adds"),
         ("latency p50", *_both(lifting.latency_p50_ms, tracks.latency_p50_ms, 1, " ms"), "input stamp to receipt"),
         ("latency p99", *_both(lifting.latency_p99_ms, tracks.latency_p99_ms, 1, " ms"), ""),

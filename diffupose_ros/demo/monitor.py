@@ -158,9 +158,5 @@ class Monitor:
             name = status.name.rpartition("/")[2]
             self.health[name] = status.message
             values = {value.key: value.value for value in status.values}
-            if self._window is None:
-                continue
-            if name == "lift_node" and values.get("steps"):
-                self.statistics.add_steps(int(values["steps"]))
-            elif name == "people_node" and "update p50 ms" in values:
+            if self._window is not None and name == "people_node" and "update p50 ms" in values:
                 self.comparison.add_update(float(values["update p50 ms"]))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How fast the people of the demo come, and how long the lift node may take for them.
+"""How fast the people of the demo come, and whether the nodes keep up with them.
 
 No ROS in here.
 """
@@ -20,18 +20,14 @@ No ROS in here.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SHARE = 0.6
-"""Of the time between two messages, that the model may take; the rest is for the people node, topics, markers and the
-subscriber."""
-
-KEPT = 0.9  # share of the inputs that are answered where the lift node keeps up
+KEPT = 0.9  # share of the inputs that are answered where the nodes keep up
 IN_FLIGHT = 2  # messages without an answer yet
 LOWEST = 3.0  # messages per second; below it nobody seems to move
 
 
 @dataclass(frozen=True)
 class Pace:
-    """A rate of 2D messages, the latency budget that goes with it, and the rate that was wanted.
+    """A rate of 2D messages, and the rate that was wanted.
 
     Attributes:
         rate: messages per second.
@@ -40,11 +36,6 @@ class Pace:
 
     rate: float
     wanted: float
-
-    @property
-    def budget_ms(self) -> int:
-        """The lift node's ``latency_budget_ms``."""
-        return max(1, round(1000 * SHARE / self.rate))
 
     @property
     def slowest(self) -> bool:

@@ -47,7 +47,7 @@ from diffupose_ros.demo.processes import DemoError, NodeProcess
 from diffupose_ros.demo.recording import read_recording
 
 START_PATIENCE = 60.0  # s until the first result
-WARM_UP = 1.0  # s from the first result until the lift node has chosen its steps
+WARM_UP = 1.0  # s from the first result, in which the first of a kind make those after them ready
 TRIAL = 2.0  # s in which it is seen whether it keeps up
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -55,7 +55,7 @@ INTERRUPTED, TERMINATED = 130, 143
 def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "coco17", rate: float = 30.0) -> int:
     """Run replay_node, lift_node and people_node, watch them for a time, and write bag, pictures and figures.
 
-    The lift node takes as many DDIM steps as it has time for. Where none keep up, the people come more slowly.
+    Where the nodes do not keep up, the people come more slowly.
 
     Args:
         output: folder for ``bag/``, ``contact_sheet.png``, ``demo.gif``, ``statistics.json`` and the logs.
@@ -115,7 +115,7 @@ def _nodes(output: Path, run: dict[str, Any], pace: Pace) -> Iterator[list[NodeP
     """Run the lift node, the people node and the replay node for the length of a with block; they must end well."""
     scene = {"people": run["people"], "layout": run["layout"], "rate": pace.rate}
     with (
-        NodeProcess("lift_node", output / "lift_node.log", {"latency_budget_ms": pace.budget_ms}) as lift,
+        NodeProcess("lift_node", output / "lift_node.log", {}) as lift,
         # In the camera's frame, the default, as the camera stands still; replay_node's tf says where the floor is.
         NodeProcess("people_node", output / "people_node.log", {"floor_frame": "map"}) as people,
         NodeProcess("replay_node", output / "replay_node.log", scene) as replay,

@@ -40,7 +40,6 @@ class Summary:
     Attributes:
         inputs, results, dropped: messages. Dropped: never answered, though a later one was, or overdue.
         people: distinct ids among the results.
-        steps: numbers of DDIM steps that the lift node said it took, each once, increasing.
         rate_in, rate_out: messages per second, by the time of receipt.
         latency_p50_ms, latency_p99_ms: from the input's stamp to the receipt of its result.
         mpjpe_mm: mean distance of the 17 root-relative joints to the ground truth (the root counts, with 0).
@@ -54,7 +53,6 @@ class Summary:
     results: int
     dropped: int
     people: int
-    steps: tuple[int, ...]
     rate_in: float
     rate_out: float
     latency_p50_ms: float
@@ -97,7 +95,6 @@ class Statistics:
         self._waiting_truth: dict[int, Mapping[str, FloatArray]] = {}
         self._waiting_result: dict[int, Mapping[str, Estimate]] = {}
         self._people: set[str] = set()
-        self._steps: set[int] = set()
         self._distances: list[float] = []  # m, mean over the joints of one person
         self._seen = [0, 0]  # joints inside, joints
         self._unseen = [0, 0]
@@ -118,10 +115,6 @@ class Statistics:
         self._waiting_result[stamp] = people
         self._compare(stamp)
 
-    def add_steps(self, steps: int) -> None:
-        """Take the number of DDIM steps that the lift node says it takes."""
-        self._steps.add(steps)
-
     def summary(self, now: int) -> Summary:
         """Return the figures so far; ``now`` decides which inputs are overdue."""
         latencies = [(received - stamp) / 1e6 for stamp, received in self._results.items()]
@@ -131,7 +124,6 @@ class Statistics:
             results=len(self._results),
             dropped=self._dropped(now),
             people=len(self._people),
-            steps=tuple(sorted(self._steps)),
             rate_in=rate(sorted(self._inputs.values())),
             rate_out=rate(sorted(self._results.values())),
             latency_p50_ms=float(p50),

@@ -12,19 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The pace of the demo: what budget goes with a rate, and when the next lower rate is due."""
+"""The pace of the demo: when the next lower rate is due."""
 
 from diffupose_ros.demo.pace import LOWEST, Pace, kept_up
 
 
 def counts(inputs: int, results: int, people: int | None = None) -> dict[str, int]:
     return {"skeletons_2d": inputs, "skeletons_3d": results, "people": results if people is None else people}
-
-
-def test_the_model_may_take_a_share_of_the_time_between_two_messages() -> None:
-    assert Pace(30.0, 30.0).budget_ms == 20
-    assert Pace(15.0, 30.0).budget_ms == 40
-    assert Pace(1e4, 1e4).budget_ms == 1  # 0 is no budget
 
 
 def test_the_rate_is_halved_down_to_the_lowest_and_a_lower_one_is_told() -> None:

@@ -31,7 +31,6 @@ from diffupose_ros.cli import app
 from diffupose_ros.demo import run
 from diffupose_ros.demo.processes import DemoError, NodeProcess
 from diffupose_ros.demo.recording import read_recording
-from diffupose_ros.nodes.lift.budget import CHOICES
 
 ENVIRONMENT = {
     **os.environ,
@@ -70,8 +69,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = json.loads((output / "statistics.json").read_text())
     assert told["run"] == {"seconds": 2, "people": 2, "layout": "coco17", "rate": 15, "wanted": 30}
     figures, over_time = told["figures"]["lifting"], told["figures"]["over_time"]
-    assert figures["rate_in"] < 20 and figures["steps"] and set(figures["steps"]) <= set(CHOICES)
-    assert figures["people"] == 2 and figures["results"] > 4
+    assert figures["rate_in"] < 20 and figures["people"] == 2 and figures["results"] > 4
     assert figures["inputs"] >= figures["results"] + figures["dropped"] - 1
     assert figures["mpjpe_mm"] < 150 and figures["compared"] >= figures["results"]
     assert 0.5 < figures["coverage_seen"] <= 1

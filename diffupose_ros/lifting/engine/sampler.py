@@ -48,7 +48,7 @@ MAX_BATCH = 2048
 CPU_BATCH = 96
 """The same on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
 KEPT = 64
-"""Chains kept ready, one for each number of poses and of steps: 16 numbers of people by the 4 of a latency budget."""
+"""Chains kept ready, one for each number of poses and of steps."""
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,8 @@ from diffupose_ros.nodes.common.lifecycle import ManagedNode
 from diffupose_ros.nodes.common.main import run
 from diffupose_ros.nodes.common.parameters import DEVICES, Parameter, Parameters
 from diffupose_ros.nodes.common.qos import NEWEST, OUTPUT, TF
-from diffupose_ros.nodes.lift.budget import StepBudget
 from diffupose_ros.nodes.lift.intake import NO_VIEW, View, read_camera
-from diffupose_ros.nodes.lift.worker import LiftWorker, warm_up
+from diffupose_ros.nodes.lift.worker import LiftWorker, steps_of, warm_up
 from diffupose_ros.profiles import load_profile
 from diffupose_ros.threads import chosen
 
@@ -56,8 +55,6 @@ PARAMETERS = (
               "shipped profile, or path of a .json file"),
     Parameter("hypotheses", HYPOTHESES, "Poses sampled for each person", 1, 200, effect="live"),
     Parameter("steps", 0, "DDIM steps; 0: as many as suit the model, one of the shipped one", 0, 100, effect="live"),
-    Parameter("latency_budget_ms", 0, "Milliseconds that the model may take: the number of DDIM steps is then chosen "
-              "among 2, 5, 10 and 20, and the parameter steps is not used; 0: no budget", 0, 10000, effect="live"),
     Parameter("flip", True, "Draw every second hypothesis for the mirror image", effect="live"),
     Parameter("seed", 0, "Seed of the sampling, the same for each frame: poses do not flicker; -1: fresh noise",
               -1, 2**31 - 1, effect="live"),
@@ -91,7 +88,6 @@ class LiftNode(ManagedNode):
         self.parameters = Parameters(self, PARAMETERS)
         self._view: View = NO_VIEW  # the camera, or why there is none
         self._lifter: Lifter | None = None
-        self._budget = StepBudget()
         self.diagnostics = Diagnostics(self, ("messages in", "messages out", "people out"), self._health)
 
     # Transitions
@@ -101,8 +97,7 @@ class LiftNode(ManagedNode):
         where = (self.parameters[name] for name in ("weights", "device", "precision"))
         # A core for the executor and the other processes: threads that wait for theirs cost more than they bring.
         self._lifter = Lifter.load(*where, threads=chosen(self.parameters["threads"], spared=1))
-        self._budget = StepBudget()
-        warm_up(self._lifter, self.parameters, self._budget)
+        warm_up(self._lifter, self.parameters)
         self._create_outputs(_OUTPUTS)
         config = self._lifter.checkpoint.denoiser
         self.get_logger().info(
@@ -112,7 +107,7 @@ class LiftNode(ManagedNode):
     def _start(self) -> None:
         assert self._lifter is not None
         profile = load_profile(self.parameters["detector_profile"])
-        self._worker = LiftWorker(self, self._lifter, lambda: self._view, self._outputs, self._budget, profile)
+        self._worker = LiftWorker(self, self._lifter, lambda: self._view, self._outputs, profile)
         self._inputs.append(self.create_subscription(CameraInfo, "camera_info", self._receive_camera, NEWEST))
         for topic in self.parameters["input_topics"]:
             self._inputs.append(self.create_subscription(Skeleton2DArray, topic, self._receiver(topic), NEWEST))
@@ -144,17 +139,15 @@ class LiftNode(ManagedNode):
 
     def _health(self, recent: Counter[str]) -> Health:
         level, message = self._verdict(recent)
-        budget = self.parameters["latency_budget_ms"]
         values = {
             "camera": self._view.problem or "calibrated",
             "weights": self.parameters["weights"],
             "detector profile": self.parameters["detector_profile"],
-            "latency budget": f"{budget} ms" if budget else "off",
         }
-        worker = self._worker
-        if isinstance(worker, LiftWorker) and worker.steps:
-            values["steps"] = str(worker.steps)
-        return Health(level, message, values, hardware=str(self._lifter.device) if self._lifter else "")
+        if self._lifter is None:
+            return Health(level, message, values)
+        values["steps"] = str(steps_of(self.parameters, self._lifter))
+        return Health(level, message, values, hardware=str(self._lifter.device))
 
     def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if self._failure:

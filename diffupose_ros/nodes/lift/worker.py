@@ -35,7 +35,6 @@ from diffupose_ros.nodes.common.conversions import (
 )
 from diffupose_ros.nodes.common.parameters import Parameters
 from diffupose_ros.nodes.common.worker import Host, Worker
-from diffupose_ros.nodes.lift.budget import CHOICES, StepBudget
 from diffupose_ros.nodes.lift.intake import NO_VIEW, People, View, read_people
 from diffupose_ros.nodes.lift.markers import MarkerBuilder
 from diffupose_ros.profiles import Profile
@@ -48,33 +47,22 @@ _NOVEL_CAUSES = (
 )
 
 
-def warm_up(lifter: Lifter, parameters: Parameters, budget: StepBudget, interrupted: Callable[[], bool] = bool) -> None:
-    """Run once what every message will run, so that the first is not the slowest; with a budget measure it too.
+def steps_of(parameters: Parameters, lifter: Lifter) -> int:
+    """Return the number of DDIM steps that the lift node takes: what ``steps`` says, or as many as suit the model."""
+    return int(parameters["steps"] or lifter.usual_steps)
+
+
+def warm_up(lifter: Lifter, parameters: Parameters) -> None:
+    """Run once what every message will run, so that the first is not the slowest.
 
     Args:
         lifter: the model.
         parameters: of the lift node.
-        budget: learns how long each number of steps takes.
-        interrupted: asked now and then whether to give up, which raises.
     """
     camera = Camera.from_fov(1.0, 640, 480)
     pixels = 200 + 10 * np.random.default_rng(0).normal(size=(1, 17, 2))
     person = to_h36m(pixels, np.ones((1, 17)), "h36m17")
-    hypotheses, flip = parameters["hypotheses"], parameters["flip"]
-
-    def seconds(steps: int) -> float:
-        start = time.monotonic()
-        lifter.lift_h36m(person, camera, hypotheses, steps, flip, 0, interrupted)
-        return time.monotonic() - start
-
-    if not parameters["latency_budget_ms"]:
-        seconds(parameters["steps"])
-        return
-    times = {}
-    for steps in CHOICES:
-        seconds(steps)  # the first one prepares the others
-        times[steps] = min(seconds(steps), seconds(steps))
-    budget.begin(hypotheses, times)
+    lifter.lift_h36m(person, camera, parameters["hypotheses"], steps_of(parameters, lifter), parameters["flip"], seed=0)
 
 
 class LiftWorker(Worker):
@@ -87,11 +75,7 @@ class LiftWorker(Worker):
         lifter: the model.
         view: asked for the camera, before each call of the model.
         outputs: publisher of each message type.
-        budget: chooses the steps where there is a latency budget.
         profile: of detectors that do not say who they are.
-
-    Attributes:
-        steps: of the latest call of the model; 0 before the first.
     """
 
     def __init__(
@@ -100,12 +84,10 @@ class LiftWorker(Worker):
         lifter: Lifter,
         view: Callable[[], View],
         outputs: dict[type, Any],
-        budget: StepBudget,
         profile: Profile,
     ) -> None:
         self._lifter, self._view, self._outputs = lifter, view, outputs
-        self._budget, self._profile = budget, profile
-        self.steps = 0
+        self._profile = profile
         self._markers: dict[str, MarkerBuilder] = {}
         super().__init__(host)  # at the end: the thread starts
 
@@ -143,35 +125,19 @@ class LiftWorker(Worker):
     def _lift(self, skeletons: Skeletons2D, camera: Camera) -> tuple[Lifted, float]:
         """Return the people in 3D, and how many seconds the model took."""
         hypotheses, flip, seed = (self._parameters[name] for name in ("hypotheses", "flip", "seed"))
-        size = len(skeletons.keypoints) * hypotheses
-        steps = self._choose_steps(size)
         start = time.monotonic()
         lifted = self._lifter.lift_h36m(
             skeletons,
             camera,
             hypotheses,
-            steps,
+            steps_of(self._parameters, self._lifter),
             flip,
             None if seed < 0 else seed,
             interrupted=lambda: self._mailbox.closed,
         )
         seconds = time.monotonic() - start
-        self.steps = steps
         self._diagnostics.duration("model", seconds)
-        if size:
-            self._budget.note(size, steps, seconds)
         return lifted, seconds
-
-    def _choose_steps(self, size: int) -> int:
-        budget = self._parameters["latency_budget_ms"] / 1000
-        if not budget:
-            return int(self._parameters["steps"])
-        if not self._budget.measured:  # the budget was given after the start
-            warm_up(self._lifter, self._parameters, self._budget, lambda: self._mailbox.closed)
-        if size and not self._budget.holds(size, budget):
-            took = f"{CHOICES[0]} steps are expected to take {1000 * self._budget.predict(size, CHOICES[0]):.3g} ms"
-            self._diagnostics.problem("over budget", f"latency_budget_ms is {1000 * budget:g}, but even {took}")
-        return self._budget.choose(size, budget)
 
     def _publish(self, topic: str, people: People, lifted: Lifted, rows: range) -> None:
         header, ids = people.message.header, people.ids

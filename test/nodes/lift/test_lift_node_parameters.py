@@ -32,8 +32,8 @@ from diffupose_ros.profiles import Profile
 
 @pytest.fixture(scope="module", autouse=True)
 def running() -> Iterator[None]:
-    """One lift node for all tests, which leave it active, with the parameters it had."""
-    with node_process("lift_node", "-p", "device:=cpu"):
+    """One lift node for all tests, which leave it active, with the parameters it had; one that it is told is gone."""
+    with node_process("lift_node", "-p", "device:=cpu", "-p", "latency_budget_ms:=20"):
         yield
 
 
@@ -120,7 +120,7 @@ def test_parameters_are_described_checked_and_live(operator: Operator) -> None:
     assert "DDIM" in described[0].description
     assert described[1].read_only
 
-    for name, value in (("steps", 0), ("hypotheses", 100000), ("ellipsoid_probability", 1.5), ("seed", -2)):
+    for name, value in (("steps", 101), ("hypotheses", 100000), ("ellipsoid_probability", 1.5), ("seed", -2)):
         result = operator.set(name, value)
         assert not result.successful
         assert result.reason
@@ -140,36 +140,25 @@ def test_parameters_are_described_checked_and_live(operator: Operator) -> None:
         assert next(m for m in hypotheses if m.header == message.header).people[0].count == 3
 
 
-def test_a_latency_budget_chooses_the_steps_and_says_when_none_hold_it(operator: Operator) -> None:
-    def shown() -> tuple[str | None, ...]:
-        values = operator.values()
-        return values.get("latency budget"), values.get("steps")
+def test_steps_are_as_many_as_suit_the_model_or_as_many_as_asked_for(operator: Operator) -> None:
+    def pose(steps: int) -> Any:
+        assert operator.set("steps", steps).successful
+        return operator.answer(operator.good()).skeletons[0].joints
 
-    def lifting_with(budget: str, steps: str) -> None:
-        operator.spin_until(lambda: shown() == (budget, steps) or operator.publish(operator.good()))
-        assert len(operator.answer(operator.good(people=2)).skeletons) == 2
-
-    with changed(operator, latency_budget_ms=1, steps=7):
-        restart(operator)
-        lifting_with("1 ms", "2")
-        operator.spin_until(lambda: operator.count("over budget"))
-        operator.spin_until(lambda: "over budget" in operator.status().message or operator.publish(operator.good()))
-        assert not operator.set("latency_budget_ms", -1).successful
-        assert operator.set("latency_budget_ms", 10000).successful
-        lifting_with("10000 ms", "20")
-        assert operator.set("latency_budget_ms", 0).successful
-        lifting_with("off", "7")
+    operator.see()
+    with changed(operator, steps=0, seed=7):
+        suited = pose(0)
+        usual = int(operator.values()["steps"])
         assert {"waiting p99 ms", "besides the model p99 ms"} <= set(operator.values())
-        restart(operator)  # without a budget: its steps are measured later
-        lifting_with("off", "7")
-        assert operator.set("latency_budget_ms", 10000).successful
-        lifting_with("10000 ms", "20")
+        assert pose(usual) == suited
+        assert pose(7) != suited
+        operator.spin_until(lambda: operator.values()["steps"] == "7")
 
 
 def test_a_parameter_out_of_range_at_the_start_ends_the_node_with_the_reason(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["--ros-args", "-p", "steps:=0"]) == 1
+    assert main(["--ros-args", "-p", "steps:=101"]) == 1
     said = capfd.readouterr().err
     assert "steps" in said
     assert "Traceback" not in said
