@@ -26,7 +26,7 @@ from support.nodes import Planner, connected, node_process
 from diffupose_ros.data.detectors import detector_joints
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting import Lifted, Lifter
-from diffupose_ros.lifting.engine.sampler import Precision
+from diffupose_ros.lifting.engine.sampling import Precision
 from diffupose_ros.resources import resource_path
 
 DEVICE = "cuda"

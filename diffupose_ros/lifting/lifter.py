@@ -25,7 +25,8 @@ import torch
 from diffupose_ros.camera import Camera
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
-from diffupose_ros.lifting.engine.sampler import Precision, Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Precision, Sampling
 from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
 from diffupose_ros.profiles import Profile, load_profile

@@ -18,8 +18,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,47 +28,31 @@ from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
-from diffupose_ros.lifting.engine.tape import Interrupted, Memory
+from diffupose_ros.lifting.engine.sampling import (
+    NO_NECK,
+    Interrupted,
+    Noise,
+    Precision,
+    Sampling,
+    mirror_image,
+    root_relative,
+)
+from diffupose_ros.lifting.engine.tape import Memory
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.prior import CHANNELS, describe, prior_of
 from diffupose_ros.lifting.networks.proposal import Proposal, mirrored
 from diffupose_ros.pytorch import product_type, select_device
-from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX
 
 FloatArray = npt.NDArray[np.float64]
-Method = Literal["ddim", "ddpm"]
 DenoiseGiven = Callable[[Tensor, Tensor, int], Tensor]
 """(noisy poses (B, J, 3), condition (B, J, C), time step) -> prediction (B, J, 3 or more)."""
-Precision = Literal["auto", "float32", "bfloat16"]
 _PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-NO_NECK = [j for j in range(17) if j != NECK]
-"""The joints of a 16-joint network."""
 MAX_BATCH = 2048
 """Rows of one evaluation of the network: bounds the memory, and how long an interruption takes."""
 CPU_BATCH = 96
 """The same on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
 _CHAINS = 64
 """Chains kept ready, one for each number of poses and of steps: 16 numbers of people by the 4 of a latency budget."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the poses of a batch of people are drawn.
-
-    Attributes:
-        hypotheses: N, poses of each person.
-        steps: DDIM steps; DDPM always takes all.
-        flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing. (The
-            released code averages each with one for the mirror image, at twice the cost.)
-        seed: of the noise; None for a fresh one.
-        method: ``ddim`` or ``ddpm``.
-    """
-
-    hypotheses: int
-    steps: int
-    flip: bool = True
-    seed: int | None = None
-    method: Method = "ddim"
 
 
 @dataclass(frozen=True)
@@ -121,8 +103,7 @@ class Sampler:
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network
         self._proposal = proposal
-        mirror = list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
-        self._mirror = torch.tensor(mirror, device=self.device)
+        self._mirror = torch.tensor(mirror_image(joints), device=self.device)
         self._memory = Memory(self.device)
         self._chains: OrderedDict[tuple[int, ...], Chain] = OrderedDict()
         self._turn = threading.Lock()
@@ -180,10 +161,12 @@ class Sampler:
         hypotheses, flip = sampling.hypotheses, sampling.flip
         if len(seen) == 0:
             return np.zeros((0, hypotheses, 17, 3))
-        generator = torch.Generator()
-        generator.manual_seed(sampling.seed) if sampling.seed is not None else generator.seed()
         parts, rows = [], CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
-        draw = partial(self._noise, hypotheses, flip, generator)
+        drawn_noise = Noise(sampling, self.joints)
+
+        def draw() -> Tensor:
+            return torch.from_numpy(drawn_noise()).to(self.device)
+
         noise = draw()
         for part in torch.tensor_split(seen, -(-len(seen) // max(1, rows // hypotheses))):
             images = (part, self._mirrored(part)) if flip else (part,)
@@ -195,12 +178,7 @@ class Sampler:
             if flip:
                 drawn[:, 1::2] = mirrored(drawn[:, 1::2], self._mirror)
             parts.append(drawn.double().cpu().numpy())
-        poses = np.concatenate(parts) * self.pose_scale
-        if self.joints == 16:
-            # The released 16-joint networks know no neck: halfway from thorax to head.
-            head = NO_NECK.index(HEAD)
-            poses = np.insert(poses, NECK, (poses[:, :, THORAX] + poses[:, :, head]) / 2, axis=2)
-        return np.asarray(poses - poses[:, :, :1])
+        return root_relative(np.concatenate(parts) * self.pose_scale)
 
     @torch.inference_mode()
     def prepare(self, features: npt.NDArray[np.float32]) -> Prepared:
@@ -217,16 +195,6 @@ class Sampler:
         In the virtual cameras' frames. None for a model without a proposal network.
         """
         return self.prepare(features).expected
-
-    def _noise(self, hypotheses: int, flip: bool, generator: torch.Generator) -> Tensor:
-        """Standard normal noise (N, J, 3), centred over the hypotheses, each as the image that it is for sees it."""
-        noise = torch.randn(hypotheses, self.joints, 3, generator=generator)
-        if hypotheses > 1:
-            noise = (noise - noise.mean(0)) * (hypotheses / (hypotheses - 1)) ** 0.5
-        noise = noise.to(self.device)
-        if flip:
-            noise[1::2] = mirrored(noise[1::2], self._mirror)
-        return noise
 
     def _run_chain(self, conditions: Tensor, noise: Tensor, steps: int, interrupted: Callable[[], bool]) -> Tensor:
         """Poses (P, N, J, 3) by the recorded chain of this many; the oldest one makes room for a new one."""

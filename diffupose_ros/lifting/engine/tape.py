@@ -25,11 +25,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from diffupose_ros.lifting.engine.sampling import Interrupted
 from diffupose_ros.pytorch import one_line
-
-
-class Interrupted(Exception):
-    """The caller asked to give up."""
 
 
 class Recorder(Protocol):

@@ -25,7 +25,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.engine.sampler import Precision
+from diffupose_ros.lifting.engine.sampling import Precision
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.lifecycle import ManagedNode

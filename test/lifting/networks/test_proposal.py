@@ -21,10 +21,12 @@ import numpy as np
 import pytest
 import torch
 
+from diffupose_ros.lifting import engine
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, load_checkpoint, save_checkpoint
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
-from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Noise, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.skeleton import MIRROR
@@ -149,8 +151,8 @@ def test_a_denoiser_corrects_its_estimate(checkpoint: Checkpoint) -> None:
 
 def test_a_denoiser_that_corrects_it_draws_mirror_images_of_mirror_images(checkpoint, monkeypatch) -> None:
     sampler = Sampler.of(checkpoint, "cpu")
-    noise = torch.randn(1, 17, 3, generator=torch.Generator().manual_seed(0)).expand(2, 17, 3)
-    monkeypatch.setattr(sampler, "_noise", lambda *_: noise)  # the same for the image and the mirror image
+    noise = Noise(Sampling(1, 2, seed=0), 17)().repeat(2, 0)
+    monkeypatch.setattr(engine.sampler, "Noise", lambda *_: lambda: noise)  # the same for image and mirror image
     ours, theirs = (sampler.draw(f, Sampling(2, 2)) for f in (FEATURES, mirrored(FEATURES)))
     np.testing.assert_allclose(theirs[:, ::-1], ours[:, :, MIRROR] * ASIDE, atol=1e-4)
     assert np.abs(ours[:, 1] - ours[:, 0]).max() > 1e-2
