@@ -35,6 +35,14 @@ DetectorName = Enum("DetectorName", {name: name for name in DETECTORS}, type=str
 FinderName = Enum("FinderName", {name: name for name in FINDERS}, type=str)
 
 
+class EngineName(str, Enum):
+    """What runs the lifter."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
+
+
 class StorageName(str, Enum):
     """Formats of bags."""
 
@@ -55,8 +63,12 @@ class NodeOrBags(TyperCommand):
         return for_node
 
 
-Weights = Annotated[str, typer.Option(help="Of the lifter: shipped name, or path of .safetensors, .pt or .pth.")]
+Weights = Annotated[str, typer.Option(help="Of the lifter: shipped name, or path of .safetensors, .pt, .pth or .onnx.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")]
+Engine = Annotated[
+    EngineName,
+    typer.Option(help="Of the lifter: torch, onnx (no PyTorch), or auto, the faster of those installed."),
+]
 Hypotheses = Annotated[int, typer.Option(min=1, max=200, help="Poses sampled for each person.")]
 Steps = Annotated[int, typer.Option(min=1, max=100, help="DDIM steps.")]
 
@@ -72,6 +84,7 @@ def lift(
     hypotheses: Hypotheses = 10,
     steps: Steps = 5,
     device: Device = "auto",
+    engine: Engine = EngineName.auto,
     detector_profile: Annotated[
         str, typer.Option(help="What scores mean whose message does not say what made them: shipped name, or .json.")
     ] = "generic",
@@ -99,7 +112,7 @@ def lift(
         report = lift_bag(
             bag_in,
             bag_out,
-            Lifter.load(weights, device),
+            Lifter.load(weights, device, engine=engine.value, steps=steps),
             Settings(hypotheses, steps, detector_profile=detector_profile),
             console,
             storage.value,
@@ -134,6 +147,7 @@ def run(
     steps: Steps = 5,
     lifter: Weights = "default",
     device: Device = "auto",
+    engine: Engine = EngineName.auto,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Images per second, of a directory.")] = 10.0,
 ) -> None:
     """Find the people in a video and lift them to 3D: an overlay video, a bag and figures."""
@@ -155,7 +169,7 @@ def run(
 
         with console.status("loading the models"):
             pipeline = load_pipeline(detector.value, weights, device, finder.value)
-            model = Lifter.load(lifter, device)
+            model = Lifter.load(lifter, device, engine=engine.value, steps=steps)
         report = run_video(frames, cameras, pipeline, model, folder, Settings(hypotheses, steps), console)
     except BAD_INPUT as error:
         fail(error)

@@ -17,20 +17,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
-from diffupose_ros.lifting.engine.sampler import Sampler
-from diffupose_ros.lifting.engine.sampling import Precision, Sampling
+from diffupose_ros.lifting.engine.choice import Engine, choose
+from diffupose_ros.lifting.engine.exports import export_of
+from diffupose_ros.lifting.engine.sampling import Drawing, Precision, Sampling
 from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
 from diffupose_ros.profiles import Profile, load_profile
 from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes
+
+if TYPE_CHECKING:
+    from diffupose_ros.lifting.checkpoint import Checkpoint
+    from diffupose_ros.lifting.engine.exported import Exported
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -79,7 +83,7 @@ class Lifted:
 
 
 class Lifter:
-    """A lifting model, ready to use.
+    """A lifting model, ready to use, on the engine torch; ``load`` has the choice.
 
     >>> lifter = Lifter.load("default")
     >>> lifted = lifter.lift(keypoints, scores, Camera(K, D), layout="coco17")
@@ -90,30 +94,68 @@ class Lifter:
         precision: of the denoiser's products: ``float32``, ``bfloat16`` (mean poses then differ by less than a
             millimetre), or ``auto``, bfloat16 where the device computes in it.
 
+    Attributes:
+        checkpoint: the model, or what its ONNX file says of it.
+        sampler: the model on its engine.
+
     Raises:
         ValueError: a device that is not there.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", precision: Precision = "auto") -> None:
+    checkpoint: "Checkpoint | Exported"
+    sampler: Drawing
+
+    def __init__(self, checkpoint: "Checkpoint", device: str = "auto", precision: Precision = "auto") -> None:
+        from diffupose_ros.lifting.engine.sampler import Sampler
+        from diffupose_ros.lifting.engine.threads import bound_torch
+
+        bound_torch()
         self.checkpoint = checkpoint
         self.sampler = Sampler.of(checkpoint, device, precision)
 
     @classmethod
     def load(
-        cls, name_or_path: str | Path = "default", device: str = "auto", precision: Precision = "auto"
+        cls,
+        name_or_path: str | Path = "default",
+        device: str = "auto",
+        precision: Precision = "auto",
+        engine: Engine = "auto",
+        steps: int | None = None,
     ) -> "Lifter":
-        """Load a shipped model by name, or a file: ours (.safetensors) or official (.pt, .pth).
+        """Load a shipped model by name, or a file: ours (.safetensors), official (.pt, .pth) or exported (.onnx).
+
+        Args:
+            name_or_path: the model.
+            device: see above; the engine onnx has ``tensorrt`` and ``openvino`` too, where onnxruntime has them.
+            precision: see above; of the engine onnx, of the file's weights, ``float32``, ``float16`` or any.
+            engine: ``torch``; ``onnx``, which needs no PyTorch, and has one number of DDIM steps and no DDPM; or
+                ``auto``, see ``engine.choice.choose``.
+            steps: the only number of DDIM steps that it will be asked for; None: that is not known.
 
         Raises:
-            FileNotFoundError: no such model.
+            FileNotFoundError: no such model, or no ONNX file of it, and none can be written.
+            ImportError: the engine is not installed.
             ValueError: a broken file, or a device that is not there.
         """
-        return cls(load_checkpoint(name_or_path), device, precision)
+        if choose(engine, name_or_path, device, precision, steps) == "torch":
+            from diffupose_ros.lifting.checkpoint import load_checkpoint
+
+            return cls(load_checkpoint(name_or_path), device, precision)
+        from diffupose_ros.lifting.engine.onnx_sampler import OnnxSampler
+
+        lifter = cls.__new__(cls)
+        sampler = OnnxSampler(export_of(name_or_path, steps, precision), device)
+        lifter.sampler, lifter.checkpoint = sampler, sampler.model
+        return lifter
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return self.sampler.device
+    def device(self) -> str:
+        """Where the model is: ``cpu``, ``cuda``, ..."""
+        return str(self.sampler.device)
+
+    def __str__(self) -> str:
+        """Say what runs where."""
+        return f"{self.sampler.variant}, d = {self.sampler.channels}, engine {self.sampler.engine}, on {self.device}"
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the lifter cannot be used any more."""
@@ -142,13 +184,14 @@ class Lifter:
             camera: who took the image.
             layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``; J is its number of joints.
             hypotheses: number N of poses to sample for each person.
-            steps: DDIM steps, 1 to 100.
+            steps: DDIM steps, 1 to 100; of the engine onnx, those of its file.
             flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing.
             seed: of the sampling; None for a fresh one.
             detector: the profile that reads the scores: its name, one of ``diffupose_ros.profiles.PROFILES``, or
                 itself; ``exact`` where the 2D has no errors.
 
         Raises:
+            MemoryError: a GPU's memory is not enough for the hypotheses of one person.
             ValueError: shapes, layout, profile or numbers that do not fit; says what was expected.
         """
         profile = detector if isinstance(detector, Profile) else load_profile(detector, layout)
@@ -171,15 +214,16 @@ class Lifter:
 
         Raises:
             Interrupted: it said yes.
+            MemoryError: see ``lift``.
             ValueError: keypoints that are no pixels.
         """
         if hypotheses < 1:
             raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
-        self.sampler.diffusion.timesteps(steps)  # raises
+        self.sampler.check_steps(steps)
         if (small := np.flatnonzero(normalised(skeletons, camera))).size:
             raise ValueError(f"the keypoints of people {small.tolist()} look normalised: expected pixels")
         rays, skeletons = _viewing_rays(skeletons, camera)
-        if self.checkpoint.denoiser.variant == "robust":
+        if self.sampler.variant == "robust":
             condition = person_centred(rays, skeletons.deviations, skeletons.status)
         else:
             image = image_coordinates(skeletons.keypoints, camera.width, camera.height)

@@ -33,7 +33,7 @@ from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, GiveUp, O
 from diffupose_ros.benchmark.sections.traffic import Traffic, Watched, refuse_company, traffic
 from diffupose_ros.benchmark.timing import percentiles
 from diffupose_ros.demo.processes import DemoError, NodeProcess
-from diffupose_ros.lifting.checkpoint import weights_path
+from diffupose_ros.lifting.weights import weights_path
 
 PEOPLE, RATE = 4, 30.0
 STEADY = 6

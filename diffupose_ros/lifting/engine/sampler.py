@@ -29,10 +29,13 @@ from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
 from diffupose_ros.lifting.engine.sampling import (
+    MAX_BATCH,
     NO_NECK,
     Interrupted,
     Noise,
+    OtherStepsError,
     Precision,
+    Room,
     Sampling,
     mirror_image,
     root_relative,
@@ -47,10 +50,8 @@ FloatArray = npt.NDArray[np.float64]
 DenoiseGiven = Callable[[Tensor, Tensor, int], Tensor]
 """(noisy poses (B, J, 3), condition (B, J, C), time step) -> prediction (B, J, 3 or more)."""
 _PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-MAX_BATCH = 2048
-"""Rows of one evaluation of the network: bounds the memory, and how long an interruption takes."""
 CPU_BATCH = 96
-"""The same on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
+"""``MAX_BATCH`` on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
 _CHAINS = 64
 """Chains kept ready, one for each number of poses and of steps: 16 numbers of people by the 4 of a latency budget."""
 
@@ -78,6 +79,9 @@ class Sampler:
 
     Can be used from several threads, which then take turns.
 
+    Attributes:
+        engine: what people call it.
+
     Args:
         network: the denoiser, on ``device`` and in evaluation mode. A ``FoldedDenoiser`` runs fastest.
         diffusion: the process.
@@ -90,6 +94,8 @@ class Sampler:
         ValueError: a device that is not there.
     """
 
+    engine = "torch"
+
     def __init__(
         self,
         network: DenoiseGiven,
@@ -100,6 +106,7 @@ class Sampler:
         variant: Variant = "robust",
     ) -> None:
         self.device, self.variant = select_device(device), variant
+        self.channels = network.channels if isinstance(network, FoldedDenoiser) else 0
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network
         self._proposal = proposal
@@ -107,6 +114,8 @@ class Sampler:
         self._memory = Memory(self.device)
         self._chains: OrderedDict[tuple[int, ...], Chain] = OrderedDict()
         self._turn = threading.Lock()
+        rows = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
+        self._room = Room(rows, lambda error: isinstance(error, torch.cuda.OutOfMemoryError))
         self._pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
 
     @classmethod
@@ -123,7 +132,7 @@ class Sampler:
         """
         where = select_device(device)
         if precision not in ("auto", *_PRODUCTS):
-            raise ValueError(f"precision {precision!r}: expected auto, {' or '.join(_PRODUCTS)}")
+            raise ValueError(f"precision {precision!r}: the engine torch has auto, {' and '.join(_PRODUCTS)}")
         products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
         network = FoldedDenoiser(checkpoint.build(), checkpoint.diffusion.steps, where, products)
         config, proposal = checkpoint.denoiser, checkpoint.build_proposal()
@@ -136,6 +145,17 @@ class Sampler:
         self._chains.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def check_steps(self, steps: int) -> None:
+        """Refuse numbers of DDIM steps that the process does not have.
+
+        Raises:
+            OtherStepsError: they are not 1 to T.
+        """
+        try:
+            self.diffusion.timesteps(steps)
+        except ValueError as error:
+            raise OtherStepsError(str(error)) from None
 
     @torch.inference_mode()
     def draw(
@@ -156,19 +176,21 @@ class Sampler:
 
         Raises:
             Interrupted: ``interrupted`` said yes.
+            MemoryError: the device's memory is not enough for one person.
         """
         seen = (features if isinstance(features, Prepared) else self.prepare(features)).condition
         hypotheses, flip = sampling.hypotheses, sampling.flip
         if len(seen) == 0:
             return np.zeros((0, hypotheses, 17, 3))
-        parts, rows = [], CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
         drawn_noise = Noise(sampling, self.joints)
 
         def draw() -> Tensor:
             return torch.from_numpy(drawn_noise()).to(self.device)
 
         noise = draw()
-        for part in torch.tensor_split(seen, -(-len(seen) // max(1, rows // hypotheses))):
+
+        def poses_of(people: slice) -> FloatArray:
+            part = seen[people]
             images = (part, self._mirrored(part)) if flip else (part,)
             conditions = torch.stack([images[n % len(images)] for n in range(hypotheses)], 1)  # (P, N, J, C)
             if sampling.method == "ddim" and isinstance(self._network, FoldedDenoiser):
@@ -177,8 +199,9 @@ class Sampler:
                 drawn = self._evaluate(conditions, noise, sampling, interrupted, draw)
             if flip:
                 drawn[:, 1::2] = mirrored(drawn[:, 1::2], self._mirror)
-            parts.append(drawn.double().cpu().numpy())
-        return root_relative(np.concatenate(parts) * self.pose_scale)
+            return np.asarray(drawn.double().cpu().numpy())
+
+        return root_relative(self._room.draw(len(seen), hypotheses, poses_of) * self.pose_scale)
 
     @torch.inference_mode()
     def prepare(self, features: npt.NDArray[np.float32]) -> Prepared:
@@ -204,13 +227,18 @@ class Sampler:
             conditions = torch.cat((conditions, conditions[-1:].expand(people - count, -1, -1, -1)))
         key = (people * hypotheses, steps)
         with self._turn:
-            if key not in self._chains:
-                assert isinstance(self._network, FoldedDenoiser)
-                self._chains[key] = Chain(self._network, self.diffusion, *key, channels, self._memory)
-                if len(self._chains) > _CHAINS:
-                    self._chains.popitem(last=False)
-            self._chains.move_to_end(key)
-            drawn = self._chains[key].run(conditions.flatten(0, 1), noise.repeat(people, 1, 1), interrupted)
+            try:
+                if key not in self._chains:
+                    assert isinstance(self._network, FoldedDenoiser)
+                    self._chains[key] = Chain(self._network, self.diffusion, *key, channels, self._memory)
+                    if len(self._chains) > _CHAINS:
+                        self._chains.popitem(last=False)
+                self._chains.move_to_end(key)
+                drawn = self._chains[key].run(conditions.flatten(0, 1), noise.repeat(people, 1, 1), interrupted)
+            except torch.cuda.OutOfMemoryError:  # smaller ones will need what this and the others hold
+                self._chains.clear()
+                self._memory = Memory(self.device)
+                raise
             return drawn.view(people, hypotheses, joints, 3)[:count].clone()
 
     def _evaluate(

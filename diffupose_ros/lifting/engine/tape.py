@@ -25,8 +25,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from diffupose_ros.files import one_line
 from diffupose_ros.lifting.engine.sampling import Interrupted
-from diffupose_ros.pytorch import one_line
 
 
 class Recorder(Protocol):
@@ -113,6 +113,8 @@ class Tape:
                 raise Interrupted
             try:
                 self._graph = self._graph or self._capture()
+            except torch.cuda.OutOfMemoryError:
+                raise
             except RuntimeError as error:  # whatever a driver cannot, the operations one by one still can
                 self._refused = True
                 warnings.warn(f"no CUDA graph, lifting is slower: {one_line(error)}", stacklevel=2)

@@ -18,14 +18,15 @@ import time
 from collections import Counter
 from typing import Any, get_args
 
-import torch
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.lifting import Lifter
+from diffupose_ros.lifting.engine.choice import Engine
 from diffupose_ros.lifting.engine.sampling import Precision
+from diffupose_ros.lifting.engine.threads import spare_a_core
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.lifecycle import ManagedNode
@@ -38,12 +39,14 @@ from diffupose_ros.nodes.lift.worker import LiftWorker, warm_up
 from diffupose_ros.profiles import load_profile
 
 PARAMETERS = (
-    Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors file, or of an official "
-              ".pt, .pth or .ckpt"),
-    Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ...",
-              choices=DEVICES),
-    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)",
-              choices=get_args(Precision)),
+    Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors file, of an official "
+              ".pt, .pth or .ckpt, or of an exported .onnx"),
+    Parameter("engine", "auto", "What runs the model: torch; onnx (onnxruntime, no PyTorch, one number of steps); or "
+              "auto, the faster of those installed", choices=get_args(Engine)),
+    Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ...; by the "
+              "engine onnx also tensorrt and openvino", choices=(*DEVICES, "tensorrt", "tensorrt:N", "openvino")),
+    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest); by "
+              "the engine onnx of the file's weights: float32, float16, or auto (any)", choices=get_args(Precision)),
     Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",
               effect="activate"),
     Parameter("rectified", False, "Skeletons were found in the rectified image: use P of camera_info, no distortion",
@@ -95,14 +98,13 @@ class LiftNode(ManagedNode):
 
     def _load(self) -> None:
         load_profile(self.parameters["detector_profile"])  # raises now rather than at the activation
-        self._lifter = Lifter.load(*(self.parameters[name] for name in ("weights", "device", "precision")))
+        steps = None if self.parameters["latency_budget_ms"] else self.parameters["steps"]
+        wanted = [self.parameters[name] for name in ("weights", "device", "precision", "engine")]
+        self._lifter = Lifter.load(*wanted, steps)
         self._budget = StepBudget()
         warm_up(self._lifter, self.parameters, self._budget)
         self._create_outputs(_OUTPUTS)
-        config = self._lifter.checkpoint.denoiser
-        self.get_logger().info(
-            f"model {self.parameters['weights']}: {config.variant}, d = {config.channels}, on {self._lifter.device}"
-        )
+        self.get_logger().info(f"model {self.parameters['weights']}: {self._lifter}")
 
     def _start(self) -> None:
         assert self._lifter is not None
@@ -149,7 +151,7 @@ class LiftNode(ManagedNode):
         worker = self._worker
         if isinstance(worker, LiftWorker) and worker.steps:
             values["steps"] = str(worker.steps)
-        return Health(level, message, values, hardware=str(self._lifter.device) if self._lifter else "")
+        return Health(level, message, values, hardware=self._lifter.device if self._lifter else "")
 
     def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if self._failure:
@@ -169,8 +171,7 @@ class LiftNode(ManagedNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop."""
-    # A core for the executor and the other processes: threads that wait for theirs cost more than they bring.
-    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    spare_a_core()  # for the executor and the other processes
     return run(LiftNode, args)
 
 

@@ -24,6 +24,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.lifting import Camera, Lifted, Lifter
+from diffupose_ros.lifting.engine.sampling import OtherStepsError
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.body_frames import body_frames
 from diffupose_ros.nodes.common.conversions import (
@@ -133,7 +134,13 @@ class LiftWorker(Worker):
         for people in inputs.values():
             for kind, detail in people.problems:
                 self._diagnostics.problem(kind, detail)
-        lifted, seconds = self._lift(Skeletons2D.join([people.skeletons for people in inputs.values()]), view.camera)
+        try:
+            skeletons = Skeletons2D.join([people.skeletons for people in inputs.values()])
+            lifted, seconds = self._lift(skeletons, view.camera)
+        except (MemoryError, OtherStepsError) as error:
+            kind = "too little memory" if isinstance(error, MemoryError) else "no such steps"
+            self._diagnostics.problem(kind, f"not lifted: {error}", len(messages))
+            return
         first = 0
         for topic, people in inputs.items():
             self._publish(topic, people, lifted, range(first, first + len(people.ids)))
