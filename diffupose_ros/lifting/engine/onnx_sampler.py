@@ -14,6 +14,7 @@
 
 """Draws 3D poses by an exported model on onnxruntime: the same poses as ``Sampler``, without PyTorch."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -104,7 +105,7 @@ class OnnxSampler:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=asked)
         except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no class of their own
             raise ValueError(
-                f"{path}: onnxruntime {onnxruntime.__version__} cannot run it: {one_line(error)}. Write it again with "
+                f"{path}: onnxruntime {onnxruntime.__version__} cannot run it: {_reason(error)}. Write it again with "
                 "`diffupose export`, or install a newer onnxruntime"
             ) from None
         _check_shapes(path, self._session, shapes)
@@ -222,6 +223,11 @@ def _prepare_tensorrt() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.glob("*.engine")):
         print(f"TensorRT builds its engine for this GPU, once: minutes. It is kept in {folder}.", file=sys.stderr)
+
+
+def _reason(error: Exception) -> str:
+    """An error's text, on one line and without the place in onnxruntime's source."""
+    return re.sub(r"\S*/onnxruntime_src/\S+ .*?\) ", "", " ".join(str(error).split()))[:300]
 
 
 def _is_exhausted(error: Exception) -> bool:
