@@ -389,7 +389,7 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(ValueError, match="precision 'half': expected auto, float32 or bfloat16"):
+    with pytest.raises(ValueError, match="precision 'half': the engine torch has auto, float32 and bfloat16"):
         Lifter.load("default", device="cpu", precision="half")
 
 
