@@ -17,6 +17,7 @@
 from diffupose_ros.benchmark.sections.ceiling import CEILING
 from diffupose_ros.benchmark.sections.core import CORE
 from diffupose_ros.benchmark.sections.detector import DETECTOR
+from diffupose_ros.benchmark.sections.engines import ENGINES
 from diffupose_ros.benchmark.sections.image import IMAGE
 from diffupose_ros.benchmark.sections.lift import LIFT
 from diffupose_ros.benchmark.sections.offline import OFFLINE
@@ -24,5 +25,5 @@ from diffupose_ros.benchmark.sections.people import PEOPLE_OVER_TIME
 from diffupose_ros.benchmark.sections.startup import STARTUP
 from diffupose_ros.benchmark.sections.topics import TOPICS
 
-_ORDER = (CEILING, CORE, LIFT, PEOPLE_OVER_TIME, TOPICS, DETECTOR, OFFLINE, STARTUP, IMAGE)
+_ORDER = (CEILING, CORE, LIFT, ENGINES, PEOPLE_OVER_TIME, TOPICS, DETECTOR, OFFLINE, STARTUP, IMAGE)
 SECTIONS = {section.name: section for section in _ORDER}

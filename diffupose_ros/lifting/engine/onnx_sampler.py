@@ -27,6 +27,7 @@ from diffupose_ros.files import cache_folder, one_line
 from diffupose_ros.lifting.engine.exported import Exported, read_exported
 from diffupose_ros.lifting.engine.providers import devices, providers_of
 from diffupose_ros.lifting.engine.sampling import (
+    CPU_BATCH,
     MAX_BATCH,
     NO_NECK,
     FloatArray,
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 
 INPUTS = ("features", "noise", "images")
 POSES, COVARIANCE = "poses", "covariance"
-_CPU_BATCH = 320
-"""``MAX_BATCH`` on a CPU."""
 _EXHAUSTED = ("out of memory", "failed to allocate", "bad allocation", "bad_alloc", "cudaerrormemoryallocation")
 
 
@@ -114,7 +113,7 @@ class OnnxSampler:
             raise ValueError(f"device {device!r}: onnxruntime could not start it, only {devices(ran)}")
         self.device = device if device != "auto" else devices(ran[:1])
         self._outputs = [output.name for output in self._session.get_outputs()]
-        self._room = Room(_CPU_BATCH if self.device == "cpu" else MAX_BATCH, _is_exhausted)
+        self._room = Room(CPU_BATCH if self.device == "cpu" else MAX_BATCH, _is_exhausted)
 
     @property
     def channels(self) -> int:

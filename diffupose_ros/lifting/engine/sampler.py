@@ -29,6 +29,7 @@ from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
 from diffupose_ros.lifting.engine.sampling import (
+    CPU_BATCH,
     MAX_BATCH,
     NO_NECK,
     Interrupted,
@@ -50,8 +51,6 @@ FloatArray = npt.NDArray[np.float64]
 DenoiseGiven = Callable[[Tensor, Tensor, int], Tensor]
 """(noisy poses (B, J, 3), condition (B, J, C), time step) -> prediction (B, J, 3 or more)."""
 _PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-CPU_BATCH = 96
-"""``MAX_BATCH`` on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
 _CHAINS = 64
 """Chains kept ready, one for each number of poses and of steps: 16 numbers of people by the 4 of a latency budget."""
 

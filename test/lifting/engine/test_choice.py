@@ -89,9 +89,7 @@ def test_an_export_beside_the_weights_is_taken_if_it_is_of_them(weights: Path, c
 
 def test_what_there_is_no_file_of(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forbid(monkeypatch, "torch")
-    with pytest.raises(
-        FileNotFoundError, match=r"no export of .* with 2 DDIM steps in float32 .*--steps 2"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no export of .* with 2 DDIM steps in float32 .*--steps 2"):
         export_of(weights, 2)
     with pytest.raises(FileNotFoundError, match="expected an ONNX file of `diffupose export`"):
         export_of(weights.with_name("none.onnx"))

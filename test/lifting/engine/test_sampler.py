@@ -26,8 +26,8 @@ from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting import Interrupted, Lifter
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.engine.chain import Chain
-from diffupose_ros.lifting.engine.sampler import CPU_BATCH, Sampler
-from diffupose_ros.lifting.engine.sampling import Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import CPU_BATCH, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.resources import resource_path
 from diffupose_ros.training.unet import AtStep
