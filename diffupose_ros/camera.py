@@ -149,7 +149,8 @@ class Camera:
 
     def _distort(self, points: FloatArray) -> FloatArray:
         if self._ideal:
-            return np.asarray((points / points[:, 2:]) @ self.K[:2].T)
+            pixels = (points / points[:, 2:]) @ self.K[:2].T
+            return np.asarray(pixels, np.float64)
         import cv2  # which takes longer to load than all that ideal cameras need
 
         source, zero = points[:, None], np.zeros(3)

@@ -26,7 +26,6 @@ from visualization_msgs.msg import MarkerArray
 from diffupose_ros.lifting import Camera, Lifted, Lifter
 from diffupose_ros.lifting.engine.sampling import OtherStepsError
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
-from diffupose_ros.nodes.common.body_frames import body_frames
 from diffupose_ros.nodes.common.conversions import (
     hypotheses_message,
     novel_people,
@@ -210,6 +209,8 @@ class LiftWorker(Worker):
         if not header.frame_id:
             self._diagnostics.problem("no frame", "header.frame_id is empty: body frames have no parent on /tf")
         elif stamp_ns(header) > 0:  # a zero stamp is a problem that the intake has told
+            from diffupose_ros.nodes.common.body_frames import body_frames  # whose rotations take 0.2 s to load
+
             names, valid = valid_people(ids, lifted, rows)
             frames = body_frames(header, names, lifted.mean[valid], lifted.orientation[valid])
             self._outputs[TFMessage].publish(frames)
