@@ -55,12 +55,13 @@ class Graph:
         """Add a node of several results; return their names."""
         names = [each if isinstance(each, str) else self._constant(each) for each in inputs]
         results = [f"{operator.lower()}_{len(self._nodes)}_{i}" for i in range(outputs)]
-        self._nodes.append(helper.make_node(operator, names, results, **attributes))
+        # Named: onnxruntime 1.20 calls some of what it makes of nodes without a name alike, and refuses that.
+        self._nodes.append(helper.make_node(operator, names, results, results[0], **attributes))
         return results
 
     def name(self, result: str, name: str) -> None:
         """Call a result by a name of the user's."""
-        self._nodes.append(helper.make_node("Identity", [result], [name]))
+        self._nodes.append(helper.make_node("Identity", [result], [name], f"as_{name}"))
 
     def model(self, inputs: Iterable[Any], outputs: Iterable[Any], metadata: dict[str, str]) -> bytes:
         """Return the whole as a file's content.
@@ -102,5 +103,5 @@ class Graph:
                 f"{np.finfo(self._weights).max:g}: export in float32"
             )
         self._tensors.append(numpy_helper.from_array(half, name))
-        self._nodes.append(helper.make_node("Cast", [name], [f"{name}_whole"], to=TensorProto.FLOAT))
+        self._nodes.append(helper.make_node("Cast", [name], [f"{name}_whole"], f"{name}_whole", to=TensorProto.FLOAT))
         return f"{name}_whole"

@@ -204,8 +204,9 @@ def _onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
+        why = one_line(error) or "its build does not fit this numpy"
         raise ImportError(
-            f"the engine onnx needs onnxruntime ({one_line(error)}): {sys.executable} -m pip install onnxruntime"
+            f"the engine onnx needs onnxruntime ({why}): {sys.executable} -m pip install onnxruntime"
         ) from None
     return onnxruntime
 
