@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,9 @@ import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
-from diffupose_ros.lifting.engine.choice import Engine, choose
+from diffupose_ros.lifting.engine.choice import Engine, choose, chosen_by_speed
 from diffupose_ros.lifting.engine.exports import export_of
-from diffupose_ros.lifting.engine.sampling import Drawing, Precision, Sampling
+from diffupose_ros.lifting.engine.sampling import Drawing, OtherStepsError, Precision, Sampling
 from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
 from diffupose_ros.profiles import Profile, load_profile
@@ -104,6 +105,8 @@ class Lifter:
 
     checkpoint: "Checkpoint | Exported"
     sampler: Drawing
+    _instead: "Callable[[], Lifter] | None" = None
+    """What ``auto`` falls back to for numbers of steps that the ONNX file which it chose does not have."""
 
     def __init__(self, checkpoint: "Checkpoint", device: str = "auto", precision: Precision = "auto") -> None:
         from diffupose_ros.lifting.engine.sampler import Sampler
@@ -130,7 +133,8 @@ class Lifter:
             precision: see above; of the engine onnx, of the file's weights, ``float32``, ``float16`` or any.
             engine: ``torch``; ``onnx``, which needs no PyTorch, and has one number of DDIM steps and no DDPM; or
                 ``auto``, see ``engine.choice.choose``.
-            steps: the only number of DDIM steps that it will be asked for; None: that is not known.
+            steps: the number of DDIM steps that it will be asked for; None: that is not known. For others ``auto``
+                falls back to torch.
 
         Raises:
             FileNotFoundError: no such model, or no ONNX file of it, and none can be written.
@@ -146,6 +150,8 @@ class Lifter:
         lifter = cls.__new__(cls)
         sampler = OnnxSampler(export_of(name_or_path, steps, precision), device)
         lifter.sampler, lifter.checkpoint = sampler, sampler.model
+        if engine == "auto" and chosen_by_speed(name_or_path, device):
+            lifter._instead = partial(cls.load, name_or_path, device, precision, "torch")
         return lifter
 
     @property
@@ -219,7 +225,7 @@ class Lifter:
         """
         if hypotheses < 1:
             raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
-        self.sampler.check_steps(steps)
+        self._take(steps)
         if (small := np.flatnonzero(normalised(skeletons, camera))).size:
             raise ValueError(f"the keypoints of people {small.tolist()} look normalised: expected pixels")
         rays, skeletons = _viewing_rays(skeletons, camera)
@@ -233,6 +239,17 @@ class Lifter:
         prepared = self.sampler.prepare(condition.features)
         poses = self.sampler.draw(prepared, Sampling(hypotheses, steps, flip, seed), interrupted)
         return self._place(poses, prepared.expected, condition, rays, skeletons, camera)
+
+    def _take(self, steps: int) -> None:
+        """Refuse numbers of steps that the engine does not have, or take the other one where the choice was ours."""
+        try:
+            self.sampler.check_steps(steps)
+        except OtherStepsError:
+            if self._instead is None:
+                raise
+            other = self._instead()
+            other.sampler.check_steps(steps)
+            self.sampler, self.checkpoint, self._instead = other.sampler, other.checkpoint, None
 
     def _place(
         self,

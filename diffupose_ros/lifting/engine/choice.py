@@ -48,7 +48,7 @@ def choose(
         weights: name or path of the model.
         device: where it shall run.
         precision: of its products.
-        steps: the only number of DDIM steps that it will be asked for; None: that is not known.
+        steps: the number of DDIM steps that it will be asked for; None: that is not known.
 
     Raises:
         ImportError: it is not installed; says how to install it.
@@ -56,17 +56,14 @@ def choose(
     """
     if engine not in get_args(Engine):
         raise ValueError(f"engine {engine!r}: expected {', '.join(get_args(Engine))}")
-    is_onnx = user_path(weights).suffix == SUFFIX
     if engine == "torch":
-        if is_onnx:
+        if user_path(weights).suffix == SUFFIX:
             raise ValueError(f"{weights}: the engine torch reads .safetensors, .pt, .pth and .ckpt, not ONNX files")
         _need("torch", "safetensors")
     if engine != "auto":
         return engine
-    if is_onnx or device.partition(":")[0] in ONLY_ONNX:
-        return "onnx"
-    if not installed("torch", "safetensors"):
-        if not installed("onnxruntime"):
+    if not chosen_by_speed(weights, device):
+        if not installed("torch", "safetensors") and not installed("onnxruntime"):
             _need("torch", "safetensors")
         return "onnx"
     faster = next((named for flag, named in _FASTER if flag in cpu_flags()), "torch")
@@ -78,6 +75,12 @@ def choose(
     except (OSError, ValueError):
         return "torch"
     return "onnx"
+
+
+def chosen_by_speed(weights: str | Path, device: str) -> bool:
+    """Return whether ``auto`` has a choice: PyTorch is installed, and has the device and reads the file."""
+    readable = user_path(weights).suffix != SUFFIX and device.partition(":")[0] not in ONLY_ONNX
+    return readable and installed("torch", "safetensors")
 
 
 def _need(*modules: str) -> None:

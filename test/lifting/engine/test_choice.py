@@ -158,6 +158,22 @@ def test_both_engines_lift_the_same(weights: Path) -> None:
     ours.close()
 
 
+def test_auto_takes_torch_for_steps_that_the_faster_engines_file_lacks(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on(monkeypatch, "avx2")
+    export_of(weights, 2)
+    lifter = Lifter.load(weights, "cpu", steps=2)
+    pixels, camera = 300 + 50 * np.random.default_rng(0).normal(size=(1, 17, 2)), Camera.from_fov(1.0, 640, 480)
+    for steps, engine in ((2, "onnx"), (101, "onnx"), (3, "torch"), (2, "torch")):
+        if steps == 101:
+            with pytest.raises(ValueError, match="steps: expected 1 to 100, got 101"):
+                lifter.lift(pixels, np.ones((1, 17)), camera, steps=steps)
+        else:
+            lifter.lift(pixels, np.ones((1, 17)), camera, steps=steps)
+        assert lifter.sampler.engine == engine
+
+
 def test_an_export_needs_no_weights_beside_it(weights: Path) -> None:
     file = export_of(weights, 4)
     weights.unlink()
