@@ -150,7 +150,7 @@ class Lifter:
         lifter = cls.__new__(cls)
         sampler = OnnxSampler(export_of(name_or_path, steps, precision), device)
         lifter.sampler, lifter.checkpoint = sampler, sampler.model
-        if engine == "auto" and chosen_by_speed(name_or_path, device):
+        if engine == "auto" and chosen_by_speed(name_or_path, device, precision):
             lifter._instead = partial(cls.load, name_or_path, device, precision, "torch")
         return lifter
 

@@ -40,8 +40,9 @@ def choose(
 ) -> Literal["torch", "onnx"]:
     """Return the engine; loads neither.
 
-    ``auto`` is onnx for ONNX files, for devices that only it has, and where PyTorch is not installed. Where both are,
-    it is the faster one on this CPU: torch on GPUs and for an unknown number of steps, and without an export.
+    ``auto`` is onnx for ONNX files, for devices and precisions that only it has, and where PyTorch is not installed.
+    Where both are, it is the faster one on this CPU: torch on GPUs and for an unknown number of steps, and without an
+    export.
 
     Args:
         engine: what the user says.
@@ -62,7 +63,7 @@ def choose(
         _need("torch", "safetensors")
     if engine != "auto":
         return engine
-    if not chosen_by_speed(weights, device):
+    if not chosen_by_speed(weights, device, precision):
         if not installed("torch", "safetensors") and not installed("onnxruntime"):
             _need("torch", "safetensors")
         return "onnx"
@@ -77,10 +78,10 @@ def choose(
     return "onnx"
 
 
-def chosen_by_speed(weights: str | Path, device: str) -> bool:
-    """Return whether ``auto`` has a choice: PyTorch is installed, and has the device and reads the file."""
-    readable = user_path(weights).suffix != SUFFIX and device.partition(":")[0] not in ONLY_ONNX
-    return readable and installed("torch", "safetensors")
+def chosen_by_speed(weights: str | Path, device: str, precision: Precision = "auto") -> bool:
+    """Return whether ``auto`` has a choice: PyTorch is installed, and has all that is asked for."""
+    only_onnx = user_path(weights).suffix == SUFFIX or device.partition(":")[0] in ONLY_ONNX or precision == "float16"
+    return not only_onnx and installed("torch", "safetensors")
 
 
 def _need(*modules: str) -> None:

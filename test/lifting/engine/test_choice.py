@@ -126,6 +126,7 @@ def test_auto_is_the_faster_of_those_that_are_there(weights: Path, monkeypatch: 
 
 def test_auto_is_onnx_where_torch_is_missing_or_cannot_do_it(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose("auto", "model.onnx") == choose("auto", weights, "tensorrt:1") == "onnx"
+    assert choose("auto", weights, precision="float16") == "onnx"
     forbid(monkeypatch, "torch")
     assert choose("auto", weights) == "onnx"
     forbid(monkeypatch, "torch", "onnxruntime")
