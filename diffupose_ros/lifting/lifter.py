@@ -24,14 +24,13 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
+from diffupose_ros.lifting.condition import image_centred, image_coordinates, normalised, person_centred
 from diffupose_ros.lifting.engine.choice import Engine, choose, chosen_by_speed
 from diffupose_ros.lifting.engine.exports import export_of
 from diffupose_ros.lifting.engine.sampling import Drawing, OtherStepsError, Precision, Sampling
-from diffupose_ros.lifting.placing import place
-from diffupose_ros.lifting.uncertainty import calibrated_covariance, orientation_covariance
+from diffupose_ros.lifting.people import people_of
 from diffupose_ros.profiles import Profile, load_profile
-from diffupose_ros.skeleton import Skeletons2D, Status, pelvis_axes
+from diffupose_ros.skeleton import Skeletons2D, Status
 
 if TYPE_CHECKING:
     from diffupose_ros.lifting.checkpoint import Checkpoint
@@ -238,7 +237,8 @@ class Lifter:
         skeletons = _reduced(skeletons, seen)
         prepared = self.sampler.prepare(condition.features)
         poses = self.sampler.draw(prepared, Sampling(hypotheses, steps, flip, seed), interrupted)
-        return self._place(poses, prepared.expected, condition, rays, skeletons, camera)
+        of = condition, rays, skeletons.deviations, self.checkpoint.calibration
+        return _lifted(people_of(poses, prepared.expected, *of), condition.valid, skeletons, camera)
 
     def _take(self, steps: int) -> None:
         """Refuse numbers of steps that the engine does not have, or take the other one where the choice was ours."""
@@ -251,44 +251,21 @@ class Lifter:
             other.sampler.check_steps(steps)
             self.sampler, self.checkpoint, self._instead = other.sampler, other.checkpoint, None
 
-    def _place(
-        self,
-        poses: FloatArray,
-        expected: FloatArray | None,
-        condition: Condition,
-        rays: FloatArray,
-        skeletons: Skeletons2D,
-        camera: Camera,
-    ) -> Lifted:
-        """Put root-relative poses (P, N, 17, 3) of the virtual cameras into the camera frame."""
-        calibration, deviations = self.checkpoint.calibration, skeletons.deviations
-        placed = place(poses, condition, rays, deviations)
-        covariance = calibrated_covariance(poses, skeletons.status, deviations, calibration, expected, placed.novelty)
-        root_covariance = calibration.root_covariance(placed.covariance, placed.root, deviations)
 
-        back = np.swapaxes(condition.rotation, 1, 2)
-        mean = np.einsum("pij,pkj->pki", back, poses.mean(1) + placed.root[:, None])
-        hypotheses = np.einsum("pij,pnkj->pnki", back, poses + placed.roots[:, :, None])
-        covariance, axes = _rotate(back[:, None], covariance), pelvis_axes(mean)
-        lifted = Lifted(
-            mean=mean,
-            covariance=covariance,
-            freedom=calibration.freedom_of(skeletons.status, deviations),
-            hypotheses=hypotheses,
-            root=mean[:, 0],
-            root_covariance=_rotate(back, root_covariance),
-            orientation=axes,
-            orientation_covariance=orientation_covariance(mean, axes, covariance),
-            reprojection_error=_reprojection_error(mean, skeletons, camera),
-            novelty=placed.novelty,
-            scores=skeletons.scores,
-            status=skeletons.status,
-            valid=condition.valid,
-        )
-        for array in vars(lifted).values():
-            if array.dtype == np.float64 and array is not lifted.scores:
-                array[~condition.valid] = np.nan
-        return lifted
+def _lifted(
+    people: dict[str, FloatArray], valid: npt.NDArray[np.bool_], skeletons: Skeletons2D, camera: Camera
+) -> Lifted:
+    for array in people.values():
+        array[~valid] = np.nan
+    mean = people["mean"]
+    return Lifted(
+        **people,
+        root=mean[:, 0],
+        reprojection_error=_reprojection_error(mean, skeletons, camera),
+        scores=skeletons.scores,
+        status=skeletons.status,
+        valid=valid,
+    )
 
 
 def _viewing_rays(skeletons: Skeletons2D, camera: Camera) -> tuple[FloatArray, Skeletons2D]:
@@ -314,10 +291,6 @@ def _reduced(skeletons: Skeletons2D, seen: npt.NDArray[np.bool_]) -> Skeletons2D
         np.where(seen, skeletons.status, Status.MISSING).astype(np.int8),
         np.where(seen, skeletons.deviations, np.nan),
     )
-
-
-def _rotate(rotation: FloatArray, covariance: FloatArray) -> FloatArray:
-    return np.asarray(rotation @ covariance @ np.swapaxes(rotation, -1, -2))
 
 
 def _reprojection_error(mean: FloatArray, skeletons: Skeletons2D, camera: Camera) -> FloatArray:
