@@ -184,7 +184,11 @@ class Sampler:
         drawn_noise = Noise(sampling, self.joints)
 
         def draw() -> Tensor:
-            return torch.from_numpy(drawn_noise()).to(self.device)
+            """The noise of each hypothesis as the image that it is for sees it."""
+            noise = torch.from_numpy(drawn_noise()).to(self.device)
+            if flip:
+                noise[1::2] = mirrored(noise[1::2], self._mirror)
+            return noise
 
         noise = draw()
 

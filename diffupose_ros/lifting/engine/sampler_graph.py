@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from onnx import TensorProto
 from torch import Tensor, nn
 
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser, FoldedNonLocal
@@ -73,7 +74,7 @@ class SamplerGraph:
 
         Args:
             features: (P, J, C) of the network's joints.
-            noise: (N, J, 3), each as the image that it is for sees it.
+            noise: (N, J, 3), of the people, not of the images that they are seen in.
             images: (N,) whole numbers, 0 for hypotheses of the person as seen, 1 for those of the mirror image.
             steps: DDIM steps.
 
@@ -94,7 +95,9 @@ class SamplerGraph:
         given = g("Gather", self._denoiser.condition(seen), images, axis=0)  # (N, P, J x C)
         people, hypotheses = (g("Shape", of, start=0, end=1) for of in (features, noise))
         rows = g("Concat", hypotheses, people, [3 * joints], axis=0)
-        x = g("Expand", g("Reshape", noise, [0, 1, 3 * joints]), rows)  # (N, P, J x 3)
+        is_mirrored = g("Cast", g("Reshape", images, [-1, 1, 1, 1]), to=TensorProto.BOOL)
+        x = self._seen_or_back(g("Unsqueeze", noise, [1]), is_mirrored)
+        x = g("Expand", g("Reshape", x, [0, 1, 3 * joints]), rows)  # (N, P, J x 3)
         for step, (sample, shift, correction) in zip(taken, priors, strict=True):
             output = self._denoiser.add(x, given, step.t)
             x0 = g("Add", g("Mul", x, sample), g("Mul", g("Reshape", output, rows), correction))
@@ -103,10 +106,13 @@ class SamplerGraph:
                 x0 = g("Clip", x0, -self._diffusion.clamp, self._diffusion.clamp)
             x = g("Add", g("Mul", x, step.kept), g("Mul", x0, step.clean)) if step.kept else x0
         poses = g("Reshape", x, g("Concat", hypotheses, people, [joints, 3], axis=0))
-        back = g("Mul", g("Gather", poses, self._mirror, axis=2), _ASIDE)
-        is_mirrored = g("Cast", g("Reshape", images, [-1, 1, 1, 1]), to=9)  # to bool
-        poses = g("Transpose", g("Where", is_mirrored, back, poses), perm=[1, 0, 2, 3])
+        poses = g("Transpose", self._seen_or_back(poses, is_mirrored), perm=[1, 0, 2, 3])
         return g("Mul", poses, self._pose_scale), covariance
+
+    def _seen_or_back(self, poses: str, is_mirrored: str) -> str:
+        """Poses (N, P, J, 3) of the people in the images that they are drawn for, or the reverse."""
+        g = self._graph
+        return g("Where", is_mirrored, g("Mul", g("Gather", poses, self._mirror, axis=2), _ASIDE), poses)
 
     def _both_images(self, condition: str, horizontal: tuple[int, ...]) -> str:
         """Condition (2, P, J, C) of people (P, J, C) and of their mirror images."""

@@ -126,16 +126,13 @@ class Noise:
     def __init__(self, sampling: Sampling, joints: int) -> None:
         if sampling.seed is not None and sampling.seed < 0:
             raise ValueError(f"seed: expected a whole number from 0 on, or None, got {sampling.seed}")
-        self._generator = np.random.default_rng(sampling.seed)
-        self._shape, self._flip, self._mirror = (sampling.hypotheses, joints, 3), sampling.flip, mirror_image(joints)
+        self._generator, self._shape = np.random.default_rng(sampling.seed), (sampling.hypotheses, joints, 3)
 
     def __call__(self) -> npt.NDArray[np.float32]:
-        """Return noise (N, J, 3), centred over the hypotheses, each as the image that it is for sees it."""
+        """Return noise (N, J, 3), centred over the hypotheses; of people, not of the images that they are seen in."""
         noise = self._generator.standard_normal(self._shape, np.float32)
         if (hypotheses := len(noise)) > 1:
             noise = (noise - noise.mean(0)) * np.float32((hypotheses / (hypotheses - 1)) ** 0.5)
-        if self._flip:
-            noise[1::2] = noise[1::2, self._mirror] * np.array([-1, 1, 1], np.float32)
         return noise
 
 

@@ -152,7 +152,8 @@ def test_a_denoiser_corrects_its_estimate(checkpoint: Checkpoint) -> None:
 def test_a_denoiser_that_corrects_it_draws_mirror_images_of_mirror_images(checkpoint, monkeypatch) -> None:
     sampler = Sampler.of(checkpoint, "cpu")
     noise = Noise(Sampling(1, 2, seed=0), 17)().repeat(2, 0)
-    monkeypatch.setattr(engine.sampler, "Noise", lambda *_: lambda: noise)  # the same for image and mirror image
+    noise[1] = noise[1, MIRROR] * ASIDE
+    monkeypatch.setattr(engine.sampler, "Noise", lambda *_: noise.copy)  # the same for image and mirror image
     ours, theirs = (sampler.draw(f, Sampling(2, 2)) for f in (FEATURES, mirrored(FEATURES)))
     np.testing.assert_allclose(theirs[:, ::-1], ours[:, :, MIRROR] * ASIDE, atol=1e-4)
     assert np.abs(ours[:, 1] - ours[:, 0]).max() > 1e-2
