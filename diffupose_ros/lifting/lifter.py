@@ -24,16 +24,20 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.lifting.condition import image_centred, image_coordinates, normalised, person_centred
+from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
 from diffupose_ros.lifting.engine.choice import Engine, choose, chosen_by_speed
 from diffupose_ros.lifting.engine.exports import export_of
 from diffupose_ros.lifting.engine.sampling import Drawing, OtherStepsError, Precision, Sampling
 from diffupose_ros.lifting.people import people_of
+from diffupose_ros.lifting.rows import SEEN, found
+from diffupose_ros.lifting.sight import sight
+from diffupose_ros.lifting.uncertainty import classes_of
 from diffupose_ros.profiles import Profile, load_profile
 from diffupose_ros.skeleton import Skeletons2D, Status
 
 if TYPE_CHECKING:
     from diffupose_ros.lifting.checkpoint import Checkpoint
+    from diffupose_ros.lifting.engine.call import Calls
     from diffupose_ros.lifting.engine.exported import Exported
 
 FloatArray = npt.NDArray[np.float64]
@@ -104,16 +108,20 @@ class Lifter:
 
     checkpoint: "Checkpoint | Exported"
     sampler: Drawing
+    _calls: "Calls | None" = None
+    """The engine torch does all that follows the poses on its device too."""
     _instead: "Callable[[], Lifter] | None" = None
     """What ``auto`` falls back to for numbers of steps that the ONNX file which it chose does not have."""
 
     def __init__(self, checkpoint: "Checkpoint", device: str = "auto", precision: Precision = "auto") -> None:
+        from diffupose_ros.lifting.engine.call import Calls
         from diffupose_ros.lifting.engine.sampler import Sampler
         from diffupose_ros.lifting.engine.threads import bound_torch
 
         bound_torch()
         self.checkpoint = checkpoint
-        self.sampler = Sampler.of(checkpoint, device, precision)
+        self.sampler = sampler = Sampler.of(checkpoint, device, precision)
+        self._calls = Calls(sampler, checkpoint.calibration)
 
     @classmethod
     def load(
@@ -164,6 +172,8 @@ class Lifter:
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the lifter cannot be used any more."""
+        if self._calls is not None:
+            self._calls.close()
         self.sampler.close()
 
     def lift(
@@ -235,10 +245,25 @@ class Lifter:
             condition = image_centred(image, skeletons.status)
         seen = condition.status != Status.MISSING
         skeletons = _reduced(skeletons, seen)
+        sampling = Sampling(hypotheses, steps, flip, seed)
+        people = self._found(condition, rays, skeletons, sampling, interrupted)
+        return _lifted(people, condition.valid, skeletons, camera)
+
+    def _found(
+        self,
+        condition: Condition,
+        rays: FloatArray,
+        skeletons: Skeletons2D,
+        sampling: Sampling,
+        interrupted: Callable[[], bool],
+    ) -> dict[str, FloatArray]:
+        """What is found of the people, by the names of ``Lifted``."""
+        if self._calls is not None:
+            rows = self._calls.run(condition.features, _seen(condition, rays, skeletons), sampling, interrupted)
+            return found(sampling.hypotheses).split(rows)
         prepared = self.sampler.prepare(condition.features)
-        poses = self.sampler.draw(prepared, Sampling(hypotheses, steps, flip, seed), interrupted)
-        of = condition, rays, skeletons.deviations, self.checkpoint.calibration
-        return _lifted(people_of(poses, prepared.expected, *of), condition.valid, skeletons, camera)
+        poses = self.sampler.draw(prepared, sampling, interrupted)
+        return people_of(poses, prepared.expected, condition, rays, skeletons.deviations, self.checkpoint.calibration)
 
     def _take(self, steps: int) -> None:
         """Refuse numbers of steps that the engine does not have, or take the other one where the choice was ours."""
@@ -250,6 +275,16 @@ class Lifter:
             other = self._instead()
             other.sampler.check_steps(steps)
             self.sampler, self.checkpoint, self._instead = other.sampler, other.checkpoint, None
+            self._calls = other._calls
+
+
+def _seen(condition: Condition, rays: FloatArray, skeletons: Skeletons2D) -> FloatArray:
+    """What decides where poses stand, rows (P, width) of ``SEEN``."""
+    deviations = skeletons.deviations
+    rows = np.empty((len(rays), SEEN.width))
+    classes = classes_of(skeletons.status, deviations)
+    SEEN.fill(rows, {**vars(sight(condition, rays, deviations)), "rotation": condition.rotation, "classes": classes})
+    return rows
 
 
 def _lifted(

@@ -12,8 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
-"""Where people stand: root-relative poses put onto the viewing rays of their joints, and how sure that is."""
+"""Where people stand, and how sure that is: ``engine.placement`` in numpy, where there is no device to do it on."""
 
 from dataclasses import dataclass
 
@@ -21,14 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import HEIGHT_SPREAD, solve_root
-from diffupose_ros.lifting.condition import Condition, placing_rays
+from diffupose_ros.lifting.condition import Condition
+from diffupose_ros.lifting.sight import sight
 from diffupose_ros.lifting.uncertainty import sample_covariance
 
 FloatArray = npt.NDArray[np.float64]
-
-_SHARED = 0.5
-"""Part of a joint's 2D deviation that all joints of a person have in common, and that their number does not lessen."""
-_LEAST = 0.02  # deviation that the lifted pose itself has, in units of the apparent size
 
 
 @dataclass(frozen=True)
@@ -58,32 +54,16 @@ def place(poses: FloatArray, condition: Condition, rays: FloatArray, deviations:
         rays: (P, 17, 3) viewing directions in the camera frame; ignored where missing.
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
     """
-    virtual, weights = placing_rays(condition, rays, deviations)
-    virtual[~condition.valid] = (0, 0, 1)
-    weights[~condition.valid] = 1
+    seen = sight(condition, rays, deviations)
+    xy, used = np.swapaxes(seen.xy, 1, 2), seen.weights > 0
     mean = poses.mean(1)
-    fit = solve_root(np.concatenate([poses, mean[:, None]], 1), virtual[:, None], weights[:, None])
+    virtual = np.concatenate([xy, np.ones((*used.shape, 1))], -1)
+    fit = solve_root(np.concatenate([poses, mean[:, None]], 1), virtual[:, None], seen.weights[:, None])
     roots, root = fit.root[:, :-1], fit.root[:, -1]
-    size, away = _apart(mean + root[:, None], virtual, weights > 0)
-    deviation = _typical(deviations, weights > 0)
     covariance = fit.covariance[:, :-1].mean(1) + sample_covariance(roots[:, :, None])[:, 0]
     covariance += HEIGHT_SPREAD**2 * np.einsum("pi,pj->pij", root, root)
-    sideways = _SHARED * (deviation * size * root[:, 2]) ** 2
-    covariance += sideways[:, None, None] * np.diag((1.0, 1.0, 0.0))
-    return Placed(roots, root, covariance, away / size / np.hypot(deviation, _LEAST))
-
-
-def _apart(pose: FloatArray, rays: FloatArray, used: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """Apparent sizes (P,) of 2D joints in the plane z = 1, and RMS distances (P,) per axis from a pose's."""
-    count = np.maximum(used.sum(1), 1)
-    seen = np.where(used[..., None], rays[..., :2] / np.where(used, rays[..., 2], 1)[..., None], 0)
-    centred = np.where(used[..., None], seen - seen.sum(1, keepdims=True) / count[:, None, None], 0)
-    shown = pose[..., :2] / np.maximum(pose[..., 2:], 0.1)
-    squared = np.where(used[..., None], (shown - seen) ** 2, 0).sum((1, 2)) / count / 2
-    return np.maximum(np.sqrt((centred**2).sum((1, 2)) / count), 1e-3), np.sqrt(squared)
-
-
-def _typical(deviations: FloatArray, used: npt.NDArray[np.bool_]) -> FloatArray:
-    """RMS deviations (P,) of the joints that are used."""
-    squared = np.where(used, np.nan_to_num(deviations) ** 2, 0).sum(1)
-    return np.asarray(np.sqrt(squared / np.maximum(used.sum(1), 1)))
+    covariance += ((seen.shared * root[:, 2:]) ** 2)[..., None] * np.diag((1.0, 1.0, 0.0))
+    stands = mean + root[:, None]
+    shown = stands[..., :2] / np.maximum(stands[..., 2:], 0.1)
+    apart = np.where(used, ((shown - xy) ** 2).sum(-1), 0).sum(1) / used.sum(1) / 2
+    return Placed(roots, root, covariance, np.sqrt(apart) / seen.explained[:, 0])

@@ -36,12 +36,12 @@ NOVELTIES = (0.5, 1.0, 2.0, 4.0)
 """How far poses are from their 2D joints, in units of what the detector's precision explains."""
 
 ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
-ANCHOR_RADIUS2 = (
-    6.251388631170325  # chdtri(3, 1 - ANCHOR): scipy.special takes 0.1 s to load, for drawn ellipsoids alone
-)
-_SHORTEST = 1e-3  # m, of a lever
-_LEAST_TURN = 1e-6  # rad^2
-_ANY_TURN = np.pi**2 / 3  # rad^2
+ANCHOR_RADIUS2 = 6.251388631170325
+"""chdtri(3, 1 - ANCHOR), written out: scipy.special takes 0.1 s to load, for drawn ellipsoids alone."""
+SHORTEST = 1e-3
+"""m, of a lever by which joints turn the pelvis."""
+LEAST_TURN, ANY_TURN = 1e-6, np.pi**2 / 3
+"""rad^2, variances of an angle: added to each, and of one that may be anything."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,12 @@ def precision_class(deviations: FloatArray) -> npt.NDArray[np.intp]:
     return np.asarray(np.digitize(mean, DEVIATION_BOUNDS))
 
 
+def classes_of(status: npt.NDArray[np.integer], deviations: FloatArray) -> npt.NDArray[np.intp]:
+    """Return the classes (P, 17) of joints with ``status`` and ``deviations``: places in a ``Calibration``'s arrays."""
+    grades = len(DEVIATION_BOUNDS) + 1
+    return np.asarray((status * grades + precision_class(deviations)[:, None]) * 17 + np.arange(17))
+
+
 def sample_covariance(hypotheses: FloatArray) -> FloatArray:
     """Return the covariances (P, J, 3, 3) of hypotheses (P, N, J, 3); zero for one hypothesis."""
     centred = hypotheses - hypotheses.mean(1, keepdims=True)
@@ -165,8 +171,8 @@ def orientation_covariance(pose: FloatArray, axes: FloatArray, covariance: Float
     Returns:
         (P, 3, 3) rad^2, rotation about the frame's axes.
     """
-    turn = turning(pose, axes).covariance(covariance) + _LEAST_TURN * np.eye(3)
-    return np.asarray(np.linalg.inv(np.linalg.inv(turn) + np.eye(3) / _ANY_TURN))
+    turn = turning(pose, axes).covariance(covariance) + LEAST_TURN * np.eye(3)
+    return np.asarray(np.linalg.inv(np.linalg.inv(turn) + np.eye(3) / ANY_TURN))
 
 
 @dataclass(frozen=True)
@@ -200,7 +206,7 @@ def turning(pose: FloatArray, axes: FloatArray) -> Turning:
     spine = pose[:, SPINE] - pose[:, PELVIS]
     half = np.linalg.norm(pose[:, LEFT_HIP] - pose[:, RIGHT_HIP], axis=-1, keepdims=True) / 2
     aside, above = ((spine * axis).sum(-1, keepdims=True) for axis in (left, up))
-    half, above = np.maximum(half, _SHORTEST), np.maximum(above, _SHORTEST)
+    half, above = np.maximum(half, SHORTEST), np.maximum(above, SHORTEST)
     # Rotations about forward, left and up.
     by_hip = np.stack([up / half, -aside / above * forward / half, -forward / half], 1)
     by_spine = np.stack([np.zeros_like(up), forward / above, np.zeros_like(up)], 1)

@@ -26,7 +26,7 @@ from diffupose_ros.data.detectors import detector_joints
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting import Lifted, Lifter
 from diffupose_ros.lifting.condition import look_at
-from diffupose_ros.lifting.engine import sampler
+from diffupose_ros.lifting.engine import call
 from diffupose_ros.lifting.engine.sampling import Noise, Sampling
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, LAYOUTS, MIRROR, SPINE, Status, pelvis_axes
@@ -264,7 +264,7 @@ def test_every_second_hypothesis_is_the_mirrored_one_of_the_mirror_image(
         noise = Noise(sampling, joints)()[[1, 0, 3, 2]][:, MIRROR] * np.array((-1, 1, 1), np.float32)
         return lambda: noise
 
-    monkeypatch.setattr(sampler, "Noise", others)
+    monkeypatch.setattr(call, "Noise", others)
     back = see(lifter, mirrored, scene.camera, hypotheses=4).hypotheses[:, [1, 0, 3, 2]]
     np.testing.assert_allclose(back[:, :, MIRROR] * (-1, 1, 1), lifted.hypotheses, atol=2e-3)
     monkeypatch.undo()

@@ -28,56 +28,69 @@ from diffupose_ros.lifting.networks.prior import CHANNELS, Prior, prior_of
 class Chain:
     """DDIM for so many poses and steps. Joints come first, as in the network.
 
+    Attributes:
+        tape: what ``run`` runs; to be included in a longer one.
+        poses: (R, J, 3) in units of ``pose_scale``, valid until the next run.
+
     Args:
         network: the denoiser.
         diffusion: its process.
+        memory: of the tape.
         rows: R, number of poses.
         steps: evaluations of the network.
         condition_channels: C.
-        memory: of the tape.
     """
 
     def __init__(
         self,
         network: FoldedDenoiser,
         diffusion: Diffusion,
+        memory: Memory,
         rows: int,
         steps: int,
         condition_channels: int,
-        memory: Memory,
     ) -> None:
         self._clamp = diffusion.clamp
-        self._tape = tape = Tape(memory)
+        self.tape = tape = Tape(memory)
         shape = (network.joints, rows)
         self._inputs = tape.buffer("inputs", (*shape, 3 + condition_channels), torch.float32)
         self._x, self._x0 = (tape.buffer(name, (*shape, 3), torch.float32) for name in ("x", "x0"))
+        self.poses = self._x0.transpose(0, 1)
         taken = diffusion.ddim_steps(steps)
         for step, prior in zip(taken, self._record_priors(diffusion, [step.t for step in taken]), strict=True):
             self._record(network, step, prior)
             tape.next_part()
 
-    def run(self, conditions: Tensor, noise: Tensor, interrupted: Callable[[], bool]) -> Tensor:
-        """Draw poses (R, J, 3), in units of ``pose_scale``, valid until the next run.
+    def load(self, conditions: Tensor, noise: Tensor) -> None:
+        """Take what poses are drawn from.
 
         Args:
-            conditions: (R, J, C).
-            noise: (R, J, 3).
+            conditions: (R, J, C), person by person.
+            noise: (N, J, 3), the same for each person.
+        """
+        self._inputs[..., 3:].copy_(conditions.transpose(0, 1))
+        torch.unflatten(self._x, 1, (-1, len(noise))).copy_(noise.transpose(0, 1)[:, None])
+
+    def run(self, conditions: Tensor, noise: Tensor, interrupted: Callable[[], bool]) -> Tensor:
+        """Return ``poses``.
+
+        Args:
+            conditions, noise: see ``load``.
             interrupted: asked before each evaluation of the network whether to give up.
 
         Raises:
             Interrupted: it said yes.
         """
-        self._inputs[..., 3:].copy_(conditions.transpose(0, 1))
-        self._x.copy_(noise.transpose(0, 1))
-        self._tape.run(interrupted)
-        return self._x0.transpose(0, 1)
+        self.load(conditions, noise)
+        self.tape.run(interrupted)
+        return self.poses
 
     def _record_priors(self, diffusion: Diffusion, times: list[int]) -> list[Prior] | list[None]:
         """Record what the outputs correct at these time steps, (J, R, 3) each; None where they correct nothing."""
         if diffusion.prediction != "correction":
             return [None] * len(times)
         shape = (len(times), *self._x.shape)
-        found = Prior(*(self._tape.buffer(name, shape, torch.float32) for name in Prior._fields))
+        found = Prior(*(self.tape.buffer(name, shape, torch.float32) for name in Prior._fields))
         levels = [torch.from_numpy(of[times]).to(self._inputs.device) for of in (diffusion.signal, diffusion.noise)]
         signal, noise = (level[:, None, None, None] for level in levels)
 
@@ -85,11 +98,11 @@ class Chain:
             for out, part in zip(found, prior_of(self._inputs[..., -CHANNELS:], signal, noise), strict=True):
                 out.copy_(part)
 
-        self._tape(find)
+        self.tape(find)
         return [Prior(*parts) for parts in zip(*found, strict=True)]
 
     def _record(self, network: FoldedDenoiser, step: DdimStep, prior: Prior | None) -> None:
-        tape, x, x0 = self._tape, self._x, self._x0
+        tape, x, x0 = self.tape, self._x, self._x0
         tape(self._inputs[..., :3].copy_, x)
         output = network.record(tape, self._inputs, step.t)
         if prior is None:

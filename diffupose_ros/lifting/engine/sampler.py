@@ -15,9 +15,9 @@
 """Draws 3D poses from the denoiser: people and hypotheses in one batch."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
+from diffupose_ros.lifting.engine.images import Images
 from diffupose_ros.lifting.engine.sampling import (
     CPU_BATCH,
     MAX_BATCH,
@@ -38,20 +39,18 @@ from diffupose_ros.lifting.engine.sampling import (
     Precision,
     Room,
     Sampling,
-    mirror_image,
-    root_relative,
 )
 from diffupose_ros.lifting.engine.tape import Memory
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.prior import CHANNELS, describe, prior_of
-from diffupose_ros.lifting.networks.proposal import Proposal, mirrored
+from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.pytorch import product_type, select_device
 
 FloatArray = npt.NDArray[np.float64]
 DenoiseGiven = Callable[[Tensor, Tensor, int], Tensor]
 """(noisy poses (B, J, 3), condition (B, J, C), time step) -> prediction (B, J, 3 or more)."""
 _PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-_CHAINS = 64
+KEPT = 64
 """Chains kept ready, one for each number of poses and of steps: 16 numbers of people by the 4 of a latency budget."""
 
 
@@ -89,6 +88,13 @@ class Sampler:
         proposal: a network whose estimate the denoiser corrects, on ``device`` and in evaluation mode; None for none.
         variant: which view of the 2D skeleton the network takes.
 
+    Attributes:
+        chain: the recorded chain of (rows, steps, channels of the condition); of a ``FoldedDenoiser`` only, and only
+            while ``turn`` is held.
+        memory: of all that is recorded.
+        turn: held by whoever runs what is recorded.
+        pads: whether numbers of people are rounded up (``bucket``).
+
     Raises:
         ValueError: a device that is not there.
     """
@@ -109,13 +115,11 @@ class Sampler:
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network = network
         self._proposal = proposal
-        self._mirror = torch.tensor(mirror_image(joints), device=self.device)
-        self._memory = Memory(self.device)
-        self._chains: OrderedDict[tuple[int, ...], Chain] = OrderedDict()
-        self._turn = threading.Lock()
-        rows = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
-        self._room = Room(rows, lambda error: isinstance(error, torch.cuda.OutOfMemoryError))
-        self._pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
+        self.memory, self.turn = Memory(self.device), threading.Lock()
+        self._room = Room(CPU_BATCH if self.device.type == "cpu" else MAX_BATCH, out_of_memory)
+        self._images = lru_cache(KEPT)(partial(Images, device=self.device))
+        self.chain = lru_cache(KEPT)(partial(Chain, network, self.diffusion, self.memory))  # type: ignore[arg-type]
+        self.pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, device: str = "auto", precision: Precision = "auto") -> "Sampler":
@@ -138,10 +142,14 @@ class Sampler:
         folded = None if proposal is None else FoldedProposal(proposal.to(where), products)
         return cls(network, checkpoint.diffusion, config.joints, device, folded, config.variant)
 
+    @property
+    def proposes(self) -> bool:
+        """Whether there is a proposal network."""
+        return self._proposal is not None
+
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the sampler cannot be used any more."""
-        del self._network, self._proposal, self._memory
-        self._chains.clear()
+        del self._network, self._proposal, self._images, self.memory, self.chain
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -178,42 +186,40 @@ class Sampler:
             MemoryError: the device's memory is not enough for one person.
         """
         seen = (features if isinstance(features, Prepared) else self.prepare(features)).condition
-        hypotheses, flip = sampling.hypotheses, sampling.flip
+        hypotheses = sampling.hypotheses
         if len(seen) == 0:
             return np.zeros((0, hypotheses, 17, 3))
-        drawn_noise = Noise(sampling, self.joints)
+        images = self.images(hypotheses, sampling.flip, seen.shape[-1])
+        recorded = sampling.method == "ddim" and isinstance(self._network, FoldedDenoiser)
+        of_people = Noise(sampling, self.joints)
 
         def draw() -> Tensor:
             """The noise of each hypothesis as the image that it is for sees it."""
-            noise = torch.from_numpy(drawn_noise()).to(self.device)
-            if flip:
-                noise[1::2] = mirrored(noise[1::2], self._mirror)
-            return noise
+            return images.turned(torch.from_numpy(of_people()).to(self.device)[None])[0].float()
 
         noise = draw()
 
         def poses_of(people: slice) -> FloatArray:
-            part = seen[people]
-            images = (part, self._mirrored(part)) if flip else (part,)
-            conditions = torch.stack([images[n % len(images)] for n in range(hypotheses)], 1)  # (P, N, J, C)
-            if sampling.method == "ddim" and isinstance(self._network, FoldedDenoiser):
+            conditions = images.conditions(seen[people])
+            if recorded:
                 drawn = self._run_chain(conditions, noise, sampling.steps, interrupted)
             else:
                 drawn = self._evaluate(conditions, noise, sampling, interrupted, draw)
-            if flip:
-                drawn[:, 1::2] = mirrored(drawn[:, 1::2], self._mirror)
-            return np.asarray(drawn.double().cpu().numpy())
+            return np.asarray(images.metres(drawn, self.pose_scale).cpu().numpy())
 
-        return root_relative(self._room.draw(len(seen), hypotheses, poses_of) * self.pose_scale)
+        return self._room.draw(len(seen), hypotheses, poses_of)
 
     @torch.inference_mode()
     def prepare(self, features: npt.NDArray[np.float32]) -> Prepared:
         """Return people's features (P, 17, C) as the network takes them; runs the proposal network."""
-        seen = torch.from_numpy(features if self.joints == 17 else features[:, NO_NECK]).to(self.device)
+        return self.propose(torch.from_numpy(features if self.joints == 17 else features[:, NO_NECK]).to(self.device))
+
+    def propose(self, features: Tensor) -> Prepared:
+        """Return ``prepare`` of features (P, J, C) that are on the device."""
         if self._proposal is None:
-            return Prepared(seen, None)
-        pose, covariance = self._proposal.estimate(seen)
-        return Prepared(torch.cat((seen, describe(pose, covariance)), -1), covariance * self.pose_scale**2)
+            return Prepared(features, None)
+        pose, covariance = self._proposal.estimate(features)
+        return Prepared(torch.cat((features, describe(pose, covariance)), -1), covariance * self.pose_scale**2)
 
     def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
         """Return the covariances (P, 17, 3, 3) in m^2 that the model expects before any pose is drawn.
@@ -222,27 +228,36 @@ class Sampler:
         """
         return self.prepare(features).expected
 
+    def images(self, hypotheses: int, flip: bool, channels: int) -> Images:
+        """Return the images that so many hypotheses are drawn for, of conditions of so many channels."""
+        return self._images(
+            hypotheses, flip, self.joints, channels, (0, channels - CHANNELS) if self.proposes else (0,)
+        )
+
+    def parts(self, people: int, hypotheses: int) -> int:
+        """Return in how many evaluations of the network so many people are drawn."""
+        rows = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
+        return -(-people // max(1, rows // hypotheses))
+
+    def forget(self) -> None:
+        """Give back the memory of all that is recorded, while ``turn`` is held; it is recorded anew when needed."""
+        self.chain.cache_clear()
+        self.memory.clear()
+
     def _run_chain(self, conditions: Tensor, noise: Tensor, steps: int, interrupted: Callable[[], bool]) -> Tensor:
-        """Poses (P, N, J, 3) by the recorded chain of this many; the oldest one makes room for a new one."""
-        count, hypotheses, joints, channels = conditions.shape
-        people = _bucket(count) if self._pads else count
+        """Poses (P, N, J, 3) by the recorded chain of this many."""
+        count, hypotheses, _, channels = conditions.shape
+        people = bucket(count) if self.pads else count
         if people > count:
             conditions = torch.cat((conditions, conditions[-1:].expand(people - count, -1, -1, -1)))
-        key = (people * hypotheses, steps)
-        with self._turn:
+        with self.turn:
             try:
-                if key not in self._chains:
-                    assert isinstance(self._network, FoldedDenoiser)
-                    self._chains[key] = Chain(self._network, self.diffusion, *key, channels, self._memory)
-                    if len(self._chains) > _CHAINS:
-                        self._chains.popitem(last=False)
-                self._chains.move_to_end(key)
-                drawn = self._chains[key].run(conditions.flatten(0, 1), noise.repeat(people, 1, 1), interrupted)
-            except torch.cuda.OutOfMemoryError:  # smaller ones will need what this and the others hold
-                self._chains.clear()
-                self._memory = Memory(self.device)
+                chain = self.chain(people * hypotheses, steps, channels)
+                drawn = chain.run(conditions.flatten(0, 1), noise, interrupted)
+            except torch.cuda.OutOfMemoryError:  # fewer people will need what this and the others hold
+                self.forget()
                 raise
-            return drawn.view(people, hypotheses, joints, 3)[:count].clone()
+            return torch.unflatten(drawn, 0, (people, hypotheses))[:count].clone()
 
     def _evaluate(
         self,
@@ -271,13 +286,13 @@ class Sampler:
             poses = self.diffusion.ddpm(denoise, start, lambda t: draw().repeat(people, 1, 1))
         return torch.unflatten(poses, 0, conditions.shape[:2])
 
-    def _mirrored(self, condition: Tensor) -> Tensor:
-        """Condition (B, J, C) of the mirror images."""
-        horizontal = (0,) if self._proposal is None else (0, condition.shape[-1] - CHANNELS)
-        return mirrored(condition, self._mirror, horizontal)
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether an error means that a GPU's memory is not enough."""
+    return isinstance(error, torch.cuda.OutOfMemoryError)
 
 
-def _bucket(people: int) -> int:
-    """The next of 1, 2, 3, 4, 6, 8, 12, 16, ...: at most half as many again."""
+def bucket(people: int) -> int:
+    """Return the next of 1, 2, 3, 4, 6, 8, 12, 16, ...: at most half as many again."""
     power = 1 << (people - 1).bit_length()
     return power * 3 // 4 if people <= power * 3 // 4 else power

@@ -57,11 +57,20 @@ class Eager:
 
 
 class Memory:
-    """Buffers that the tapes of one model share, since one of them runs at a time."""
+    """Buffers that the tapes of one model share, since one of them runs at a time.
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    Args:
+        device: where they are.
+        pinned: on a CPU: where a GPU reads and writes by itself.
+    """
+
+    def __init__(self, device: torch.device, pinned: bool = False) -> None:
+        self.device, self._pinned = device, pinned
         self._blocks: dict[tuple[str, torch.dtype, int], Tensor] = {}
+
+    def clear(self) -> None:
+        """Forget all blocks; what was recorded on them must not be run any more."""
+        self._blocks.clear()
 
     def view(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return a tensor of ``shape`` in the block called ``name``; blocks come in powers of two."""
@@ -69,7 +78,7 @@ class Memory:
         capacity = 1 << max(size - 1, 1).bit_length()
         key = (name, dtype, capacity)
         if key not in self._blocks:
-            self._blocks[key] = torch.zeros(capacity, dtype=dtype, device=self.device)
+            self._blocks[key] = torch.zeros(capacity, dtype=dtype, device=self.device, pin_memory=self._pinned)
         return self._blocks[key][:size].view(shape)
 
 
@@ -97,6 +106,12 @@ class Tape:
     def next_part(self) -> None:
         """Begin a part."""
         self._parts.append([])
+
+    def include(self, tape: "Tape") -> None:
+        """Go on with all that another tape of the same memory holds."""
+        first, *others = tape._parts
+        self._parts[-1] += first
+        self._parts += [list(part) for part in others]
 
     @torch.inference_mode()
     def run(self, interrupted: Callable[[], bool] = bool) -> None:

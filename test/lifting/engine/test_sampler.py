@@ -93,7 +93,7 @@ def test_people_beyond_the_largest_batch_are_drawn_in_parts() -> None:
     at_once = CPU_BATCH // 10
     features = some_features(random_checkpoint("robust"), 2 * at_once + 2)
     together = sampler.draw(features, Sampling(10, 1, seed=0))
-    assert {key[0] for key in sampler._chains} == {10 * (at_once - 2), 10 * (at_once - 3)}  # of like size
+    assert sampler.chain.cache_info()[:2] == (1, 2)  # three parts of two sizes
     for person in (0, at_once, len(features) - 1):
         alone = sampler.draw(features[person : person + 1], Sampling(10, 1, seed=0))
         np.testing.assert_allclose(together[person : person + 1], alone, atol=1e-5)
@@ -102,24 +102,24 @@ def test_people_beyond_the_largest_batch_are_drawn_in_parts() -> None:
 def test_padded_to_few_sizes_as_for_cuda_graphs_people_are_drawn_the_same() -> None:
     checkpoint = random_checkpoint("robust")
     plainly, padded = (Sampler.of(checkpoint, "cpu", "float32") for _ in range(2))
-    padded._pads = True
+    padded.pads = True
     for people in (1, 5, 9, 11, 7, 20):
         features = some_features(checkpoint, people)
         np.testing.assert_allclose(
             padded.draw(features, Sampling(2, 2, seed=0)), plainly.draw(features, Sampling(2, 2, seed=0)), atol=1e-5
         )
-    assert {key[0] for key in padded._chains} == {2 * bucket for bucket in (1, 6, 8, 12, 24)}
+    assert padded.chain.cache_info().misses == len({1, 6, 8, 12, 24})
 
 
 def test_chains_share_memory_and_old_ones_make_room() -> None:
     sampler = Sampler.of(random_checkpoint("robust"), "cpu")
     for steps, people in itertools.product((1, 2), range(1, 40)):
         sampler.draw(some_features(random_checkpoint("robust"), people), Sampling(2, steps, seed=0))
-    assert len(sampler._chains) == 64
-    first = sum(block.numel() for block in sampler._memory._blocks.values())
+    assert sampler.chain.cache_info().currsize == 64
+    first = sum(block.numel() for block in sampler.memory._blocks.values())
     for people in range(1, 40):
         sampler.draw(some_features(random_checkpoint("robust"), people), Sampling(2, 1, seed=0))
-    assert sum(block.numel() for block in sampler._memory._blocks.values()) == first
+    assert sum(block.numel() for block in sampler.memory._blocks.values()) == first
 
 
 def test_interrupted_between_evaluations_and_usable_afterwards() -> None:
