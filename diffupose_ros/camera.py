@@ -20,7 +20,6 @@ Frame: the optical frame of REP-103, x right, y down, z forward. Lens models as 
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -137,26 +136,39 @@ class Camera:
         visible = np.isfinite(flat).all(1) & (flat[:, 2] > 1e-6)
         pixels = np.full((len(flat), 2), np.nan)
         if visible.any():
-            source, zero = flat[visible][:, None], np.zeros(3)
-            if self._fisheye:
-                projected = cv2.fisheye.projectPoints(source, zero, zero, self.K, self.D)[0]
-            else:
-                projected = cv2.projectPoints(source, zero, zero, self.K, self.D)[0]
-            pixels[visible] = projected.reshape(-1, 2)
-            if not self._fisheye:  # OpenCV's model has no skew
-                pixels[visible, 0] += self.K[0, 1] / self.K[1, 1] * (pixels[visible, 1] - self.K[1, 2])
+            pixels[visible] = self._distort(flat[visible])
         return pixels.reshape(*points.shape[:-1], 2)
 
     @property
     def _fisheye(self) -> bool:
         return self.model == "equidistant" and self.D.size > 0
 
+    @property
+    def _ideal(self) -> bool:
+        return not self.D.any() and not self._fisheye
+
+    def _distort(self, points: FloatArray) -> FloatArray:
+        if self._ideal:
+            pixels = (points / points[:, 2:]) @ self.K[:2].T
+            return np.asarray(pixels, np.float64)
+        import cv2  # which takes longer to load than all that ideal cameras need
+
+        source, zero = points[:, None], np.zeros(3)
+        if self._fisheye:
+            return np.asarray(cv2.fisheye.projectPoints(source, zero, zero, self.K, self.D)[0].reshape(-1, 2))
+        pixels = np.asarray(cv2.projectPoints(source, zero, zero, self.K, self.D)[0].reshape(-1, 2))
+        pixels[:, 0] += self.K[0, 1] / self.K[1, 1] * (pixels[:, 1] - self.K[1, 2])  # OpenCV's model has no skew
+        return pixels
+
     def _undistort(self, pixels: FloatArray) -> FloatArray:
-        if not self.D.any() and not self._fisheye:
+        if self._ideal:
             focal, centre = self.K[[0, 1], [0, 1]], self.K[:2, 2]
             xy = (pixels - centre) / focal
             xy[:, 0] -= self.K[0, 1] / focal[0] * xy[:, 1]
-        elif self._fisheye:
+            return unit(_homogeneous(xy))
+        import cv2
+
+        if self._fisheye:
             xy = np.asarray(cv2.fisheye.undistortPoints(pixels[:, None], self.K, self.D)[:, 0], np.float64)
         else:
             # OpenCV stops after five rounds; which call takes more of them depends on its version.

@@ -43,6 +43,26 @@ def user_path(written: str | Path) -> Path:
         raise ValueError(f"{written}: {error}") from None
 
 
+def cache_folder() -> Path:
+    """Return the user's folder for what is downloaded or can be made again; it need not exist.
+
+    Raises:
+        FileNotFoundError: the user has no home, nor set another place.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "diffupose_ros"
+    except RuntimeError:
+        raise FileNotFoundError(
+            "no home directory to keep weights in: set HOME or XDG_CACHE_HOME, or give the path of a file"
+        ) from None
+
+
+def one_line(error: Exception) -> str:
+    """Return the beginning of an error's text on one line: those of torch and onnxruntime go over many."""
+    return " ".join(str(error).split())[:300]
+
+
 def opencv_name(path: Path) -> str:
     """Return the path as OpenCV takes it, which crashes on names that are not UTF-8.
 

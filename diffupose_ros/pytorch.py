@@ -13,12 +13,11 @@
 # limitations under the License.
 
 
-"""What everything that runs on PyTorch needs: a device by its name, files of weights, errors on one line."""
+"""What everything that runs on PyTorch needs: a device by its name, files of weights."""
 
 import os
 import re
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from diffupose_ros.files import check_downloaded
+from diffupose_ros.files import check_downloaded, one_line
+from diffupose_ros.processor import cpu_flags
 
 _NATIVE_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 """What Linux calls a CPU's bfloat16 products: on x86, with tiles, and on Arm."""
@@ -59,15 +59,6 @@ def product_type(device: torch.device) -> torch.dtype:
     else:
         native = bool(_NATIVE_BFLOAT16 & cpu_flags())
     return torch.bfloat16 if native else torch.float32
-
-
-@cache
-def cpu_flags() -> frozenset[str]:
-    """Return the sets of instructions that the CPU has, by Linux's names; empty elsewhere."""
-    try:
-        return frozenset(Path("/proc/cpuinfo").read_text().split())
-    except OSError:
-        return frozenset()
 
 
 def is_safetensors(path: Path) -> bool:
@@ -158,8 +149,3 @@ def check_finite(weights: Mapping[str, Tensor]) -> None:
     broken = [name for name, value in weights.items() if not value.isfinite().all()]
     if broken:
         raise ValueError(f"the weights hold NaN or infinite numbers: {', '.join(broken[:3])}")
-
-
-def one_line(error: Exception) -> str:
-    """Return the beginning of an error's text on one line: torch's go over many."""
-    return " ".join(str(error).split())[:300]

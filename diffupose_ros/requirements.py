@@ -21,6 +21,7 @@ import sys
 from importlib.util import find_spec
 
 _NODES = ("torch", "safetensors")
+_INSTEAD = "onnxruntime"  # of these, for the lift node
 _COMMAND = ("typer", "rich", "rosbags")
 
 
@@ -42,4 +43,5 @@ def advice(module: str | None) -> str | None:
 
 
 if __name__ == "__main__":
-    print(next((advice(module) for module in _NODES if find_spec(module) is None), ""))
+    missing = [module for module in _NODES if find_spec(module) is None]
+    print(advice(missing[0]) if missing and find_spec(_INSTEAD) is None else "")

@@ -25,7 +25,7 @@ import pytest
 from diffupose_ros.detection.frames import open_source
 from diffupose_ros.detection.weights import find_weights
 from diffupose_ros.files import load_arrays, user_path
-from diffupose_ros.lifting.checkpoint import weights_path
+from diffupose_ros.lifting.weights import weights_path
 from diffupose_ros.profiles import load_profile
 from diffupose_ros.resources import resource_path
 

@@ -36,7 +36,7 @@ OPENBLAS = "openblas" in str(np.show_config(mode="dicts")) if np.lib.NumpyVersio
 def test_they_sleep_unless_the_user_says_otherwise(chosen: dict[str, str], expected: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     said = subprocess.run(
-        [sys.executable, "-c", "import diffupose_ros.lifting"],
+        [sys.executable, "-c", "import diffupose_ros.lifting, torch"],
         env=environment | {"OMP_DISPLAY_ENV": "TRUE"} | chosen,
         capture_output=True,
         text=True,

@@ -14,6 +14,7 @@
 
 """Commands on checkpoints."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,33 @@ def import_checkpoint(official: Path, out: Path) -> None:
         fail(error)
     config = checkpoint.denoiser
     typer.echo(f"{out}: {config.variant}, {config.joints} joints, d = {config.channels}")
+
+
+class PrecisionName(str, Enum):
+    """What exported weights are stored in."""
+
+    float32 = "float32"
+    float16 = "float16"
+
+
+@app.command()
+def export(
+    weights: Annotated[str, typer.Argument(help="Shipped name, or path of .safetensors, .pt or .pth.")],
+    out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
+    steps: Annotated[int | None, typer.Option(min=1, max=100, help="DDIM steps [default: as suit the model].")] = None,
+    precision: Annotated[
+        PrecisionName, typer.Option(help="Of the weights in the file: float16 for one of half the size.")
+    ] = PrecisionName.float32,
+) -> None:
+    """Write a model as one ONNX file, which the engine onnx runs without PyTorch; checked against PyTorch's poses."""
+    try:
+        from diffupose_ros.lifting.engine.export import export as write
+
+        model = write(weights, out, steps, precision.value)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        fail(error)
+    size = out.stat().st_size / 1e6
+    typer.echo(f"{out}: {model.variant}, {model.joints} joints, steps {model.steps}, {precision.value}, {size:.0f} MB")
 
 
 @app.command()

@@ -37,6 +37,14 @@ DetectorName = Enum("DetectorName", {name: name for name in DETECTORS}, type=str
 FinderName = Enum("FinderName", {name: name for name in FINDERS}, type=str)
 
 
+class EngineName(str, Enum):
+    """What runs the lifter."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
+
+
 class StorageName(str, Enum):
     """Formats of bags."""
 
@@ -57,8 +65,12 @@ class NodeOrBags(TyperCommand):
         return for_node
 
 
-Weights = Annotated[str, typer.Option(help="Of the lifter: shipped name, or path of .safetensors, .pt or .pth.")]
+Weights = Annotated[str, typer.Option(help="Of the lifter: shipped name, or path of .safetensors, .pt, .pth or .onnx.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")]
+Engine = Annotated[
+    EngineName,
+    typer.Option(help="Of the lifter: torch, onnx (no PyTorch), or auto, the faster of those installed."),
+]
 Hypotheses = Annotated[int, typer.Option(min=1, max=200, help="Poses sampled for each person.")]
 Steps = Annotated[int | None, typer.Option(min=1, max=100, help="DDIM steps [default: as suit the model].")]
 
@@ -77,6 +89,7 @@ def lift(
     threads: Annotated[
         int, typer.Option(min=0, max=256, help="On a CPU; 0: OMP_NUM_THREADS, else one a core, at most 4.")
     ] = 0,
+    engine: Engine = EngineName.auto,
     detector_profile: Annotated[
         str, typer.Option(help="What scores mean whose message does not say what made them: shipped name, or .json.")
     ] = "generic",
@@ -104,7 +117,7 @@ def lift(
         report = lift_bag(
             bag_in,
             bag_out,
-            Lifter.load(weights, device, threads=chosen(threads)),
+            Lifter.load(weights, device, engine=engine.value, steps=steps, threads=chosen(threads)),
             Settings(hypotheses, steps, detector_profile=detector_profile),
             console,
             storage.value,
@@ -139,6 +152,7 @@ def run(
     steps: Steps = None,
     lifter: Weights = "default",
     device: Device = "auto",
+    engine: Engine = EngineName.auto,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Images per second, of a directory.")] = 10.0,
 ) -> None:
     """Find the people in a video and lift them to 3D: an overlay video, a bag and figures."""
@@ -160,7 +174,7 @@ def run(
 
         with console.status("loading the models"):
             pipeline = load_pipeline(detector.value, weights, device, finder.value)
-            model = Lifter.load(lifter, device)
+            model = Lifter.load(lifter, device, engine=engine.value, steps=steps)
         report = run_video(frames, cameras, pipeline, model, folder, Settings(hypotheses, steps), console)
     except BAD_INPUT as error:
         fail(error)

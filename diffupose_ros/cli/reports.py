@@ -26,7 +26,7 @@ def weights_settings(checkpoint: str) -> dict[str, str]:
     Raises:
         FileNotFoundError: no such model.
     """
-    from diffupose_ros.lifting.checkpoint import weights_path
+    from diffupose_ros.lifting.weights import weights_path
 
     digest = hashlib.sha256(weights_path(checkpoint).read_bytes()).hexdigest()
     return {"checkpoint": Path(checkpoint).name, "checkpoint_sha256": digest[:16]}

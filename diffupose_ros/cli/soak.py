@@ -38,7 +38,7 @@ def soak(
     from diffupose_ros.benchmark.soak import soak as run
     from diffupose_ros.files import write_text
     from diffupose_ros.lifting import Interrupted
-    from diffupose_ros.lifting.checkpoint import weights_path
+    from diffupose_ros.lifting.weights import weights_path
     from diffupose_ros.offline.interrupt import interruptible
 
     try:

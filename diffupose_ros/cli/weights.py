@@ -44,7 +44,8 @@ def _files(name: str) -> "CachedFiles":
 @weights.command("list")
 def list_() -> None:
     """Show which weights there are: name, COCO AP in percent, licence, whether it is here, address."""
-    from diffupose_ros.detection.weights import ALIASES, WEIGHTS, cache_folder, is_here
+    from diffupose_ros.detection.weights import ALIASES, WEIGHTS, is_here
+    from diffupose_ros.files import cache_folder
 
     short = {name: alias for alias, name in ALIASES.items()}
     try:

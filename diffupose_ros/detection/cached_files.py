@@ -23,7 +23,8 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
-from diffupose_ros.detection.weights import MIRROR, Progress, cache_folder, mirrored, reason_of
+from diffupose_ros.detection.weights import MIRROR, Progress, mirrored, reason_of
+from diffupose_ros.files import cache_folder
 
 _TIMEOUT = 30.0  # seconds without a byte
 

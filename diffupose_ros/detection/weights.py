@@ -25,7 +25,7 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from diffupose_ros.files import user_path
+from diffupose_ros.files import cache_folder, user_path
 
 MIRROR = "DIFFUPOSE_WEIGHTS_MIRROR"
 """Environment variable: an address (https://..., file://...) or a folder that holds the files instead."""
@@ -85,21 +85,6 @@ WEIGHTS = {
 }
 ALIASES = {"w32": "w32-256x192-dark", "w48": "w48-384x288-dark"}
 """The quickest and the most precise."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloaded weights; it need not exist.
-
-    Raises:
-        FileNotFoundError: the user has no home, nor set another place.
-    """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "diffupose_ros"
-    except RuntimeError:
-        raise FileNotFoundError(
-            "no home directory to keep weights in: set HOME or XDG_CACHE_HOME, or give the path of a file"
-        ) from None
 
 
 def reason_of(error: Exception) -> object:

@@ -29,22 +29,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diffupose_ros.files import user_path
+from diffupose_ros.files import one_line
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig, check_whole
 from diffupose_ros.lifting.networks.diffusion import Diffusion, Prediction, Schedule
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.uncertainty import Calibration
+from diffupose_ros.lifting.weights import weights_path
 from diffupose_ros.pytorch import (
     check_finite,
     is_safetensors,
     kept,
     load_pickled,
     load_tensors,
-    one_line,
     save_tensors,
     state_dict_of,
 )
-from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import PARENTS
 
 _FORMAT = 2
@@ -127,6 +126,11 @@ class Checkpoint:
         """
         return self._denoiser(self.weights)
 
+    @property
+    def usual_steps(self) -> int:
+        """DDIM steps that suit the model: 1 if it has a network for that, else 5."""
+        return 1 if self.one_step_weights else 5
+
     def build_one_step(self) -> Denoiser | None:
         """Return the denoiser that draws in one evaluation, in evaluation mode; None for a model without.
 
@@ -172,20 +176,6 @@ def _filled(model: _Module, weights: dict[str, Tensor], kind: str) -> _Module:
     except RuntimeError as error:
         raise ValueError(f"the weights do not fit a {kind}: {one_line(error)}") from None
     return model.eval().requires_grad_(False)
-
-
-def weights_path(name_or_path: str | Path) -> Path:
-    """Return the file of a shipped checkpoint's name ("default") or of a path.
-
-    Raises:
-        FileNotFoundError: neither a shipped name nor a file; says which names there are.
-    """
-    folder = resource_path("resource/weights")
-    for path in (user_path(name_or_path), folder / f"{name_or_path}.safetensors"):
-        if path.is_file():
-            return path
-    shipped = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors")))
-    raise FileNotFoundError(f"no weights {str(name_or_path)!r}: expected a file, or one of the shipped: {shipped}")
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

@@ -17,22 +17,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.defaults import HYPOTHESES
-from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
-from diffupose_ros.lifting.engine.call import Calls
-from diffupose_ros.lifting.engine.sampler import Precision, Sampler, Sampling
+from diffupose_ros.lifting.engine.choice import Engine, choose
+from diffupose_ros.lifting.engine.exports import export_of
+from diffupose_ros.lifting.engine.sampling import Drawing, Precision, Sampling
+from diffupose_ros.lifting.people import people_of
 from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.lifting.sight import sight
 from diffupose_ros.lifting.uncertainty import classes_of
 from diffupose_ros.profiles import Profile, load_profile
 from diffupose_ros.skeleton import Skeletons2D, Status
+
+if TYPE_CHECKING:
+    from diffupose_ros.lifting.checkpoint import Checkpoint
+    from diffupose_ros.lifting.engine.call import Calls
+    from diffupose_ros.lifting.engine.exported import Exported
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -81,7 +87,7 @@ class Lifted:
 
 
 class Lifter:
-    """A lifting model, ready to use.
+    """A lifting model, ready to use, on the engine torch; ``load`` has the choice.
 
     >>> lifter = Lifter.load("default")
     >>> lifted = lifter.lift(keypoints, scores, Camera(K, D), layout="coco17")
@@ -94,18 +100,32 @@ class Lifter:
         threads: that compute on a CPU, of all that this process does with PyTorch; 0 leaves them as they are. Few
             suffice: ``diffupose_ros.threads.chosen()``.
 
+    Attributes:
+        checkpoint: the model, or what its ONNX file says of it.
+        sampler: the model on its engine.
+
     Raises:
         ValueError: a device that is not there.
     """
 
+    checkpoint: "Checkpoint | Exported"
+    sampler: Drawing
+    _calls: "Calls | None" = None
+    """The engine torch does all that follows the poses on its device too."""
+
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "auto", precision: Precision = "auto", threads: int = 0
+        self, checkpoint: "Checkpoint", device: str = "auto", precision: Precision = "auto", threads: int = 0
     ) -> None:
-        self.checkpoint = checkpoint
+        import torch
+
+        from diffupose_ros.lifting.engine.call import Calls
+        from diffupose_ros.lifting.engine.sampler import Sampler
+
         if threads:
             torch.set_num_threads(threads)
-        self.sampler = Sampler.of(checkpoint, device, precision)
-        self._calls = Calls(self.sampler, checkpoint.calibration)
+        self.checkpoint = checkpoint
+        self.sampler = sampler = Sampler.of(checkpoint, device, precision)
+        self._calls = Calls(sampler, checkpoint.calibration)
 
     @classmethod
     def load(
@@ -113,20 +133,45 @@ class Lifter:
         name_or_path: str | Path = "default",
         device: str = "auto",
         precision: Precision = "auto",
+        engine: Engine = "auto",
+        steps: int | None = None,
         threads: int = 0,
     ) -> "Lifter":
-        """Load a shipped model by name, or a file: ours (.safetensors) or official (.pt, .pth).
+        """Load a shipped model by name, or a file: ours (.safetensors), official (.pt, .pth) or exported (.onnx).
+
+        Args:
+            name_or_path: the model.
+            device: see above; the engine onnx has ``tensorrt`` and ``openvino`` too, where onnxruntime has them.
+            precision: see above; of the engine onnx, of the file's weights, ``float32``, ``float16`` or any.
+            engine: ``torch``; ``onnx``, which needs no PyTorch, and has one number of DDIM steps and no DDPM; or
+                ``auto``, see ``engine.choice.choose``.
+            steps: the number of DDIM steps that the engine onnx shall have; None: as many as suit the model.
+            threads: see above.
 
         Raises:
-            FileNotFoundError: no such model.
+            FileNotFoundError: no such model, or no ONNX file of it, and none can be written.
+            ImportError: the engine is not installed.
             ValueError: a broken file, or a device that is not there.
         """
-        return cls(load_checkpoint(name_or_path), device, precision, threads)
+        if choose(engine, name_or_path, device, precision) == "torch":
+            from diffupose_ros.lifting.checkpoint import load_checkpoint
+
+            return cls(load_checkpoint(name_or_path), device, precision, threads)
+        from diffupose_ros.lifting.engine.onnx_sampler import OnnxSampler
+
+        lifter = cls.__new__(cls)
+        lifter.sampler = sampler = OnnxSampler(export_of(name_or_path, steps, precision), device, threads)
+        lifter.checkpoint = sampler.model
+        return lifter
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return self.sampler.device
+    def device(self) -> str:
+        """Where the model is: ``cpu``, ``cuda``, ..."""
+        return str(self.sampler.device)
+
+    def __str__(self) -> str:
+        """Say what runs where."""
+        return f"{self.sampler.variant}, d = {self.sampler.channels}, engine {self.sampler.engine}, on {self.device}"
 
     @property
     def usual_steps(self) -> int:
@@ -135,7 +180,8 @@ class Lifter:
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the lifter cannot be used any more."""
-        self._calls.close()
+        if self._calls is not None:
+            self._calls.close()
         self.sampler.close()
 
     def lift(
@@ -161,13 +207,15 @@ class Lifter:
             camera: who took the image.
             layout: joint order, a key of ``diffupose_ros.skeleton.LAYOUTS``; J is its number of joints.
             hypotheses: number N of poses to sample for each person.
-            steps: DDIM steps, 1 to 100; None: as many as suit the model, 1 of the shipped one.
+            steps: DDIM steps, 1 to 100, of the engine onnx those of its file; None: as many as suit the model, 1 of
+                the shipped one.
             flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing.
             seed: of the sampling; None for a fresh one.
             detector: the profile that reads the scores: its name, one of ``diffupose_ros.profiles.PROFILES``, or
                 itself; ``exact`` where the 2D has no errors.
 
         Raises:
+            MemoryError: a GPU's memory is not enough for the hypotheses of one person.
             ValueError: shapes, layout, profile or numbers that do not fit; says what was expected.
         """
         profile = detector if isinstance(detector, Profile) else load_profile(detector, layout)
@@ -190,16 +238,17 @@ class Lifter:
 
         Raises:
             Interrupted: it said yes.
+            MemoryError: see ``lift``.
             ValueError: keypoints that are no pixels.
         """
         if hypotheses < 1:
             raise ValueError(f"hypotheses: expected 1 or more, got {hypotheses}")
         if steps is not None:
-            self.sampler.diffusion.timesteps(steps)  # raises
+            self.sampler.check_steps(steps)
         if (small := np.flatnonzero(normalised(skeletons, camera))).size:
             raise ValueError(f"the keypoints of people {small.tolist()} look normalised: expected pixels")
         rays, skeletons = _viewing_rays(skeletons, camera)
-        if self.checkpoint.denoiser.variant == "robust":
+        if self.sampler.variant == "robust":
             condition = person_centred(rays, skeletons.deviations, skeletons.status)
         else:
             image = image_coordinates(skeletons.keypoints, camera.width, camera.height)
@@ -207,8 +256,24 @@ class Lifter:
         seen = condition.status != Status.MISSING
         skeletons = _reduced(skeletons, seen)
         sampling = Sampling(hypotheses, steps, flip, seed)
-        rows = self._calls.run(condition.features, _seen(condition, rays, skeletons), sampling, interrupted)
-        return _lifted(found(hypotheses).split(rows), condition.valid, skeletons, camera)
+        people = self._found(condition, rays, skeletons, sampling, interrupted)
+        return _lifted(people, condition.valid, skeletons, camera)
+
+    def _found(
+        self,
+        condition: Condition,
+        rays: FloatArray,
+        skeletons: Skeletons2D,
+        sampling: Sampling,
+        interrupted: Callable[[], bool],
+    ) -> dict[str, FloatArray]:
+        """What is found of the people, by the names of ``Lifted``."""
+        if self._calls is not None:
+            rows = self._calls.run(condition.features, _seen(condition, rays, skeletons), sampling, interrupted)
+            return found(sampling.hypotheses).split(rows)
+        prepared = self.sampler.prepare(condition.features)
+        poses = self.sampler.draw(prepared, sampling, interrupted)
+        return people_of(poses, prepared.expected, condition, rays, skeletons.deviations, self.checkpoint.calibration)
 
 
 def _seen(condition: Condition, rays: FloatArray, skeletons: Skeletons2D) -> FloatArray:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri, fdtr, fdtri  # scipy.stats takes longer to load, and four times as long to compute
 
 from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE, Status, unit
 
@@ -37,7 +36,8 @@ NOVELTIES = (0.5, 1.0, 2.0, 4.0)
 """How far poses are from their 2D joints, in units of what the detector's precision explains."""
 
 ANCHOR = 0.9  # probability at which a Student t and a normal reading of a covariance agree
-ANCHOR_RADIUS2 = float(chdtri(3, 1 - ANCHOR))
+ANCHOR_RADIUS2 = 6.251388631170325
+"""chdtri(3, 1 - ANCHOR), written out: scipy.special takes 0.1 s to load, for drawn ellipsoids alone."""
 SHORTEST = 1e-3
 """m, of a lever by which joints turn the pelvis."""
 LEAST_TURN, ANY_TURN = 1e-6, np.pi**2 / 3
@@ -224,11 +224,15 @@ def radius2(probability: npt.ArrayLike, freedom: npt.ArrayLike = NORMAL) -> Floa
         probability: in (0, 1).
         freedom: degrees of freedom; broadcastable with ``probability``.
     """
+    from scipy.special import fdtri  # scipy.stats takes longer to load, and four times as long to compute
+
     return np.asarray(ANCHOR_RADIUS2 * fdtri(3, freedom, probability) / fdtri(3, freedom, ANCHOR))
 
 
 def containing_probability(distance2: FloatArray, freedom: npt.ArrayLike = NORMAL) -> FloatArray:
     """Return the probability of the ellipsoid that an error of squared length ``distance2`` just lies in."""
+    from scipy.special import fdtr, fdtri
+
     return np.asarray(fdtr(3, freedom, distance2 * fdtri(3, freedom, ANCHOR) / ANCHOR_RADIUS2))
 
 

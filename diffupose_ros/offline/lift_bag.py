@@ -25,7 +25,7 @@ from rich.console import Console
 
 from diffupose_ros.bags import BagRecorder, Storage
 from diffupose_ros.lifting import Interrupted, Lifted, Lifter
-from diffupose_ros.lifting.engine.sampler import MAX_BATCH
+from diffupose_ros.lifting.engine.sampling import MAX_BATCH
 from diffupose_ros.nodes.common.conversions import hypotheses_message, novel_people, skeletons_3d_message
 from diffupose_ros.nodes.lift.intake import People, View, read_people
 from diffupose_ros.offline.bag_input import Seen, open_bag

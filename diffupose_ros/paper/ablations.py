@@ -37,7 +37,7 @@ from diffupose_ros.data.synthesis import CLEAN, NOISY, cmu_observations
 from diffupose_ros.evaluation.evaluate import evaluate
 from diffupose_ros.evaluation.protocols import Protocol
 from diffupose_ros.files import write_text
-from diffupose_ros.lifting.engine.sampler import Method, Sampling
+from diffupose_ros.lifting.engine.sampling import Method, Sampling
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.resources import resource_path

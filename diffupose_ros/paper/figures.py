@@ -31,7 +31,8 @@ from diffupose_ros.data.observations import Observations
 from diffupose_ros.drawing.style import FAINT, PAPER, RULE, TEXT, TRUTH
 from diffupose_ros.lifting.checkpoint import Checkpoint
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
-from diffupose_ros.lifting.engine.sampler import NO_NECK, DenoiseGiven, Method, Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import DenoiseGiven, Sampler
+from diffupose_ros.lifting.engine.sampling import NO_NECK, Method, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, ResidualBlock, skeleton_adjacency
 from diffupose_ros.paper.drawing import (
     CAMERA,

@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from diffupose_ros.data.sources import PairSource
-from diffupose_ros.lifting.engine.sampler import NO_NECK
+from diffupose_ros.lifting.engine.sampling import NO_NECK
 from diffupose_ros.training.config import TrainConfig
 
 _AHEAD = 4  # batches that each process may have ready

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffupose_ros.lifting.engine.sampler import NO_NECK
+from diffupose_ros.lifting.engine.sampling import NO_NECK
 from diffupose_ros.lifting.networks.prior import prior_of
 from diffupose_ros.skeleton import H36M17
 from diffupose_ros.training.batches import Batch

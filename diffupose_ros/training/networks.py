@@ -21,12 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffupose_ros.files import user_path
+from diffupose_ros.files import one_line, user_path
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, load_checkpoint
 from diffupose_ros.lifting.networks import prior
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig, both_images
-from diffupose_ros.pytorch import load_pickled, one_line
+from diffupose_ros.pytorch import load_pickled
 from diffupose_ros.skeleton import PARENTS
 from diffupose_ros.training.config import TrainConfig
 from diffupose_ros.training.distillation import DistilledDenoiser

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from torch import nn
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.lifting.uncertainty import Calibration

@@ -29,7 +29,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from diffupose_ros.lifting.engine.sampler import Sampling
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.pytorch import check_finite, kept, save_tensors, select_device

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from diffupose_ros.pytorch import one_line
+from diffupose_ros.files import one_line
 
 NEWEST, PREVIOUS = "state.pt", "state.previous.pt"
 _BROKEN = "state.broken.pt"

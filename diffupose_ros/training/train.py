@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from diffupose_ros.data.observations import Pairs
 from diffupose_ros.data.sources import PairSource, load_sources
-from diffupose_ros.lifting.engine.sampler import NO_NECK
+from diffupose_ros.lifting.engine.sampling import NO_NECK
 from diffupose_ros.lifting.networks.prior import describe
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.training.batches import Batch, Batches

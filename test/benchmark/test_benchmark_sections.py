@@ -34,7 +34,8 @@ from diffupose_ros.benchmark.sections.startup import parts
 from diffupose_ros.benchmark.sections.traffic import Watched
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, import_official
-from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.offline.bag_input import open_bag
 

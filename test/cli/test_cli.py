@@ -24,6 +24,7 @@ import numpy as np
 import rclpy
 import torch
 from diffupose_ros.msg import Skeleton3DArray
+from support.models import tiny_file
 from typer.testing import CliRunner
 
 from diffupose_ros.cli import app
@@ -64,6 +65,19 @@ def test_what_is_no_checkpoint_is_refused_with_the_reason(tmp_path: Path) -> Non
         assert result.exit_code == 1
         assert reason in result.output
         assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_an_export_lifts_a_bag_and_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
+    weights, out = tiny_file(tmp_path), tmp_path / "out.onnx"
+    result = RUNNER.invoke(app, ["export", str(weights), str(out), "--steps", "2", "--precision", "float16"])
+    assert result.exit_code == 0 and "robust, 17 joints, 2 steps, float16" in result.output
+    assert Lifter.load(out).checkpoint.precision == "float16"
+    for arguments, reason in (
+        (["export", "nobody", str(out)], "no weights 'nobody'"),
+        (["lift", str(tmp_path), str(tmp_path / "o"), "--weights", str(out), "--engine", "torch"], "not ONNX files"),
+    ):
+        result = RUNNER.invoke(app, arguments)
+        assert result.exit_code == 1 and reason in result.output
 
 
 def test_a_trained_model_is_calibrated_into_a_checkpoint_that_loads(tmp_path: Path) -> None:

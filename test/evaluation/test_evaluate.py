@@ -28,7 +28,7 @@ from diffupose_ros.evaluation.evaluate import METRICS, evaluate
 from diffupose_ros.evaluation.protocols import overwritten
 from diffupose_ros.evaluation.samples import draw_samples, measure
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.engine.sampler import Sampling
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.lifting.uncertainty import Calibration
 from diffupose_ros.resources import resource_path
 from diffupose_ros.skeleton import H36M17, NECK, Skeletons2D, Status

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from diffupose_ros.cli import app
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Sampling
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.paper import ablations
 from diffupose_ros.paper.ablations import Kept, Model, Models, Setup

@@ -22,7 +22,8 @@ import torch
 
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.skeleton import MIRROR
 from diffupose_ros.training.predictors import Predictor, load_predictor, predictor_of

@@ -29,7 +29,8 @@ from support import ROOT
 from support.training import CLIPS, LONG, PROPOSED, TINY, assert_same, states, trainer
 
 from diffupose_ros.lifting.checkpoint import DiffusionConfig, load_checkpoint, save_checkpoint
-from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.training.config import DataConfig, EmaConfig, ModelConfig, OptimiserConfig, load_config
 from diffupose_ros.training.networks import checkpoint_of, read_trained
 from diffupose_ros.training.predictors import load_predictor

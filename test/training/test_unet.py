@@ -19,7 +19,8 @@ import pytest
 import torch
 
 from diffupose_ros.lifting.checkpoint import DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.training.unet import AtStep, UNet, UNetConfig
 

@@ -30,7 +30,8 @@ from diffupose_ros.benchmark.sections.ceiling import GPU_SHAPES, SHAPES, Workloa
 from diffupose_ros.benchmark.sections.plain import plain_sampler
 from diffupose_ros.benchmark.timing import LEAST, figures, interleaved, percentiles
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import Method, Prepared, Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Prepared, Sampler
+from diffupose_ros.lifting.engine.sampling import Method, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.pytorch import product_type, select_device
 

@@ -30,7 +30,8 @@ from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.kernels import usable
-from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.pytorch import product_type, select_device
 
@@ -97,7 +98,7 @@ def _prepare(options: Options) -> Iterator[list[Cell]]:
     yield [cell(engine, products) for products in types for engine in engines(device, config)]
 
 
-ENGINES_AT_WORK = Section(
+ENGINES = Section(
     "engines",
     "each engine's share of the machine's ceiling",
     _prepare,

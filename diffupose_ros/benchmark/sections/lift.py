@@ -24,7 +24,7 @@ from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.condition import person_centred
-from diffupose_ros.lifting.engine.sampler import Sampling
+from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.profiles import load_profile
 
 PEOPLE = (1, 2, 4, 8, 32)

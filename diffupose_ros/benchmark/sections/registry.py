@@ -17,13 +17,14 @@
 from diffupose_ros.benchmark.sections.ceiling import CEILING
 from diffupose_ros.benchmark.sections.core import CORE
 from diffupose_ros.benchmark.sections.detector import DETECTOR
-from diffupose_ros.benchmark.sections.engines import ENGINES_AT_WORK
+from diffupose_ros.benchmark.sections.engines import ENGINES
 from diffupose_ros.benchmark.sections.image import IMAGE
 from diffupose_ros.benchmark.sections.lift import LIFT
 from diffupose_ros.benchmark.sections.offline import OFFLINE
+from diffupose_ros.benchmark.sections.onnx import ONNX
 from diffupose_ros.benchmark.sections.people import PEOPLE_OVER_TIME
 from diffupose_ros.benchmark.sections.startup import STARTUP
 from diffupose_ros.benchmark.sections.topics import TOPICS
 
-_ORDER = (CEILING, CORE, ENGINES_AT_WORK, LIFT, PEOPLE_OVER_TIME, TOPICS, DETECTOR, OFFLINE, STARTUP, IMAGE)
+_ORDER = (CEILING, CORE, ENGINES, LIFT, ONNX, PEOPLE_OVER_TIME, TOPICS, DETECTOR, OFFLINE, STARTUP, IMAGE)
 SECTIONS = {section.name: section for section in _ORDER}

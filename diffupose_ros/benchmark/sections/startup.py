@@ -26,7 +26,7 @@ import numpy as np
 
 import diffupose_ros
 from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, GiveUp, Options, Row, Section, find
-from diffupose_ros.benchmark.sections.topics import seconds_to_first_result
+from diffupose_ros.benchmark.sections.topics import first_result
 from diffupose_ros.lifting import Interrupted
 
 RUNS = 5
@@ -88,7 +88,7 @@ def _parts(options: Options) -> Cell:
 
 def _node(options: Options) -> Cell:
     def measure(interrupted: GiveUp) -> dict[str, float]:
-        runs = [seconds_to_first_result(options, interrupted) for _ in range(RUNS + 1)][1:]
+        runs = [first_result(options, interrupted)[0] for _ in range(RUNS + 1)][1:]
         return {"runs": RUNS, "median_s": float(np.median(runs)), "min_s": min(runs), "max_s": max(runs)}
 
     return Cell({"what": "process to first result"}, measure)

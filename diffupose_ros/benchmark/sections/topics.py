@@ -33,7 +33,7 @@ from diffupose_ros.benchmark.section import Bar, BenchmarkError, Cell, GiveUp, O
 from diffupose_ros.benchmark.sections.traffic import Traffic, Watched, refuse_company, traffic
 from diffupose_ros.benchmark.timing import percentiles
 from diffupose_ros.demo.processes import DemoError, NodeProcess
-from diffupose_ros.lifting.checkpoint import weights_path
+from diffupose_ros.lifting.weights import weights_path
 
 PEOPLE, RATE = 4, 30.0
 STEADY = 6
@@ -157,14 +157,14 @@ def _prepare(options: Options) -> Iterator[list[Cell]]:
         yield Measured(node, talk, options).cells()
 
 
-def seconds_to_first_result(options: Options, interrupted: GiveUp) -> float:
-    """Return how long a lift node takes from the start of its process to a planner's first skeletons.
+def first_result(options: Options, interrupted: GiveUp, engine: str = "auto") -> tuple[float, float]:
+    """Return the seconds from the start of a lift node's process to a planner's first skeletons, and its memory in MB.
 
     Raises:
         BenchmarkError: it ends, or nothing comes.
         Interrupted: ``interrupted`` said yes.
     """
-    parameters: dict[str, object] = {"weights": options.weights, "device": options.device}
+    parameters: dict[str, object] = {"weights": options.weights, "device": options.device, "engine": engine}
     with tempfile.TemporaryDirectory(prefix="diffupose_benchmark_") as folder, traffic(1) as talk:
         start = time.monotonic()
         with NodeProcess("lift_node", Path(folder) / "lift_node.log", parameters) as node:
@@ -175,7 +175,7 @@ def seconds_to_first_result(options: Options, interrupted: GiveUp) -> float:
             seconds = time.monotonic() - start
             if not watched.ages:
                 raise BenchmarkError(f"no 3D skeletons within {_PATIENCE:.0f} s; the log:\n{node.tail()}")
-            return seconds
+            return seconds, resident_memory(node.pid) or float("nan")
 
 
 TOPICS = Section(

@@ -21,16 +21,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from diffupose_ros.lifting.engine.images import NO_NECK
 from diffupose_ros.lifting.engine.outcome import Tables, outcome
 from diffupose_ros.lifting.engine.port import Port
-from diffupose_ros.lifting.engine.sampler import KEPT, Sampler, Sampling, bucket, generator_of
+from diffupose_ros.lifting.engine.sampler import KEPT, Sampler, bucket, out_of_memory
+from diffupose_ros.lifting.engine.sampling import NO_NECK, Noise, Room, Sampling
 from diffupose_ros.lifting.engine.tape import Memory, Tape
 from diffupose_ros.lifting.networks.prior import CHANNELS
 from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.lifting.uncertainty import Calibration
 
 FloatArray = npt.NDArray[np.float64]
+_ALL = 1 << 31  # rows: a call splits what the network evaluates at once itself
 
 
 class Calls:
@@ -46,6 +47,7 @@ class Calls:
     def __init__(self, sampler: Sampler, calibration: Calibration) -> None:
         self._sampler = sampler
         pinned = Memory(torch.device("cpu"), pinned=True) if sampler.device.type == "cuda" else None
+        self._room = Room(_ALL, out_of_memory)
         self._call = lru_cache(KEPT)(partial(_Call, sampler, calibration, pinned))
 
     def close(self) -> None:
@@ -70,18 +72,29 @@ class Calls:
 
         Raises:
             Interrupted: ``interrupted`` said yes.
+            MemoryError: the device's memory is not enough for one person.
         """
         sampler, count = self._sampler, len(features)
         if count == 0:
             return np.zeros((0, found(sampling.hypotheses).width))
-        noise = sampler.noise(sampling.hypotheses, generator_of(sampling.seed))
-        people = bucket(count) if sampler.pads else count
+        noise = Noise(sampling, sampler.joints)()
         if sampler.joints == 16:
             features = features[:, NO_NECK]
-        with sampler.turn:
-            steps = sampling.steps or sampler.usual_steps
-            call = self._call(people, features.shape[-1], sampling.hypotheses, steps, sampling.flip)
-            return call.run(features, seen, noise.numpy(), interrupted)
+        steps = sampling.steps or sampler.usual_steps
+
+        def rows_of(part: slice) -> FloatArray:
+            number = part.stop - part.start
+            people = bucket(number) if sampler.pads else number
+            with sampler.turn:
+                try:
+                    call = self._call(people, features.shape[-1], sampling.hypotheses, steps, sampling.flip)
+                    return call.run(features[part], seen[part], noise, interrupted)
+                except torch.cuda.OutOfMemoryError:
+                    self._call.cache_clear()
+                    sampler.forget()
+                    raise
+
+        return self._room.draw(count, sampling.hypotheses, rows_of)
 
 
 class _Call:

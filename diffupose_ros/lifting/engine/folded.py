@@ -50,6 +50,9 @@ class FoldedDenoiser:
         device: where it runs.
         products: type of the products over the channels, float32 or bfloat16.
         compiled: take the compiled layers where they are usable.
+
+    Attributes:
+        input, blocks, time1, non_local, time2, output: the constants, in the order in which they are used.
     """
 
     @torch.no_grad()
@@ -67,13 +70,13 @@ class FoldedDenoiser:
         self._layers: Layers = CompiledLayers() if compiled else PyTorchLayers()
         denoiser = denoiser.to(self.device)
         embedding = denoiser.time_embedding(torch.arange(steps, device=self.device))
-        self._input = _graph_conv(denoiser.input, _FLOAT)
-        self._blocks = [_FoldedBlock(block, embedding, products) for block in denoiser.blocks]
-        self._time1 = _FoldedTime(denoiser.time1, embedding)
-        self._non_local = _FoldedNonLocal(denoiser.non_local, products)
-        self._time2 = _FoldedTime(denoiser.time2, embedding)
+        self.input = _graph_conv(denoiser.input, _FLOAT)
+        self.blocks = [FoldedBlock(block, embedding, products) for block in denoiser.blocks]
+        self.time1 = FoldedTime(denoiser.time1, embedding)
+        self.non_local = FoldedNonLocal(denoiser.non_local, products)
+        self.time2 = FoldedTime(denoiser.time2, embedding)
         one, zero = torch.ones((), device=self.device), torch.zeros((), device=self.device)
-        self._output = _folded(denoiser.output, one, zero, _FLOAT, _COORDINATES)
+        self.output = _folded(denoiser.output, one, zero, _FLOAT, _COORDINATES)
 
     def __call__(self, x: Tensor, condition: Tensor, t: int) -> Tensor:
         """Run the network for one time step of all poses; shapes as in ``Denoiser``, but always 3 channels out."""
@@ -98,22 +101,22 @@ class FoldedDenoiser:
         factor = stream if self.products == _FLOAT else tape.buffer("factor", shape, self.products)
         outs = (stream,) if factor is stream else (stream, factor)
         within = tape.buffer("within", shape, self.products)
-        tape(layers.graph_conv(tape, self._input, inputs, outs, Finish()))
-        for block in self._blocks:
-            after = self._time1.at(t) if block is self._blocks[-1] else None
+        tape(layers.graph_conv(tape, self.input, inputs, outs, Finish()))
+        for block in self.blocks:
+            after = self.time1.at(t) if block is self.blocks[-1] else None
             time = None if block.time is None else block.time.at(t)
             tape(layers.graph_conv(tape, block.first, factor, (within,), Finish(affine=time)))
             tape(layers.graph_conv(tape, block.second, within, outs, Finish(residual=stream, affine=after)))
-        non_local = self._non_local
+        non_local = self.non_local
         attended = tape.buffer("attended", (self.joints, batch, non_local.inner), self.products)
         tape(layers.attention(tape, non_local.mix, factor, attended))
-        tape(layers.residual(tape, non_local.project, attended, stream, non_local.bias, self._time2.at(t)))
+        tape(layers.residual(tape, non_local.project, attended, stream, non_local.bias, self.time2.at(t)))
         wide = tape.buffer("wide", (self.joints, batch, _LANES), _FLOAT)
-        tape(layers.graph_conv(tape, self._output, stream, (wide,), Finish(relu=False)))
+        tape(layers.graph_conv(tape, self.output, stream, (wide,), Finish(relu=False)))
         return wide[..., :_COORDINATES]
 
 
-class _FoldedTime:
+class FoldedTime:
     """A time block whose scales and shifts are tables over the time steps."""
 
     def __init__(self, block: TimeBlock, embedding: Tensor) -> None:
@@ -121,19 +124,20 @@ class _FoldedTime:
         self._scale, self._shift = scale + 1, shift.contiguous()
 
     def at(self, t: int) -> Affine:
+        """Return factor and shift at a time step."""
         return self._scale[t], self._shift[t]
 
 
-class _FoldedBlock:
+class FoldedBlock:
     """A residual block."""
 
     def __init__(self, block: nn.Module, embedding: Tensor, products: torch.dtype) -> None:
         assert isinstance(block, ResidualBlock)
         self.first, self.second = _graph_conv(block.gconv1, products), _graph_conv(block.gconv2, products)
-        self.time = None if block.time is None else _FoldedTime(block.time, embedding)
+        self.time = None if block.time is None else FoldedTime(block.time, embedding)
 
 
-class _FoldedNonLocal:
+class FoldedNonLocal:
     """A non-local block with one product for query, key and value, and its batch normalisation folded."""
 
     def __init__(self, block: NonLocal, products: torch.dtype) -> None:

@@ -66,12 +66,16 @@ class FoldedProposal:
 
 def _folded(layer: nn.Module, norm: nn.Module | None = None, products: torch.dtype = torch.float32) -> Linear:
     """A layer and the batch normalisation that follows it; returns what ``products`` names, whatever it is given."""
-    assert isinstance(layer, nn.Linear)
-    weight: Tensor = layer.weight
-    bias: Tensor = layer.bias
-    if norm is not None:
-        assert isinstance(norm, nn.BatchNorm1d)
-        scale, shift = scale_and_shift(norm)
-        weight, bias = weight * scale[:, None], bias * scale + shift
-    multiply = linear(weight.T.to(products), bias.to(products))
+    weight, bias = folded_layer(layer, norm)
+    multiply = linear(weight.to(products), bias.to(products))
     return lambda x: multiply(x.to(products))
+
+
+def folded_layer(layer: nn.Module, norm: nn.Module | None = None) -> tuple[Tensor, Tensor]:
+    """Return weights (inputs, outputs) and bias of a layer and the batch normalisation that follows it, if any."""
+    assert isinstance(layer, nn.Linear)
+    if norm is None:
+        return layer.weight.T, layer.bias
+    assert isinstance(norm, nn.BatchNorm1d)
+    scale, shift = scale_and_shift(norm)
+    return (layer.weight * scale[:, None]).T, layer.bias * scale + shift

@@ -20,10 +20,8 @@ Functions of tensors without a state or a branch on numbers: they can be recorde
 import torch
 from torch import Tensor
 
-from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX
-
-NO_NECK = [j for j in range(17) if j != NECK]
-"""The joints of a 16-joint network."""
+from diffupose_ros.lifting.engine.sampling import NO_NECK, mirror_image
+from diffupose_ros.skeleton import HEAD, NECK, THORAX
 
 
 class Images:
@@ -48,7 +46,7 @@ class Images:
         device: torch.device,
     ) -> None:
         self.channels, self._hypotheses, self._joints = channels, hypotheses, joints
-        exchanged = torch.tensor(MIRROR if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK])
+        exchanged = torch.tensor(mirror_image(joints))
         which = torch.arange(hypotheses) % 2 * flip
         order = torch.arange(hypotheses)[:, None] * joints + torch.stack((torch.arange(joints), exchanged))[which]
         signs, aside = torch.ones(channels), torch.ones(hypotheses, 1, 3, dtype=torch.float64)

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from diffupose_ros.lifting.engine.layers import Affine, Convolution, Epilogue, Finish, Layers, Operation, Product, after
 from diffupose_ros.lifting.engine.tape import Recorder
-from diffupose_ros.pytorch import cpu_flags
+from diffupose_ros.processor import cpu_flags
 
 _NEEDS = {
     "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"},

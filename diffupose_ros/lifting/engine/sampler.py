@@ -18,7 +18,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,46 +28,30 @@ from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
-from diffupose_ros.lifting.engine.images import NO_NECK as NO_NECK
 from diffupose_ros.lifting.engine.images import Images
-from diffupose_ros.lifting.engine.tape import Interrupted, Memory
+from diffupose_ros.lifting.engine.sampling import (
+    CPU_BATCH,
+    MAX_BATCH,
+    NO_NECK,
+    Interrupted,
+    Noise,
+    OtherStepsError,
+    Precision,
+    Room,
+    Sampling,
+)
+from diffupose_ros.lifting.engine.tape import Memory
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.lifting.networks.prior import CHANNELS, describe, prior_of
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.pytorch import product_type, select_device
 
 FloatArray = npt.NDArray[np.float64]
-Method = Literal["ddim", "ddpm"]
 DenoiseGiven = Callable[[Tensor, Tensor, int], Tensor]
 """(noisy poses (B, J, 3), condition (B, J, C), time step) -> prediction (B, J, 3 or more)."""
-Precision = Literal["auto", "float32", "bfloat16"]
 _PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-MAX_BATCH = 2048
-"""Rows of one evaluation of the network: bounds the memory, and how long an interruption takes."""
-CPU_BATCH = 96
-"""The same on a CPU: beyond about 120 rows the numbers leave the caches, which costs a quarter."""
 KEPT = 64
 """Chains kept ready, one for each number of poses and of steps."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the poses of a batch of people are drawn.
-
-    Attributes:
-        hypotheses: N, poses of each person.
-        steps: DDIM steps; None: as many as suit the model (``Sampler.usual_steps``); DDPM always takes all.
-        flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing. (The
-            released code averages each with one for the mirror image, at twice the cost.)
-        seed: of the noise; None for a fresh one.
-        method: ``ddim`` or ``ddpm``.
-    """
-
-    hypotheses: int
-    steps: int | None = None
-    flip: bool = True
-    seed: int | None = None
-    method: Method = "ddim"
 
 
 @dataclass(frozen=True)
@@ -94,6 +77,9 @@ class Sampler:
 
     Can be used from several threads, which then take turns.
 
+    Attributes:
+        engine: what people call it.
+
     Args:
         network: the denoiser, on ``device`` and in evaluation mode. A ``FoldedDenoiser`` runs fastest.
         diffusion: the process.
@@ -114,6 +100,8 @@ class Sampler:
         ValueError: a device that is not there.
     """
 
+    engine = "torch"
+
     def __init__(
         self,
         network: DenoiseGiven,
@@ -125,10 +113,12 @@ class Sampler:
         variant: Variant = "robust",
     ) -> None:
         self.device, self.variant = select_device(device), variant
+        self.channels = network.channels if isinstance(network, FoldedDenoiser) else 0
         self.joints, self.pose_scale, self.diffusion = joints, diffusion.pose_scale, diffusion.process()
         self._network, self._one_step = network, one_step
         self._proposal = proposal
         self.memory, self.turn = Memory(self.device), threading.Lock()
+        self._room = Room(CPU_BATCH if self.device.type == "cpu" else MAX_BATCH, out_of_memory)
         self._images = lru_cache(KEPT)(partial(Images, device=self.device))
         self.chain = lru_cache(KEPT)(self._record)
         self.pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
@@ -147,7 +137,7 @@ class Sampler:
         """
         where = select_device(device)
         if precision not in ("auto", *_PRODUCTS):
-            raise ValueError(f"precision {precision!r}: expected auto, {' or '.join(_PRODUCTS)}")
+            raise ValueError(f"precision {precision!r}: the engine torch has auto, {' and '.join(_PRODUCTS)}")
         products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
         fold = partial(FoldedDenoiser, steps=checkpoint.diffusion.steps, device=where, products=products)
         config, proposal, distilled = checkpoint.denoiser, checkpoint.build_proposal(), checkpoint.build_one_step()
@@ -173,6 +163,17 @@ class Sampler:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def check_steps(self, steps: int) -> None:
+        """Refuse numbers of DDIM steps that the process does not have.
+
+        Raises:
+            OtherStepsError: they are not 1 to T.
+        """
+        try:
+            self.diffusion.timesteps(steps)
+        except ValueError as error:
+            raise OtherStepsError(str(error)) from None
+
     @torch.inference_mode()
     def draw(
         self,
@@ -192,6 +193,7 @@ class Sampler:
 
         Raises:
             Interrupted: ``interrupted`` said yes.
+            MemoryError: the device's memory is not enough for one person.
         """
         seen = (features if isinstance(features, Prepared) else self.prepare(features)).condition
         hypotheses = sampling.hypotheses
@@ -199,23 +201,24 @@ class Sampler:
             return np.zeros((0, hypotheses, 17, 3))
         images = self.images(hypotheses, sampling.flip, seen.shape[-1])
         recorded = sampling.method == "ddim" and isinstance(self._network, FoldedDenoiser)
-        steps = sampling.steps or self.usual_steps
-        generator, parts = generator_of(sampling.seed), []
+        steps, of_people = sampling.steps or self.usual_steps, Noise(sampling, self.joints)
 
         def draw() -> Tensor:
-            return images.turned(self.noise(hypotheses, generator).to(self.device)[None])[0].float()
+            """The noise of each hypothesis as the image that it is for sees it."""
+            return images.turned(torch.from_numpy(of_people()).to(self.device)[None])[0].float()
 
         noise = draw()
-        for part in torch.tensor_split(seen, self.parts(len(seen), hypotheses)):
-            conditions = images.conditions(part)
+
+        def poses_of(people: slice) -> FloatArray:
+            conditions = images.conditions(seen[people])
             if recorded:
                 drawn = self._run_chain(conditions, noise, steps, interrupted)
             else:
-                drawn = self._evaluate(
-                    conditions, noise, None if sampling.method == "ddpm" else steps, interrupted, draw
-                )
-            parts.append(images.metres(drawn, self.pose_scale).cpu().numpy())
-        return np.concatenate(parts)
+                taken = None if sampling.method == "ddpm" else steps
+                drawn = self._evaluate(conditions, noise, taken, interrupted, draw)
+            return np.asarray(images.metres(drawn, self.pose_scale).cpu().numpy())
+
+        return self._room.draw(len(seen), hypotheses, poses_of)
 
     @torch.inference_mode()
     def prepare(self, features: npt.NDArray[np.float32]) -> Prepared:
@@ -236,13 +239,6 @@ class Sampler:
         """
         return self.prepare(features).expected
 
-    def noise(self, hypotheses: int, generator: torch.Generator) -> Tensor:
-        """Return standard normal noise (N, J, 3), centred over the hypotheses; on the CPU, as all people see it."""
-        noise = torch.randn(hypotheses, self.joints, 3, generator=generator)
-        if hypotheses > 1:
-            noise = (noise - noise.mean(0)) * (hypotheses / (hypotheses - 1)) ** 0.5
-        return noise
-
     def images(self, hypotheses: int, flip: bool, channels: int) -> Images:
         """Return the images that so many hypotheses are drawn for, of conditions of so many channels."""
         return self._images(
@@ -254,6 +250,11 @@ class Sampler:
         rows = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
         return -(-people // max(1, rows // hypotheses))
 
+    def forget(self) -> None:
+        """Give back the memory of all that is recorded, while ``turn`` is held; it is recorded anew when needed."""
+        self.chain.cache_clear()
+        self.memory.clear()
+
     def _run_chain(self, conditions: Tensor, noise: Tensor, steps: int, interrupted: Callable[[], bool]) -> Tensor:
         """Poses (P, N, J, 3) by the recorded chain of this many."""
         count, hypotheses, _, channels = conditions.shape
@@ -261,8 +262,12 @@ class Sampler:
         if people > count:
             conditions = torch.cat((conditions, conditions[-1:].expand(people - count, -1, -1, -1)))
         with self.turn:
-            chain = self.chain(people * hypotheses, steps, channels)
-            drawn = chain.run(conditions.flatten(0, 1), noise, interrupted)
+            try:
+                chain = self.chain(people * hypotheses, steps, channels)
+                drawn = chain.run(conditions.flatten(0, 1), noise, interrupted)
+            except torch.cuda.OutOfMemoryError:  # fewer people will need what this and the others hold
+                self.forget()
+                raise
             return torch.unflatten(drawn, 0, (people, hypotheses))[:count].clone()
 
     def _evaluate(
@@ -303,11 +308,9 @@ class Sampler:
         return Chain(network, self.diffusion, self.memory, rows, steps, channels)
 
 
-def generator_of(seed: int | None) -> torch.Generator:
-    """Return a generator of noise; None for a fresh one."""
-    generator = torch.Generator()
-    generator.manual_seed(seed) if seed is not None else generator.seed()
-    return generator
+def out_of_memory(error: Exception) -> bool:
+    """Return whether an error means that a GPU's memory is not enough."""
+    return isinstance(error, torch.cuda.OutOfMemoryError)
 
 
 def bucket(people: int) -> int:

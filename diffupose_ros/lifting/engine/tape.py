@@ -25,11 +25,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from diffupose_ros.pytorch import one_line
-
-
-class Interrupted(Exception):
-    """The caller asked to give up."""
+from diffupose_ros.files import one_line
+from diffupose_ros.lifting.engine.sampling import Interrupted
 
 
 class Recorder(Protocol):
@@ -70,6 +67,10 @@ class Memory:
     def __init__(self, device: torch.device, pinned: bool = False) -> None:
         self.device, self._pinned = device, pinned
         self._blocks: dict[tuple[str, torch.dtype, int], Tensor] = {}
+
+    def clear(self) -> None:
+        """Forget all blocks; what was recorded on them must not be run any more."""
+        self._blocks.clear()
 
     def view(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return a tensor of ``shape`` in the block called ``name``; blocks come in powers of two."""
@@ -127,6 +128,8 @@ class Tape:
                 raise Interrupted
             try:
                 self._graph = self._graph or self._capture()
+            except torch.cuda.OutOfMemoryError:
+                raise
             except RuntimeError as error:  # whatever a driver cannot, the operations one by one still can
                 self._refused = True
                 warnings.warn(f"no CUDA graph, lifting is slower: {one_line(error)}", stacklevel=2)

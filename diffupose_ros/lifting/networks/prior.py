@@ -28,7 +28,8 @@ from torch import Tensor
 
 CHANNELS = 6
 """Of what the denoiser is told of the estimate, for each joint: the pose, and the logarithms of its deviations."""
-_LEAST, _MOST = 0.01, 2.0  # deviation in units of pose_scale: 3 mm to 0.6 m
+SMALLEST, LARGEST = 0.01, 2.0
+"""Deviation in units of pose_scale: 3 mm to 0.6 m."""
 
 
 class Prior(NamedTuple):
@@ -45,8 +46,8 @@ class Prior(NamedTuple):
 
 def describe(pose: Tensor, covariance: Tensor) -> Tensor:
     """Return what the denoiser is told, (B, J, 6), of a proposal's estimate (B, J, 3) and covariance (B, J, 3, 3)."""
-    deviation = covariance.diagonal(dim1=-2, dim2=-1).sqrt().clamp(_LEAST, _MOST)
-    deviation[:, 0] = _LEAST  # the root is where it is
+    deviation = covariance.diagonal(dim1=-2, dim2=-1).sqrt().clamp(SMALLEST, LARGEST)
+    deviation[:, 0] = SMALLEST  # the root is where it is
     return torch.cat((pose, deviation.log()), -1)
 
 

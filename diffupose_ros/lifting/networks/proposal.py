@@ -30,7 +30,8 @@ from torch import Tensor, nn
 from diffupose_ros.lifting.networks.denoiser import MOST, check_whole
 from diffupose_ros.skeleton import MIRROR
 
-_LOG_BOUND = 8.0  # of the precision's factor: e^-8 to e^8 per unit of pose_scale
+LOG_BOUND = 8.0
+"""Of the logarithms of the precision's factor: e^-8 to e^8 per unit of pose_scale."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _mirror(device: torch.device) -> tuple[Tensor, Tensor]:
 
 def triangular(numbers: Tensor) -> Tensor:
     """Upper triangular matrices (..., 3, 3) of positive diagonal from any numbers (..., 6)."""
-    diagonal = numbers[..., :3].float().clamp(-_LOG_BOUND, _LOG_BOUND).exp()
+    diagonal = numbers[..., :3].float().clamp(-LOG_BOUND, LOG_BOUND).exp()
     return _upper(*diagonal.unbind(-1), *numbers[..., 3:].float().unbind(-1))
 
 

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Quaternion, Transform, TransformStamped, Vector3
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
@@ -253,8 +252,21 @@ def vectors(values: FloatArray) -> list[Vector3]:
 
 
 def quaternions(rotations: FloatArray) -> list[Quaternion]:
-    """Return rotation matrices (n, 3, 3), n at least 1, as messages."""
-    return [Quaternion(x=x, y=y, z=z, w=w) for x, y, z, w in Rotation.from_matrix(rotations).as_quat().tolist()]
+    """Return rotation matrices (n, 3, 3) as messages, w at least 0.
+
+    By Bar-Itzhack, "New method for extracting the quaternion from a rotation matrix", 2000: good to rounding for all of
+    them. (SciPy's takes 0.2 s to load, a fifth of a lift node's start.)
+    """
+    m = np.asarray(rotations)
+    x, y, z = m[:, 0, 0], m[:, 1, 1], m[:, 2, 2]
+    form = np.zeros((len(m), 4, 4))  # eigh reads the lower triangle
+    form[:, range(4), range(4)] = np.stack([x - y - z, y - x - z, z - x - y, x + y + z], -1)
+    for number, (i, j) in enumerate(((2, 1), (0, 2), (1, 0))):
+        form[:, max(i, j), min(i, j)] = m[:, i, j] + m[:, j, i]
+        form[:, 3, number] = m[:, i, j] - m[:, j, i]
+    found = np.linalg.eigh(form)[1][..., -1]  # of the largest eigenvalue
+    found *= np.where(found[:, 3:] < 0, -1, 1)
+    return [Quaternion(x=x, y=y, z=z, w=w) for x, y, z, w in found.tolist()]
 
 
 def frame(parent: Header, name: str, place: Vector3, turn: Quaternion) -> TransformStamped:

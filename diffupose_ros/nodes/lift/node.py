@@ -25,7 +25,8 @@ from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.engine.sampler import Precision
+from diffupose_ros.lifting.engine.choice import Engine
+from diffupose_ros.lifting.engine.sampling import Precision
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems
 from diffupose_ros.nodes.common.lifecycle import ManagedNode
@@ -38,12 +39,14 @@ from diffupose_ros.profiles import load_profile
 from diffupose_ros.threads import chosen
 
 PARAMETERS = (
-    Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors file, or of an official "
-              ".pt, .pth or .ckpt"),
-    Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ...",
-              choices=DEVICES),
-    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest)",
-              choices=get_args(Precision)),
+    Parameter("weights", "default", "Name of a shipped checkpoint, or path of a .safetensors file, of an official "
+              ".pt, .pth or .ckpt, or of an exported .onnx"),
+    Parameter("engine", "auto", "What runs the model: torch; onnx (onnxruntime, no PyTorch, one number of steps); or "
+              "auto, torch where it is installed", choices=get_args(Engine)),
+    Parameter("device", "auto", "Where the model runs: auto (CUDA if there is any), cpu, cuda, cuda:1, ...; by the "
+              "engine onnx also tensorrt and openvino", choices=(*DEVICES, "tensorrt", "tensorrt:N", "openvino")),
+    Parameter("precision", "auto", "Of the network's products: float32, bfloat16, or auto (the device's fastest); by "
+              "the engine onnx of the file's weights: float32, float16, or auto (any)", choices=get_args(Precision)),
     Parameter("threads", 0, "That the model computes with on a CPU; 0: what OMP_NUM_THREADS says, else one for each "
               "core but one, at most 4", 0, 256),
     Parameter("input_topics", ["skeletons_2d"], "Topics of Skeleton2DArray, all of one camera, lifted in one batch",
@@ -94,15 +97,13 @@ class LiftNode(ManagedNode):
 
     def _load(self) -> None:
         load_profile(self.parameters["detector_profile"])  # raises now rather than at the activation
-        where = (self.parameters[name] for name in ("weights", "device", "precision"))
+        wanted = [self.parameters[name] for name in ("weights", "device", "precision", "engine")]
         # A core for the executor and the other processes: threads that wait for theirs cost more than they bring.
-        self._lifter = Lifter.load(*where, threads=chosen(self.parameters["threads"], spared=1))
+        threads = chosen(self.parameters["threads"], spared=1)
+        self._lifter = Lifter.load(*wanted, self.parameters["steps"] or None, threads)
         warm_up(self._lifter, self.parameters)
         self._create_outputs(_OUTPUTS)
-        config = self._lifter.checkpoint.denoiser
-        self.get_logger().info(
-            f"model {self.parameters['weights']}: {config.variant}, d = {config.channels}, on {self._lifter.device}"
-        )
+        self.get_logger().info(f"model {self.parameters['weights']}: {self._lifter}")
 
     def _start(self) -> None:
         assert self._lifter is not None
@@ -147,7 +148,7 @@ class LiftNode(ManagedNode):
         if self._lifter is None:
             return Health(level, message, values)
         values["steps"] = str(steps_of(self.parameters, self._lifter))
-        return Health(level, message, values, hardware=str(self._lifter.device))
+        return Health(level, message, values, hardware=self._lifter.device)
 
     def _verdict(self, recent: Counter[str]) -> tuple[bytes, str]:
         if self._failure:

@@ -24,8 +24,8 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from diffupose_ros.lifting import Camera, Lifted, Lifter
+from diffupose_ros.lifting.engine.sampling import OtherStepsError
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
-from diffupose_ros.nodes.common.body_frames import body_frames
 from diffupose_ros.nodes.common.conversions import (
     hypotheses_message,
     novel_people,
@@ -115,7 +115,13 @@ class LiftWorker(Worker):
         for people in inputs.values():
             for kind, detail in people.problems:
                 self._diagnostics.problem(kind, detail)
-        lifted, seconds = self._lift(Skeletons2D.join([people.skeletons for people in inputs.values()]), view.camera)
+        try:
+            skeletons = Skeletons2D.join([people.skeletons for people in inputs.values()])
+            lifted, seconds = self._lift(skeletons, view.camera)
+        except (MemoryError, OtherStepsError) as error:
+            kind = "too little memory" if isinstance(error, MemoryError) else "no such steps"
+            self._diagnostics.problem(kind, f"not lifted: {error}", len(messages))
+            return
         first = 0
         for topic, people in inputs.items():
             self._publish(topic, people, lifted, range(first, first + len(people.ids)))
@@ -169,6 +175,8 @@ class LiftWorker(Worker):
         if not header.frame_id:
             self._diagnostics.problem("no frame", "header.frame_id is empty: body frames have no parent on /tf")
         elif stamp_ns(header) > 0:  # a zero stamp is a problem that the intake has told
+            from diffupose_ros.nodes.common.body_frames import body_frames  # whose rotations take 0.2 s to load
+
             names, valid = valid_people(ids, lifted, rows)
             frames = body_frames(header, names, lifted.mean[valid], lifted.orientation[valid])
             self._outputs[TFMessage].publish(frames)

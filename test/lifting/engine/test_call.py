@@ -22,10 +22,11 @@ import pytest
 import torch
 
 from diffupose_ros.benchmark.sections.simulated_people import DETECTOR, LAYOUT, seen
-from diffupose_ros.lifting import Interrupted, Lifted, Lifter
+from diffupose_ros.lifting import Camera, Interrupted, Lifted, Lifter
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.condition import image_centred, image_coordinates, person_centred
-from diffupose_ros.lifting.engine.sampler import CPU_BATCH, Sampling
+from diffupose_ros.lifting.engine.chain import Chain
+from diffupose_ros.lifting.engine.sampling import CPU_BATCH, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.lifting.placing import place
@@ -143,3 +144,20 @@ def test_old_calls_make_room_and_share_memory() -> None:
     for people in range(1, 9):
         lift(lifter, people)
     assert memory() == first
+
+
+def test_out_of_gpu_memory_the_next_smaller_call_is_made(lifter: Lifter, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = 300 + 50 * np.random.default_rng(0).normal(size=(5, 17, 2))
+    camera, own = Camera.from_fov(1.0, 640, 480), Lifter(lifter.checkpoint, "cpu", "float32")
+    expected = own.lift(pixels, np.ones((5, 17)), camera, seed=0)
+    load = Chain.load
+
+    def small(chain: Chain, conditions: torch.Tensor, noise: torch.Tensor) -> None:
+        if len(conditions) > 20:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        load(chain, conditions, noise)
+
+    monkeypatch.setattr(Chain, "load", small)
+    with pytest.warns(UserWarning, match="not enough memory for 5 people at once, now 2: CUDA out of memory"):
+        lifted = Lifter(lifter.checkpoint, "cpu", "float32").lift(pixels, np.ones((5, 17)), camera, seed=0)
+    np.testing.assert_allclose(lifted.mean, expected.mean, atol=1e-4)

@@ -29,7 +29,7 @@ from diffupose_ros.lifting.engine import kernels
 from diffupose_ros.lifting.engine.kernels import CompiledLayers, usable
 from diffupose_ros.lifting.engine.layers import Convolution, Finish, Layers, Product, PyTorchLayers
 from diffupose_ros.lifting.engine.tape import Memory, Tape
-from diffupose_ros.pytorch import cpu_flags
+from diffupose_ros.processor import cpu_flags
 
 CPU = torch.device("cpu")
 BUILT = [

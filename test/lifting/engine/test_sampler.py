@@ -25,7 +25,9 @@ from diffupose_ros.data.detectors import SimulatedDetector
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting import Interrupted, Lifter
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig
-from diffupose_ros.lifting.engine.sampler import CPU_BATCH, Sampler, Sampling
+from diffupose_ros.lifting.engine.chain import Chain
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import CPU_BATCH, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.resources import resource_path
 from diffupose_ros.training.unet import AtStep
@@ -150,3 +152,23 @@ def test_poses_drawn_earlier_stay_as_they_were() -> None:
     kept = first.copy()
     sampler.draw(some_features(checkpoint, 2) + 1, Sampling(3, 2, seed=0))
     np.testing.assert_array_equal(first, kept)
+
+
+def test_out_of_gpu_memory_the_next_smaller_batch_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = random_checkpoint("robust")
+    sampler, features = Sampler.of(checkpoint, "cpu", "float32"), some_features(checkpoint, 8)
+    expected = sampler.draw(features, Sampling(4, 2, seed=0))
+    run = Chain.run
+
+    def small(chain: Chain, conditions: torch.Tensor, *others: object) -> torch.Tensor:
+        if len(conditions) > most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return run(chain, conditions, *others)
+
+    monkeypatch.setattr(Chain, "run", small)
+    most = 8
+    with pytest.warns(UserWarning, match="not enough memory for 8 people at once, now 4: CUDA out of memory"):
+        np.testing.assert_allclose(sampler.draw(features, Sampling(4, 2, seed=0)), expected, atol=1e-5)
+    most = 3
+    with pytest.raises(MemoryError, match="not enough memory for the 4 hypotheses of one person"):
+        sampler.draw(features, Sampling(4, 2, seed=0))

@@ -21,10 +21,12 @@ import numpy as np
 import pytest
 import torch
 
+from diffupose_ros.lifting import engine
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig, load_checkpoint, save_checkpoint
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
-from diffupose_ros.lifting.engine.sampler import Sampler, Sampling
+from diffupose_ros.lifting.engine.sampler import Sampler
+from diffupose_ros.lifting.engine.sampling import Noise, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 from diffupose_ros.skeleton import MIRROR
@@ -149,13 +151,12 @@ def test_a_denoiser_corrects_its_estimate(checkpoint: Checkpoint) -> None:
 
 def test_a_denoiser_that_corrects_it_draws_mirror_images_of_mirror_images(checkpoint, monkeypatch) -> None:
     sampler = Sampler.of(checkpoint, "cpu")
-    noise = torch.randn(17, 3, generator=torch.Generator().manual_seed(0))
-    reverse = noise[MIRROR] * torch.from_numpy(ASIDE)  # the same in the mirror image
-    monkeypatch.setattr(sampler, "noise", lambda *_: torch.stack((noise, reverse.float())))
+    noise = Noise(Sampling(1, 2, seed=0), 17)().repeat(2, 0)
+    noise[1] = noise[1, MIRROR] * ASIDE
+    monkeypatch.setattr(engine.sampler, "Noise", lambda *_: noise.copy)  # the same for image and mirror image
     ours, theirs = (sampler.draw(f, Sampling(2, 2)) for f in (FEATURES, mirrored(FEATURES)))
     np.testing.assert_allclose(theirs[:, ::-1], ours[:, :, MIRROR] * ASIDE, atol=1e-4)
     assert np.abs(ours[:, 1] - ours[:, 0]).max() > 1e-2
-    monkeypatch.setattr(sampler, "noise", lambda *_: noise.expand(2, 17, 3))
     plain, other = (sampler.draw(f, Sampling(2, 2, flip=False)) for f in (FEATURES, mirrored(FEATURES)))
     np.testing.assert_allclose(plain[:, 0], ours[:, 0], atol=1e-5)
     np.testing.assert_allclose(other[:, 0], ours[:, 1, MIRROR] * ASIDE, atol=1e-4)

@@ -126,7 +126,7 @@ def test_parameters_are_described_checked_and_live(operator: Operator) -> None:
         assert result.reason
     assert not operator.set("steps", "five").successful  # of another type
     result = operator.set("precision", "foo")
-    assert not result.successful and "expected one of auto, float32, bfloat16, got 'foo'" in result.reason
+    assert not result.successful and "expected one of auto, float32, bfloat16, float16, got 'foo'" in result.reason
     assert not operator.set("autostart", False).successful  # read-only
     assert operator.get("steps").integer_value == 0
     assert operator.get("hypotheses").integer_value == 10

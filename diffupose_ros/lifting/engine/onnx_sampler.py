@@ -1,0 +1,240 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Draws 3D poses by an exported model on onnxruntime: the same poses as ``Sampler``, without PyTorch."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffupose_ros.files import cache_folder, one_line
+from diffupose_ros.lifting.engine.exported import Exported, read_exported
+from diffupose_ros.lifting.engine.providers import devices, providers_of
+from diffupose_ros.lifting.engine.sampling import (
+    CPU_BATCH,
+    MAX_BATCH,
+    NO_NECK,
+    FloatArray,
+    Interrupted,
+    Noise,
+    OtherStepsError,
+    Room,
+    Sampling,
+    root_relative,
+)
+from diffupose_ros.threads import chosen
+
+if TYPE_CHECKING:
+    from diffupose_ros.lifting.networks.denoiser import Variant
+
+INPUTS = ("features", "noise", "images")
+POSES, COVARIANCE = "poses", "covariance"
+_EXHAUSTED = ("out of memory", "failed to allocate", "bad allocation", "bad_alloc", "cudaerrormemoryallocation")
+
+
+class People:
+    """P people as ``OnnxSampler`` takes them.
+
+    Attributes:
+        features: (P, J, C) of the network's joints.
+        expected: (P, 17, 3, 3) m^2, the covariances that the proposal expects, once poses are drawn; None without one.
+    """
+
+    def __init__(self, features: npt.NDArray[np.float32]) -> None:
+        self.features = features
+        self.expected: FloatArray | None = None
+
+
+class OnnxSampler:
+    """An exported model on its device. Can be used from several threads.
+
+    Args:
+        path: the ONNX file.
+        device: ``auto`` (CUDA if onnxruntime has it), ``cpu``, ``cuda``, ``cuda:1``, ``tensorrt``, ``openvino``, ...
+        threads: that compute on a CPU; 0: ``diffupose_ros.threads.chosen()``.
+
+    Attributes:
+        engine: what people call it.
+        model: what the file says of itself.
+        device: where it runs.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        OSError: the file cannot be read.
+        ValueError: a broken file, one of another version, or one that this onnxruntime cannot run; a device that is
+            not there.
+    """
+
+    engine = "onnx"
+
+    def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
+        onnxruntime = _onnxruntime()
+        self.model: Exported = read_exported(path)
+        self._path = path
+        shapes: dict[str, list[int | str]] = {
+            "features": ["P", self.model.joints, self.model.condition_channels],
+            "noise": ["N", self.model.joints, 3],
+            "images": ["N"],
+        }
+        available, half = onnxruntime.get_available_providers(), self.model.precision == "float16"
+        asked = providers_of(device, available, half, shapes)
+        if asked[0][0].startswith("Tensorrt"):
+            _prepare_tensorrt()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what fails, is raised
+        options.intra_op_num_threads, options.inter_op_num_threads = threads or chosen(), 1
+        # Threads that wait sleep: a robot's other programs need the cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=asked)
+        except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no class of their own
+            raise ValueError(
+                f"{path}: onnxruntime {onnxruntime.__version__} cannot run it: {_reason(error)}. Write it again with "
+                "`diffupose export`, or install a newer onnxruntime"
+            ) from None
+        _check_shapes(path, self._session, shapes)
+        ran = self._session.get_providers()
+        if device != "auto" and asked[0][0] not in ran:  # its libraries are missing, or no such GPU
+            raise ValueError(f"device {device!r}: onnxruntime could not start it, only {devices(ran)}")
+        self.device = device if device != "auto" else devices(ran[:1])
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        self._room = Room(CPU_BATCH if self.device == "cpu" else MAX_BATCH, _is_exhausted)
+
+    @property
+    def channels(self) -> int:
+        """The denoiser's d."""
+        return self.model.channels
+
+    @property
+    def joints(self) -> int:
+        """Joints of the network."""
+        return self.model.joints
+
+    @property
+    def variant(self) -> "Variant":
+        """Which view of the 2D skeleton the network takes."""
+        return self.model.variant
+
+    def close(self) -> None:
+        """Free the model's memory; the sampler cannot be used any more."""
+        del self._session
+
+    @property
+    def usual_steps(self) -> int:
+        """DDIM steps that the file has."""
+        return self.model.steps
+
+    def check_steps(self, steps: int) -> None:
+        """Refuse numbers of DDIM steps that the file does not have.
+
+        Raises:
+            OtherStepsError: another number than the file's.
+        """
+        if steps != self.model.steps:
+            raise OtherStepsError(
+                f"steps: {self._path} takes {self.model.steps}, not {steps}: write another with `diffupose export "
+                f"WEIGHTS FILE.onnx --steps {steps}`, or take the engine torch, which has any number"
+            )
+
+    def prepare(self, features: npt.NDArray[np.float32]) -> People:
+        """Return people's features (P, 17, C) as the network takes them."""
+        return People(features if self.model.joints == 17 else features[:, NO_NECK])
+
+    def draw(
+        self,
+        features: npt.NDArray[np.float32] | People,
+        sampling: Sampling,
+        interrupted: Callable[[], bool] = bool,
+    ) -> FloatArray:
+        """Draw root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames; see ``Sampler.draw``.
+
+        Args:
+            features: (P, 17, C) of a ``Condition``, or these prepared.
+            sampling: how; of DDIM, with the file's number of steps.
+            interrupted: asked before each batch whether to give up.
+
+        Raises:
+            Interrupted: ``interrupted`` said yes.
+            MemoryError: the device's memory is not enough for one person.
+            ValueError: DDPM, or another number of steps.
+        """
+        people = features if isinstance(features, People) else self.prepare(features)
+        if sampling.method != "ddim":
+            raise ValueError(f"method {sampling.method!r}: the engine onnx has ddim")
+        self.check_steps(sampling.steps or self.usual_steps)
+        count, hypotheses = len(people.features), sampling.hypotheses
+        if count == 0:
+            people.expected = np.zeros((0, 17, 3, 3)) if COVARIANCE in self._outputs else None
+            return np.zeros((0, hypotheses, 17, 3))
+        noise = Noise(sampling, self.model.joints)()
+        images = np.arange(hypotheses) % 2 * sampling.flip
+        covariance = np.empty((count, 17, 3, 3)) if COVARIANCE in self._outputs else None
+
+        def poses_of(part: slice) -> FloatArray:
+            if interrupted():
+                raise Interrupted
+            inputs = dict(zip(INPUTS, (people.features[part], noise, images), strict=True))
+            drawn = dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+            if covariance is not None:
+                covariance[part] = drawn[COVARIANCE]
+            return np.asarray(drawn[POSES], np.float64)
+
+        poses = root_relative(self._room.draw(count, hypotheses, poses_of))
+        people.expected = covariance
+        return poses
+
+    def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
+        """Return the covariances (P, 17, 3, 3) in m^2 that the model expects, in the virtual cameras' frames."""
+        people = self.prepare(features)
+        self.draw(people, Sampling(1, self.model.steps, seed=0))
+        return people.expected
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        why = one_line(error) or "its build does not fit this numpy"
+        raise ImportError(
+            f"the engine onnx needs onnxruntime ({why}): {sys.executable} -m pip install onnxruntime"
+        ) from None
+    return onnxruntime
+
+
+def _check_shapes(path: Path, session: Any, expected: dict[str, list[int | str]]) -> None:
+    """Refuse a graph that is not what its metadata says."""
+    found = {each.name: list(each.shape) for each in session.get_inputs()}
+    if found != expected:
+        raise ValueError(f"{path}: of another architecture than it says: expected inputs {expected}, got {found}")
+
+
+def _prepare_tensorrt() -> None:
+    folder = cache_folder() / "tensorrt"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.glob("*.engine")):
+        print(f"TensorRT builds its engine for this GPU, once: minutes. It is kept in {folder}.", file=sys.stderr)
+
+
+def _reason(error: Exception) -> str:
+    """An error's text, on one line and without the place in onnxruntime's source."""
+    return re.sub(r"\S*/onnxruntime_src/\S+ .*?\) ", "", " ".join(str(error).split()))[:300]
+
+
+def _is_exhausted(error: Exception) -> bool:
+    return any(words in str(error).lower() for words in _EXHAUSTED)

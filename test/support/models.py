@@ -1,0 +1,71 @@
+# Copyright 2026 diffupose_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tiny models of every kind, none of whose parts is the identity."""
+
+from pathlib import Path
+
+import torch
+
+from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, save_checkpoint
+from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
+from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
+
+TINY = {
+    "with a proposal": (DenoiserConfig("robust", 32, condition_channels=11), DiffusionConfig(prediction="correction")),
+    "robust": (DenoiserConfig("robust", 32), DiffusionConfig()),
+    "paper, clamped": (DenoiserConfig.paper(32), DiffusionConfig.paper()),
+    "paper, 16 joints": (DenoiserConfig.paper(32, PARENTS_16), DiffusionConfig.paper()),
+}
+
+
+def tiny_checkpoint(kind: str = "with a proposal") -> Checkpoint:
+    """Return a model of a kind, a key of ``TINY``."""
+    torch.manual_seed(0)
+    config, diffusion = TINY[kind]
+    denoiser = Denoiser(config)
+    _shake(denoiser)
+    if diffusion.prediction != "correction":
+        return Checkpoint(config, diffusion, denoiser.state_dict())
+    proposal = Proposal(ProposalConfig(width=64))
+    _shake(proposal)
+    return Checkpoint(
+        config,
+        diffusion,
+        denoiser.state_dict(),
+        proposal=proposal.config,
+        proposal_weights=proposal.state_dict(),
+        card={"licence": "of nobody"},
+    )
+
+
+def tiny_file(folder: Path, kind: str = "with a proposal", name: str = "tiny") -> Path:
+    """Write such a model; return its file."""
+    path = folder / f"{name}.safetensors"
+    save_checkpoint(tiny_checkpoint(kind), path)
+    return path
+
+
+def _shake(model: torch.nn.Module) -> None:
+    for name, value in model.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+        elif name.endswith("running_mean"):
+            value.normal_(0, 0.1)
+        elif name.endswith("mlp.1.bias"):  # of time blocks: factors of either sign
+            value.normal_(0, 1)
+        elif name.endswith(("bn.weight", "W.1.weight")):
+            value.uniform_(0.5, 1.0)
+        elif name.endswith(("bn.bias", "W.1.bias", "adj2")):
+            value.normal_(0, 0.1)
