@@ -15,6 +15,7 @@
 """Tiny models of every kind, none of whose parts is the identity."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -22,8 +23,10 @@ from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionCo
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 
+Network = TypeVar("Network", bound=torch.nn.Module)
 TINY = {
     "with a proposal": (DenoiserConfig("robust", 32, condition_channels=11), DiffusionConfig(prediction="correction")),
+    "distilled": (DenoiserConfig("robust", 32, condition_channels=11), DiffusionConfig(prediction="correction")),
     "robust": (DenoiserConfig("robust", 32), DiffusionConfig()),
     "paper, clamped": (DenoiserConfig.paper(32), DiffusionConfig.paper()),
     "paper, 16 joints": (DenoiserConfig.paper(32, PARENTS_16), DiffusionConfig.paper()),
@@ -34,18 +37,17 @@ def tiny_checkpoint(kind: str = "with a proposal") -> Checkpoint:
     """Return a model of a kind, a key of ``TINY``."""
     torch.manual_seed(0)
     config, diffusion = TINY[kind]
-    denoiser = Denoiser(config)
-    _shake(denoiser)
+    denoiser = _shaken(Denoiser(config))
     if diffusion.prediction != "correction":
         return Checkpoint(config, diffusion, denoiser.state_dict())
-    proposal = Proposal(ProposalConfig(width=64))
-    _shake(proposal)
+    proposal = _shaken(Proposal(ProposalConfig(width=64)))
     return Checkpoint(
         config,
         diffusion,
         denoiser.state_dict(),
         proposal=proposal.config,
         proposal_weights=proposal.state_dict(),
+        one_step_weights=_shaken(Denoiser(config)).state_dict() if kind == "distilled" else {},
         card={"licence": "of nobody"},
     )
 
@@ -57,7 +59,7 @@ def tiny_file(folder: Path, kind: str = "with a proposal", name: str = "tiny") -
     return path
 
 
-def _shake(model: torch.nn.Module) -> None:
+def _shaken(model: Network) -> Network:
     for name, value in model.state_dict().items():
         if name.endswith("running_var"):
             value.uniform_(0.5, 1.5)
@@ -69,3 +71,4 @@ def _shake(model: torch.nn.Module) -> None:
             value.uniform_(0.5, 1.0)
         elif name.endswith(("bn.bias", "W.1.bias", "adj2")):
             value.normal_(0, 0.1)
+    return model

@@ -63,7 +63,8 @@ def export_of(weights: str | Path, steps: int | None = None, precision: Precisio
     stored = "float32" if precision == "auto" else precision
     name = f"{source.stem}-{digest[:16]}-{steps or 'usual'}-{stored}-{FORMAT}{SUFFIX}"
     kept = cache_folder() / "exports" / name
-    for path in (source.with_suffix(SUFFIX), shipped, kept):
+    before = sorted(kept.parent.glob(f"{source.stem}-{digest[:16]}-*{SUFFIX}"))
+    for path in (source.with_suffix(SUFFIX), shipped, *before):
         if path.is_file() and _fits(path, digest, steps, precision):
             return path
     if not make or not can_make():

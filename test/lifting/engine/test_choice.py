@@ -29,7 +29,7 @@ from diffupose_ros.lifting.engine.choice import choose
 from diffupose_ros.lifting.engine.export import export
 from diffupose_ros.lifting.engine.exported import read_exported
 from diffupose_ros.lifting.engine.exports import export_of
-from diffupose_ros.lifting.engine.sampling import OtherStepsError
+from diffupose_ros.lifting.engine.sampling import OtherStepsError, Sampling
 
 
 @pytest.fixture
@@ -102,26 +102,16 @@ def test_what_there_is_no_file_of(weights: Path, monkeypatch: pytest.MonkeyPatch
 # Engines
 
 
-def on(monkeypatch: pytest.MonkeyPatch, *flags: str, gpu: bool = False) -> None:
-    monkeypatch.setattr(choice, "cpu_flags", lambda: frozenset(flags))
-    monkeypatch.setattr(choice, "_GPUS", ("/",) if gpu else ())
-
-
-def test_auto_is_the_faster_of_those_that_are_there(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on(monkeypatch, "avx2", "fma")
-    assert choose("auto", weights, steps=5) == "torch"  # no export
-    export_of(weights, 5)
-    assert choose("auto", weights, steps=5) == "onnx"
-    assert choose("auto", weights) == choose("auto", weights, steps=2) == "torch"
-    assert choose("auto", weights, "cuda", steps=5) == choose("auto", weights, "cpu", "bfloat16", 5) == "torch"
-    on(monkeypatch, "avx2", gpu=True)
-    assert choose("auto", weights, steps=5) == "torch" and choose("auto", weights, "cpu", steps=5) == "onnx"
-    for flags in (("avx2", "avx512f"), ("avx2", "avx512f", "amx_bf16"), ("asimd",)):
-        on(monkeypatch, *flags)
-        assert choose("auto", weights, steps=5) == "torch"
-    on(monkeypatch, "avx2")
+def test_auto_is_torch_where_it_is_installed(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export_of(weights)
+    assert (
+        choose("auto", weights)
+        == choose("auto", weights, "cuda")
+        == choose("auto", weights, "cpu", "bfloat16")
+        == "torch"
+    )
     forbid(monkeypatch, "onnxruntime")
-    assert choose("auto", weights, steps=5) == "torch"
+    assert choose("auto", weights) == "torch"
 
 
 def test_auto_is_onnx_where_torch_is_missing_or_cannot_do_it(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +136,21 @@ def test_what_no_engine_does() -> None:
 # Lifting
 
 
+def test_one_step_is_drawn_by_the_network_that_was_distilled_for_it(tmp_path: Path) -> None:
+    weights = tiny_file(tmp_path, "distilled", "distilled")
+    features = np.random.default_rng(0).normal(size=(3, 17, 5)).astype(np.float32)
+    ours, theirs, plain = (
+        Lifter.load(path, "cpu", "float32", engine).sampler
+        for path, engine in ((weights, "onnx"), (weights, "torch"), (tiny_file(tmp_path), "torch"))
+    )
+    assert (ours.usual_steps, theirs.usual_steps, plain.usual_steps) == (1, 1, 5)
+    drawn, same = (sampler.draw(features, Sampling(4, seed=0)) for sampler in (ours, theirs))
+    np.testing.assert_allclose(drawn, same, atol=1e-3)
+    one, two = (Sampling(4, steps, seed=0) for steps in (1, 2))
+    assert np.abs(same - plain.draw(features, one)).max() > 0.01
+    np.testing.assert_array_equal(theirs.draw(features, two), plain.draw(features, two))
+
+
 def test_both_engines_lift_the_same(weights: Path) -> None:
     pixels = 300 + 50 * np.random.default_rng(0).normal(size=(3, 17, 2))
     camera = Camera.from_fov(1.0, 640, 480)
@@ -155,24 +160,9 @@ def test_both_engines_lift_the_same(weights: Path) -> None:
     for name, array in vars(expected).items():
         np.testing.assert_allclose(getattr(lifted, name), array, rtol=1e-3, atol=1e-3, err_msg=name)
     with pytest.raises(OtherStepsError, match="takes 2, not 5"):
-        ours.lift(pixels, np.ones((3, 17)), camera)
+        ours.lift(pixels, np.ones((3, 17)), camera, steps=5)
+    assert ours.usual_steps == 2 and theirs.usual_steps == 5
     ours.close()
-
-
-def test_auto_takes_torch_for_steps_that_the_faster_engines_file_lacks(
-    weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    on(monkeypatch, "avx2")
-    export_of(weights, 2)
-    lifter = Lifter.load(weights, "cpu", steps=2)
-    pixels, camera = 300 + 50 * np.random.default_rng(0).normal(size=(1, 17, 2)), Camera.from_fov(1.0, 640, 480)
-    for steps, engine in ((2, "onnx"), (101, "onnx"), (3, "torch"), (2, "torch")):
-        if steps == 101:
-            with pytest.raises(ValueError, match="steps: expected 1 to 100, got 101"):
-                lifter.lift(pixels, np.ones((1, 17)), camera, steps=steps)
-        else:
-            lifter.lift(pixels, np.ones((1, 17)), camera, steps=steps)
-        assert lifter.sampler.engine == engine
 
 
 def test_an_export_needs_no_weights_beside_it(weights: Path) -> None:
