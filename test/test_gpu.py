@@ -27,7 +27,7 @@ from diffupose_ros.data.detectors import detector_joints
 from diffupose_ros.data.scenes import Scene
 from diffupose_ros.lifting import Interrupted, Lifted, Lifter
 from diffupose_ros.lifting.condition import person_centred
-from diffupose_ros.lifting.engine.outcome import Tables, outcome
+from diffupose_ros.lifting.engine.outcome.outcome import Tables, outcome
 from diffupose_ros.lifting.engine.sampling import Precision, Sampling
 from diffupose_ros.lifting.rows import SEEN
 from diffupose_ros.lifting.sight import sight

@@ -55,7 +55,7 @@ def export(
 ) -> None:
     """Write a model as one ONNX file, which the engine onnx runs without PyTorch; checked against PyTorch's poses."""
     try:
-        from diffupose_ros.lifting.engine.export import export as write
+        from diffupose_ros.lifting.engine.onnx.export import export as write
 
         model = write(weights, out, steps, precision.value)
     except (ImportError, OSError, RuntimeError, ValueError) as error:

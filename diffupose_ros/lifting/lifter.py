@@ -26,7 +26,7 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
 from diffupose_ros.lifting.engine.choice import Engine, choose
-from diffupose_ros.lifting.engine.exports import export_of
+from diffupose_ros.lifting.engine.onnx.files import export_of
 from diffupose_ros.lifting.engine.sampling import Drawing, Precision, Sampling
 from diffupose_ros.lifting.people import people_of
 from diffupose_ros.lifting.rows import SEEN, found
@@ -38,7 +38,7 @@ from diffupose_ros.skeleton import Skeletons2D, Status
 if TYPE_CHECKING:
     from diffupose_ros.lifting.checkpoint import Checkpoint
     from diffupose_ros.lifting.engine.call import Calls
-    from diffupose_ros.lifting.engine.exported import Exported
+    from diffupose_ros.lifting.engine.onnx.exported import Exported
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -157,7 +157,7 @@ class Lifter:
             from diffupose_ros.lifting.checkpoint import load_checkpoint
 
             return cls(load_checkpoint(name_or_path), device, precision, threads)
-        from diffupose_ros.lifting.engine.onnx_sampler import OnnxSampler
+        from diffupose_ros.lifting.engine.onnx.sampler import OnnxSampler
 
         lifter = cls.__new__(cls)
         lifter.sampler = sampler = OnnxSampler(export_of(name_or_path, steps, precision), device, threads)

@@ -23,7 +23,7 @@ import pytest
 from support import ROOT
 from support.models import tiny_file
 
-from diffupose_ros.lifting.engine.export import export
+from diffupose_ros.lifting.engine.onnx.export import export
 
 LIFT = """
 import sys

@@ -13,4 +13,4 @@
 # limitations under the License.
 
 
-"""How the model runs fast: chains of folded layers on fixed memory, and the compiled kernels."""
+"""How the model runs: chains of folded layers on fixed memory, compiled kernels; or onnxruntime."""

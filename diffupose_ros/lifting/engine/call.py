@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from diffupose_ros.lifting.engine.outcome import Tables, outcome
+from diffupose_ros.lifting.engine.outcome.outcome import Tables, outcome
 from diffupose_ros.lifting.engine.port import Port
 from diffupose_ros.lifting.engine.sampler import KEPT, Sampler, bucket, out_of_memory
 from diffupose_ros.lifting.engine.sampling import NO_NECK, Noise, Room, Sampling

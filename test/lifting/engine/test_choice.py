@@ -24,11 +24,12 @@ from support.models import tiny_file
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.engine import choice, exports
+from diffupose_ros.lifting.engine import choice
 from diffupose_ros.lifting.engine.choice import choose
-from diffupose_ros.lifting.engine.export import export
-from diffupose_ros.lifting.engine.exported import read_exported
-from diffupose_ros.lifting.engine.exports import export_of
+from diffupose_ros.lifting.engine.onnx import files
+from diffupose_ros.lifting.engine.onnx.export import export
+from diffupose_ros.lifting.engine.onnx.exported import read_exported
+from diffupose_ros.lifting.engine.onnx.files import export_of
 from diffupose_ros.lifting.engine.sampling import OtherStepsError, Sampling
 
 
@@ -45,8 +46,8 @@ def weights(cache: Path, tmp_path: Path) -> Path:
 
 def forbid(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
     """Let these seem not to be installed."""
-    there = exports.installed
-    for module in (choice, exports):
+    there = files.installed
+    for module in (choice, files):
         monkeypatch.setattr(module, "installed", lambda *names: not {*names} & {*modules} and there(*names))
 
 

@@ -24,7 +24,7 @@ from lifecycle_msgs.msg import Transition
 from support.models import tiny_file
 from support.nodes import Operator, connected, node_process
 
-from diffupose_ros.lifting.engine.export import export
+from diffupose_ros.lifting.engine.onnx.export import export
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_too_little_memory_for_one_person_is_a_problem_and_the_node_stays(
         """
 from diffupose_ros import standalone
 standalone.activate()
-from diffupose_ros.lifting.engine.onnx_sampler import OnnxSampler
+from diffupose_ros.lifting.engine.onnx.sampler import OnnxSampler
 from diffupose_ros.nodes.lift.node import main
 
 draw = OnnxSampler.draw

@@ -23,12 +23,12 @@ import numpy as np
 import torch
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
-from diffupose_ros.lifting.engine.exported import Exported
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
-from diffupose_ros.lifting.engine.onnx_graph import Graph
-from diffupose_ros.lifting.engine.onnx_sampler import COVARIANCE, INPUTS, POSES, OnnxSampler
+from diffupose_ros.lifting.engine.onnx.exported import Exported
+from diffupose_ros.lifting.engine.onnx.graph import Graph
+from diffupose_ros.lifting.engine.onnx.sampler import COVARIANCE, INPUTS, POSES, OnnxSampler
+from diffupose_ros.lifting.engine.onnx.sampler_graph import SamplerGraph
 from diffupose_ros.lifting.engine.sampler import Sampler
-from diffupose_ros.lifting.engine.sampler_graph import SamplerGraph
 from diffupose_ros.lifting.engine.sampling import Sampling, Stored
 from diffupose_ros.lifting.weights import weights_path
 

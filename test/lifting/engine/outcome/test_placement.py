@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffupose_ros import camera
-from diffupose_ros.lifting.engine.placement import solve_root
+from diffupose_ros.lifting.engine.outcome.placement import solve_root
 
 
 @settings(max_examples=60, deadline=None)

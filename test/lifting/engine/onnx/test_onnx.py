@@ -28,11 +28,12 @@ from support.models import TINY, tiny_checkpoint, tiny_file
 
 from diffupose_ros.lifting import Interrupted, Lifter
 from diffupose_ros.lifting.checkpoint import load_checkpoint, save_checkpoint
-from diffupose_ros.lifting.engine import export as export_module
-from diffupose_ros.lifting.engine import onnx_graph, onnx_sampler
-from diffupose_ros.lifting.engine.export import export
-from diffupose_ros.lifting.engine.exported import read_exported
-from diffupose_ros.lifting.engine.onnx_sampler import OnnxSampler
+from diffupose_ros.lifting.engine.onnx import export as export_module
+from diffupose_ros.lifting.engine.onnx import graph as onnx_graph
+from diffupose_ros.lifting.engine.onnx import sampler as onnx_sampler
+from diffupose_ros.lifting.engine.onnx.export import export
+from diffupose_ros.lifting.engine.onnx.exported import read_exported
+from diffupose_ros.lifting.engine.onnx.sampler import OnnxSampler
 from diffupose_ros.lifting.engine.sampler import Sampler
 from diffupose_ros.lifting.engine.sampling import OtherStepsError, Sampling
 

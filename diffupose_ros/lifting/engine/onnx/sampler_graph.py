@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser, FoldedNonLocal
 from diffupose_ros.lifting.engine.folded_proposal import folded_layer
 from diffupose_ros.lifting.engine.layers import Affine, Convolution
-from diffupose_ros.lifting.engine.onnx_graph import Graph
+from diffupose_ros.lifting.engine.onnx.graph import Graph
 from diffupose_ros.lifting.engine.sampling import mirror_image
 from diffupose_ros.lifting.networks.diffusion import Diffusion
 from diffupose_ros.lifting.networks.prior import LARGEST, SMALLEST

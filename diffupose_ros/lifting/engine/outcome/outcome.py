@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from diffupose_ros.lifting.engine.matrices import gram, identity, length, seen_from
-from diffupose_ros.lifting.engine.pelvis import orientation_covariance, pelvis_axes
-from diffupose_ros.lifting.engine.placement import place
+from diffupose_ros.lifting.engine.outcome.matrices import gram, identity, length, seen_from
+from diffupose_ros.lifting.engine.outcome.pelvis import orientation_covariance, pelvis_axes
+from diffupose_ros.lifting.engine.outcome.placement import place
 from diffupose_ros.lifting.rows import SEEN
 from diffupose_ros.lifting.uncertainty import MIN_VARIANCE, NOVELTIES, Calibration
 

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffupose_ros.lifting.condition import person_centred
-from diffupose_ros.lifting.engine.outcome import Tables, outcome
+from diffupose_ros.lifting.engine.outcome.outcome import Tables, outcome
 from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.lifting.sight import sight

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from diffupose_ros.files import cache_folder, user_path
-from diffupose_ros.lifting.engine.exported import FORMAT, Exported, read_exported
+from diffupose_ros.lifting.engine.onnx.exported import FORMAT, Exported, read_exported
 from diffupose_ros.lifting.engine.sampling import Precision
 from diffupose_ros.lifting.weights import weights_path
 from diffupose_ros.resources import resource_path
@@ -75,7 +75,7 @@ def export_of(weights: str | Path, steps: int | None = None, precision: Precisio
             "give FILE.onnx for the weights"
         )
     print(f"The model {weights} is written for onnxruntime, once, to {kept} ...", file=sys.stderr, flush=True)
-    from diffupose_ros.lifting.engine.export import export
+    from diffupose_ros.lifting.engine.onnx.export import export
 
     export(source, kept, steps, stored)
     return kept

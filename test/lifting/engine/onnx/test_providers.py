@@ -16,7 +16,7 @@
 
 import pytest
 
-from diffupose_ros.lifting.engine.providers import CPU, devices, providers_of
+from diffupose_ros.lifting.engine.onnx.providers import CPU, devices, providers_of
 
 CUDA, TENSORRT, OPENVINO = "CUDAExecutionProvider", "TensorrtExecutionProvider", "OpenVINOExecutionProvider"
 SHAPES: dict[str, list[int | str]] = {"features": ["P", 17, 5], "noise": ["N", 17, 3], "images": ["N"]}

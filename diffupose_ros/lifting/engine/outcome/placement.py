@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from diffupose_ros.camera import HEIGHT_SPREAD
-from diffupose_ros.lifting.engine.matrices import gram, identity
+from diffupose_ros.lifting.engine.outcome.matrices import gram, identity
 
 _ROUNDS = 6
 _MIN_DEPTH = 0.05  # m

@@ -20,7 +20,7 @@ Functions of tensors without a state or a branch on numbers: they can be recorde
 import torch
 from torch import Tensor
 
-from diffupose_ros.lifting.engine.matrices import cross, identity, length, seen_from, symmetric_inverse
+from diffupose_ros.lifting.engine.outcome.matrices import cross, identity, length, seen_from, symmetric_inverse
 from diffupose_ros.lifting.uncertainty import ANY_TURN, LEAST_TURN, SHORTEST
 from diffupose_ros.skeleton import LEFT_HIP, PELVIS, RIGHT_HIP, SPINE
 

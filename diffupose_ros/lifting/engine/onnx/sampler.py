@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.files import cache_folder, one_line
-from diffupose_ros.lifting.engine.exported import Exported, read_exported
-from diffupose_ros.lifting.engine.providers import devices, providers_of
+from diffupose_ros.lifting.engine.onnx.exported import Exported, read_exported
+from diffupose_ros.lifting.engine.onnx.providers import devices, providers_of
 from diffupose_ros.lifting.engine.sampling import (
     CPU_BATCH,
     MAX_BATCH,
