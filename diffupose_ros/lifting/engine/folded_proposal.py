@@ -14,9 +14,9 @@
 
 """The proposal network for inference: batch normalisation folded, weights packed; the same numbers but for rounding.
 
-For a few people, reading the weights is what takes the time: in bfloat16 half of it. The layers that read the 2D
-pose and write the 3D pose stay in float32: rounded to bfloat16, the first alone would move joints by up to 7 mm (the
-blocks, by 1.4).
+For a few people, reading the weights is what takes the time: in bfloat16 or float16 half of it. The layers that read
+the 2D pose and write the 3D pose stay in float32: rounded to bfloat16, the first alone would move joints by up to 7 mm
+(the blocks, by 1.4).
 """
 
 import torch
@@ -32,7 +32,8 @@ class FoldedProposal:
 
     Args:
         proposal: in evaluation mode, on the device where it runs.
-        products: type of the hidden layers' products, float32 or bfloat16.
+        products: type of the hidden layers' products, float32 or bfloat16; float16: of their weights, in products of
+            float32, where ``products.reads_halves``.
     """
 
     @torch.no_grad()
@@ -67,8 +68,11 @@ class FoldedProposal:
 def _folded(layer: nn.Module, norm: nn.Module | None = None, products: torch.dtype = torch.float32) -> Linear:
     """A layer and the batch normalisation that follows it; returns what ``products`` names, whatever it is given."""
     weight, bias = folded_layer(layer, norm)
+    if products == torch.float16 and weight.abs().max() > torch.finfo(products).max:
+        products = torch.float32
     multiply = linear(weight.to(products), bias.to(products))
-    return lambda x: multiply(x.to(products))
+    given = torch.float32 if products == torch.float16 else products
+    return lambda x: multiply(x.to(given))
 
 
 def folded_layer(layer: nn.Module, norm: nn.Module | None = None) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,7 @@ from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
 from diffupose_ros.lifting.engine.images import Images
+from diffupose_ros.lifting.engine.products import reads_halves
 from diffupose_ros.lifting.engine.sampling import (
     CPU_BATCH,
     MAX_BATCH,
@@ -130,7 +131,8 @@ class Sampler:
         Args:
             checkpoint: the model.
             device: see above.
-            precision: of most products over the channels; ``auto``: bfloat16 where the device computes in it.
+            precision: of most products over the channels; ``auto``: bfloat16 where the device computes in it, elsewhere
+                float32, with the proposal's weights in float16 where that is faster.
 
         Raises:
             ValueError: a device that is not there, or an unknown precision.
@@ -141,7 +143,9 @@ class Sampler:
         products = product_type(where) if precision == "auto" else _PRODUCTS[precision]
         fold = partial(FoldedDenoiser, steps=checkpoint.diffusion.steps, device=where, products=products)
         config, proposal, distilled = checkpoint.denoiser, checkpoint.build_proposal(), checkpoint.build_one_step()
-        folded = None if proposal is None else FoldedProposal(proposal.to(where), products)
+        halves = precision == "auto" and products == torch.float32 and reads_halves(where)
+        hidden = torch.float16 if halves else products
+        folded = None if proposal is None else FoldedProposal(proposal.to(where), hidden)
         one_step = None if distilled is None else fold(distilled)
         return cls(
             fold(checkpoint.build()), checkpoint.diffusion, config.joints, device, folded, one_step, config.variant

@@ -40,3 +40,13 @@ def test_product(monkeypatch: pytest.MonkeyPatch, packed: bool, bias: bool, rows
     halved = linear(weight.bfloat16(), shift.bfloat16() if bias else None)(x.bfloat16())
     assert halved.dtype == torch.bfloat16
     assert (halved - expected).norm() < 0.02 * expected.norm()
+
+
+@pytest.mark.skipif(not products.reads_halves(torch.device("cpu")), reason="PyTorch has no FBGEMM here")
+@pytest.mark.parametrize("bias", [True, False])
+@torch.no_grad()
+def test_weights_in_half_precision_are_multiplied_in_float32(bias: bool) -> None:
+    weight, x = torch.randn(96, 40).half(), torch.randn(7, 96)
+    shift = torch.arange(40).half() if bias else None
+    expected = x @ weight.float() + (shift.float() if bias else 0)
+    torch.testing.assert_close(linear(weight, shift)(x), expected, rtol=1e-4, atol=1e-4)
