@@ -31,7 +31,7 @@ def benchmark(
     sections: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Some of ceiling, core, engines, lift, people, topics, detector, offline, startup, image; none: all.",
+            help="Some of ceiling, core, engines, lift, onnx, people, topics, detector, offline, startup, image; none: all.",
             metavar="[SECTION]...",
             show_default=False,
         ),
