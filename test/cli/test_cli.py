@@ -70,7 +70,7 @@ def test_what_is_no_checkpoint_is_refused_with_the_reason(tmp_path: Path) -> Non
 def test_an_export_lifts_a_bag_and_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
     weights, out = tiny_file(tmp_path), tmp_path / "out.onnx"
     result = RUNNER.invoke(app, ["export", str(weights), str(out), "--steps", "2", "--precision", "float16"])
-    assert result.exit_code == 0 and "robust, 17 joints, 2 steps, float16" in result.output
+    assert result.exit_code == 0 and "robust, 17 joints, steps 2, float16" in result.output
     assert Lifter.load(out).checkpoint.precision == "float16"
     for arguments, reason in (
         (["export", "nobody", str(out)], "no weights 'nobody'"),
