@@ -31,7 +31,8 @@ def benchmark(
     sections: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Some of ceiling, core, engines, lift, people, topics, detector, offline, startup, image, onnx; none: all.",
+            help="Some of ceiling, core, engines, lift, people, topics, detector, offline, startup, image, onnx; "
+            "none: all.",
             metavar="[SECTION]...",
             show_default=False,
         ),
