@@ -11,7 +11,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """What the lifter does unless it is told otherwise, by its Python, the lift node, the commands and the benchmark."""
 
 HYPOTHESES = 10
 """Poses sampled for each person."""
+
+STEPS = 5
+"""DDIM steps of a model without a network that draws in one."""

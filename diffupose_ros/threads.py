@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """How many threads compute: few, for small networks on a robot whose other programs need the cores too.
 
 Imports neither PyTorch nor numpy: what is said here must be said before those load.

@@ -31,7 +31,8 @@ def benchmark(
     sections: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Some of ceiling, core, engines, lift, people, topics, detector, offline, startup, image; none: all.",
+            help="Some of ceiling, core, engines, lift, people, topics, detector, offline, startup, image, onnx; "
+            "none: all.",
             metavar="[SECTION]...",
             show_default=False,
         ),
@@ -68,7 +69,7 @@ def benchmark(
     except Interrupted:
         typer.echo(f"interrupted: what has been measured is in {folder}; run it again to go on", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    except (BenchmarkError, OSError, ValueError) as error:
+    except (BenchmarkError, ImportError, OSError, ValueError) as error:
         fail(error)
 
 

@@ -69,7 +69,7 @@ Weights = Annotated[str, typer.Option(help="Of the lifter: shipped name, or path
 Device = Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")]
 Engine = Annotated[
     EngineName,
-    typer.Option(help="Of the lifter: torch, onnx (no PyTorch), or auto, the faster of those installed."),
+    typer.Option(help="Of the lifter: torch, onnx (no PyTorch), or auto, torch where it is installed."),
 ]
 Hypotheses = Annotated[int, typer.Option(min=1, max=200, help="Poses sampled for each person.")]
 Steps = Annotated[int | None, typer.Option(min=1, max=100, help="DDIM steps [default: as suit the model].")]

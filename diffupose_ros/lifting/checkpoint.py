@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffupose_ros.defaults import STEPS
 from diffupose_ros.files import one_line
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig, check_whole
 from diffupose_ros.lifting.networks.diffusion import Diffusion, Prediction, Schedule
@@ -128,8 +129,8 @@ class Checkpoint:
 
     @property
     def usual_steps(self) -> int:
-        """DDIM steps that suit the model: 1 if it has a network for that, else 5."""
-        return 1 if self.one_step_weights else 5
+        """DDIM steps that suit the model: 1 if it has a network for that."""
+        return 1 if self.one_step_weights else STEPS
 
     def build_one_step(self) -> Denoiser | None:
         """Return the denoiser that draws in one evaluation, in evaluation mode; None for a model without.

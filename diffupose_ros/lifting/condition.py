@@ -127,7 +127,7 @@ def person_centred(rays: FloatArray, deviations: FloatArray, status: npt.NDArray
 
 
 def placing_rays(condition: Condition, rays: FloatArray, deviations: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return what ``engine.placement`` places people by, in their virtual cameras' frames.
+    """Return what ``engine.outcome.placement`` places people by, in their virtual cameras' frames.
 
     Args:
         condition: of P people.

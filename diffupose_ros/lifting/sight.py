@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What people are placed by: their 2D joints, ready for ``engine.placement``. In numpy, as all up to the device."""
+"""What people are placed by: their 2D joints, ready for ``outcome.placement``. In numpy, as all up to the device."""
 
 from dataclasses import dataclass
 

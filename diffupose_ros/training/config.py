@@ -135,7 +135,7 @@ class TrainConfig:
             noise and on the reconstructed 2D condition.
         taken_steps: half of the time steps are those that DDIM takes with so many; 0: all are equally frequent.
         distilled_steps: instead of all that, leave the networks of ``init`` as they are and train another, which draws
-            in one evaluation what this many steps of DDIM draw (``distillation``); 0: do not.
+            in one evaluation what this many steps of DDIM draw, two at least (``distillation``); 0: do not.
         optimiser: how the weights follow the gradient.
         ema: moving average of the weights.
         steps: optimiser steps of the whole run.
@@ -182,8 +182,8 @@ class TrainConfig:
                 _at_least(getattr(self, name), 0, name)
         if not 0 <= self.taken_steps <= self.diffusion.steps:
             raise ValueError(f"taken_steps: expected 0 to {self.diffusion.steps}, got {self.taken_steps}")
-        if not 0 <= self.distilled_steps <= self.diffusion.steps:
-            raise ValueError(f"distilled_steps: expected 0 to {self.diffusion.steps}, got {self.distilled_steps}")
+        if self.distilled_steps == 1 or not 0 <= self.distilled_steps <= self.diffusion.steps:
+            raise ValueError(f"distilled_steps: expected 0, or 2 to {self.diffusion.steps}, got {self.distilled_steps}")
         if self.distilled_steps and not (self.model.proposal and self.init):
             raise ValueError(
                 "distilled_steps: expected model.proposal true and init, the checkpoint that is learnt from; or 0"

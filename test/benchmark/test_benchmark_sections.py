@@ -142,10 +142,11 @@ def test_every_engine_is_measured_against_the_ceiling_of_its_products(monkeypatc
 
 def test_engines_draw_the_same() -> None:
     features = np.random.default_rng(0).normal(0, 0.3, (3, 17, 2)).astype(np.float32)
-    drawn = [
-        engines.sampler(engine, shaken(32), CPU, torch.float32).draw(features, Sampling(4, 5, seed=0))
-        for engine in engines.engines(CPU, DenoiserConfig.paper(32))
+    samplers = [
+        engines.sampler(name, shaken(32), CPU, torch.float32) for name in engines.engines(CPU, shaken(32).denoiser)
     ]
+    assert {(sampler.variant, sampler.usual_steps) for sampler in samplers} == {("paper", 5)}
+    drawn = [sampler.draw(features, Sampling(4, 5, seed=0)) for sampler in samplers]
     assert all(np.allclose(poses, drawn[0], rtol=0, atol=1e-4) for poses in drawn)
     assert engines.engine_of(Lifter(shaken(32), "cpu")) == engines.engines(CPU, DenoiserConfig.paper(32))[-1]
 

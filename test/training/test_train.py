@@ -235,7 +235,8 @@ def test_a_distilled_network_learns_to_draw_in_one_step_and_the_others_stay_as_t
     ("wrong", "reason"),
     [
         ({"init": None}, "distilled_steps: expected model.proposal true and init"),
-        ({"distilled_steps": 101}, "distilled_steps: expected 0 to 100, got 101"),
+        ({"distilled_steps": 101}, "distilled_steps: expected 0, or 2 to 100, got 101"),
+        ({"distilled_steps": 1}, "distilled_steps: expected 0, or 2 to 100, got 1"),
     ],
 )
 def test_a_distillation_needs_something_to_learn_from(wrong: dict, reason: str) -> None:

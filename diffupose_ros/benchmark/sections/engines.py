@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Each engine against the best rate of this machine in products of the same type, on the paper's widest network.
 
 Speed does not depend on the weights, which are random. So many poses that the arithmetic is what takes the time.
@@ -41,9 +42,9 @@ TORCH, COMPILED = "torch", "compiled"
 
 
 def engine_of(lifter: Lifter) -> str:
-    """Return the engine that a lifter runs on."""
-    config = lifter.checkpoint.denoiser
-    return COMPILED if usable(lifter.device, config.joints, config.channels) else TORCH
+    """Return the one of these that a lifter of the engine torch runs on."""
+    drawing = lifter.sampler
+    return COMPILED if usable(drawing.device, drawing.joints, drawing.channels) else TORCH
 
 
 def engines(device: torch.device, config: DenoiserConfig) -> list[str]:
@@ -63,7 +64,7 @@ def sampler(engine: str, checkpoint: Checkpoint, device: torch.device, products:
     steps, compiled = checkpoint.diffusion.steps, engine == COMPILED
     network = FoldedDenoiser(checkpoint.build(), steps, device, products, compiled)
     config = checkpoint.denoiser
-    return Sampler(network, checkpoint.diffusion, config.joints, str(device), None, config.variant)
+    return Sampler(network, checkpoint.diffusion, config.joints, str(device), variant=config.variant)
 
 
 @contextmanager

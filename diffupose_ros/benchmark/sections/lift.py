@@ -37,7 +37,7 @@ class _Calls:
 
     def __init__(self, options: Options) -> None:
         self._seconds = options.seconds
-        self._lifter = Lifter.load(options.weights, options.device)
+        self._lifter = Lifter.load(options.weights, options.device, engine="torch")
         self._pixels, self._scores, self._camera = seen(max(PEOPLE))
 
     def cells(self) -> list[Cell]:

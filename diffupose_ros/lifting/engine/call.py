@@ -116,34 +116,36 @@ class _Call:
         def port(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Port:
             return Port(name, shape, dtype, sampler.memory, pinned)
 
-        self._features = port("features", (people, sampler.joints, channels), torch.float32)
-        self._seen = port("seen", (people, SEEN.width), torch.float64)
-        self._noise = port("noise", (hypotheses, sampler.joints, 3), torch.float32)
-        self._found = port("found", (people, found(hypotheses).width), torch.float64)
+        features = port("features", (people, sampler.joints, channels), torch.float32)
+        seen = port("seen", (people, SEEN.width), torch.float64)
+        noise = port("noise", (hypotheses, sampler.joints, 3), torch.float32)
+        out = port("found", (people, found(hypotheses).width), torch.float64)
+        self._inputs, self._found = (features, seen, noise), out
         tables = Tables.of(calibration, hypotheses, sampler.device)
         images = sampler.images(hypotheses, flip, channels + CHANNELS * sampler.proposes)
         shape = (people, hypotheses, sampler.joints)
-        noise = tape.buffer("turned", (hypotheses, sampler.joints, 3), torch.float32)
+        turned = tape.buffer("turned", (hypotheses, sampler.joints, 3), torch.float32)
         conditions = tape.buffer("conditions", (*shape, images.channels), torch.float32)
         drawn = tape.buffer("drawn", (*shape, 3), torch.float32)
         expected = tape.buffer("expected", (people, 17, 3, 3), torch.float32) if sampler.proposes else None
 
+        # Neither of the two holds what holds the tape: a call that is forgotten gives its memory back at once.
         def begin() -> None:
-            prepared = sampler.propose(self._features.device)
-            noise.copy_(images.turned(self._noise.device[None])[0])
+            prepared = sampler.propose(features.device)
+            turned.copy_(images.turned(noise.device[None])[0])
             conditions.copy_(images.conditions(prepared.condition))
             if expected is not None and prepared.covariance is not None:
                 expected.copy_(prepared.covariance)
 
         def end() -> None:
             poses = images.metres(drawn, sampler.pose_scale)
-            self._found.device.copy_(outcome(poses, expected, self._seen.device, tables))
+            out.device.copy_(outcome(poses, expected, seen.device, tables))
 
         tape(begin)
         parts = sampler.parts(people, hypotheses)
         for condition, poses in zip(conditions.tensor_split(parts), drawn.tensor_split(parts), strict=True):
             chain = sampler.chain(len(condition) * hypotheses, steps, images.channels)
-            tape(chain.load, condition.flatten(0, 1), noise)
+            tape(chain.load, condition.flatten(0, 1), turned)
             tape.include(chain.tape)
             tape(poses.copy_, torch.unflatten(chain.poses, 0, (-1, hypotheses)))
         tape(end)
@@ -155,7 +157,7 @@ class _Call:
         noise: npt.NDArray[np.float32],
         interrupted: Callable[[], bool],
     ) -> FloatArray:
-        for port, numbers in ((self._features, features), (self._seen, seen), (self._noise, noise)):
+        for port, numbers in zip(self._inputs, (features, seen, noise), strict=True):
             port.send(numbers)
         self._tape.run(interrupted)
         return self._found.receive(len(features))

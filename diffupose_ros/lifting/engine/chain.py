@@ -89,13 +89,15 @@ class Chain:
         """Record what the outputs correct at these time steps, (J, R, 3) each; None where they correct nothing."""
         if diffusion.prediction != "correction":
             return [None] * len(times)
-        shape = (len(times), *self._x.shape)
+        shape, described = (len(times), *self._x.shape), self._inputs[..., -CHANNELS:]
         found = Prior(*(self.tape.buffer(name, shape, torch.float32) for name in Prior._fields))
-        levels = [torch.from_numpy(of[times]).to(self._inputs.device) for of in (diffusion.signal, diffusion.noise)]
+        levels = [torch.from_numpy(of[times]).to(described.device) for of in (diffusion.signal, diffusion.noise)]
         signal, noise = (level[:, None, None, None] for level in levels)
 
-        def find() -> None:
-            for out, part in zip(found, prior_of(self._inputs[..., -CHANNELS:], signal, noise), strict=True):
+        def find() -> (
+            None
+        ):  # holds nothing that holds the tape: a chain that is forgotten gives its memory back at once
+            for out, part in zip(found, prior_of(described, signal, noise), strict=True):
                 out.copy_(part)
 
         self.tape(find)

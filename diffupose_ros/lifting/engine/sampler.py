@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from diffupose_ros.defaults import STEPS
 from diffupose_ros.lifting.checkpoint import Checkpoint, DiffusionConfig
 from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
@@ -40,6 +41,7 @@ from diffupose_ros.lifting.engine.sampling import (
     Precision,
     Room,
     Sampling,
+    parts,
 )
 from diffupose_ros.lifting.engine.tape import Memory
 from diffupose_ros.lifting.networks.denoiser import Variant
@@ -52,7 +54,7 @@ DenoiseGiven = Callable[[Tensor, Tensor, int], Tensor]
 """(noisy poses (B, J, 3), condition (B, J, C), time step) -> prediction (B, J, 3 or more)."""
 _PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 KEPT = 64
-"""Chains kept ready, one for each number of poses and of steps."""
+"""Chains kept ready, one for each number of poses and of steps; as many calls, and kinds of images."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,6 @@ class Sampler:
 
     Can be used from several threads, which then take turns.
 
-    Attributes:
-        engine: what people call it.
-
     Args:
         network: the denoiser, on ``device`` and in evaluation mode. A ``FoldedDenoiser`` runs fastest.
         diffusion: the process.
@@ -91,6 +90,7 @@ class Sampler:
         variant: which view of the 2D skeleton the network takes.
 
     Attributes:
+        engine: what people call it.
         chain: the recorded chain of (rows, steps, channels of the condition); of a ``FoldedDenoiser`` only, and only
             while ``turn`` is held.
         memory: of all that is recorded.
@@ -119,7 +119,8 @@ class Sampler:
         self._network, self._one_step = network, one_step
         self._proposal = proposal
         self.memory, self.turn = Memory(self.device), threading.Lock()
-        self._room = Room(CPU_BATCH if self.device.type == "cpu" else MAX_BATCH, out_of_memory)
+        self._batch = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
+        self._room = Room(self._batch, out_of_memory)
         self._images = lru_cache(KEPT)(partial(Images, device=self.device))
         self.chain = lru_cache(KEPT)(self._record)
         self.pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
@@ -153,8 +154,8 @@ class Sampler:
 
     @property
     def usual_steps(self) -> int:
-        """DDIM steps that suit the model: 1 if it has a network for that, else 5."""
-        return 5 if self._one_step is None else 1
+        """DDIM steps that suit the model: 1 if it has a network for that."""
+        return STEPS if self._one_step is None else 1
 
     @property
     def proposes(self) -> bool:
@@ -251,8 +252,7 @@ class Sampler:
 
     def parts(self, people: int, hypotheses: int) -> int:
         """Return in how many evaluations of the network so many people are drawn."""
-        rows = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
-        return -(-people // max(1, rows // hypotheses))
+        return parts(people, hypotheses, self._batch)
 
     def forget(self) -> None:
         """Give back the memory of all that is recorded, while ``turn`` is held; it is recorded anew when needed."""

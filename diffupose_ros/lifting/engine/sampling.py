@@ -164,8 +164,8 @@ class Room:
             MemoryError: the memory is not enough for one person.
         """
         while True:
-            parts = -(-people // max(1, self._rows // hypotheses))
-            bounds = -(-np.arange(parts + 1) * people // parts)  # of parts of like size, the largest first
+            count = parts(people, hypotheses, self._rows)
+            bounds = -(-np.arange(count + 1) * people // count)  # of parts of like size, the largest first
             at_once = int(bounds[1])
             try:
                 return np.concatenate([draw(slice(*part)) for part in pairwise(map(int, bounds))])
@@ -177,6 +177,11 @@ class Room:
                 raise MemoryError(f"not enough memory for the {hypotheses} hypotheses of one person: {reason}")
             self._rows = at_once // 2 * hypotheses
             warnings.warn(f"not enough memory for {at_once} people at once, now {at_once // 2}: {reason}", stacklevel=2)
+
+
+def parts(people: int, hypotheses: int, rows: int) -> int:
+    """Return in how many parts people are drawn, of so many poses at the most, but of one person at least."""
+    return -(-people // max(1, rows // hypotheses))
 
 
 def mirror_image(joints: int) -> list[int]:

@@ -94,8 +94,8 @@ ARGUMENTS = (
     Argument("yolo_topic", "", "Take 2D skeletons from this yolo_msgs/DetectionArray, as /yolo/tracking; empty: none",
              nodes=("yolo_node",), parameter="detections_topic"),
     Argument("weights", "default", "Name of a shipped checkpoint, or path of a file", nodes=("lift_node",)),
-    Argument("engine", "auto", "What runs the lifter: torch, onnx (onnxruntime, without PyTorch), or auto, the faster "
-             "of those installed", ("auto", "torch", "onnx"), nodes=("lift_node",)),
+    Argument("engine", "auto", "What runs the lifter: torch, onnx (onnxruntime, without PyTorch), or auto, torch where "
+             "it is installed", ("auto", "torch", "onnx"), nodes=("lift_node",)),
     Argument("device", "auto", "Where the models run: auto (CUDA if there is any), cpu, cuda, cuda:1, ...",
              nodes=("lift_node", "detect_node")),
     Argument("detector_profile", "generic", "What scores mean whose message does not say what made them: name of a "

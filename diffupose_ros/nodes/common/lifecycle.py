@@ -58,8 +58,9 @@ class ManagedNode(LifecycleNode):
     def on_configure(self, state: State) -> TransitionCallbackReturn:
         """Load the model, and create the publishers."""
         done = self._try("configure", self._load, self._release)
-        # To look for garbage in all that a model and its library are made of holds up a message by 0.1 s now and then.
-        gc.freeze()
+        if done == TransitionCallbackReturn.SUCCESS:  # what failed is garbage
+            # To look for some in all that a model and its library are made of holds up a message by 0.1 s now and then.
+            gc.freeze()
         return done
 
     def on_activate(self, state: State) -> TransitionCallbackReturn:

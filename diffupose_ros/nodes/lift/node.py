@@ -57,7 +57,7 @@ PARAMETERS = (
     Parameter("detector_profile", "generic", "What scores mean whose message does not say what made them: name of a "
               "shipped profile, or path of a .json file"),
     Parameter("hypotheses", HYPOTHESES, "Poses sampled for each person", 1, 200, effect="live"),
-    Parameter("steps", 0, "DDIM steps; 0: as many as suit the model, one of the shipped one", 0, 100, effect="live"),
+    Parameter("steps", 0, "DDIM steps; 0: as many as suit the model, 1 of the shipped one", 0, 100, effect="live"),
     Parameter("flip", True, "Draw every second hypothesis for the mirror image", effect="live"),
     Parameter("seed", 0, "Seed of the sampling, the same for each frame: poses do not flicker; -1: fresh noise",
               -1, 2**31 - 1, effect="live"),

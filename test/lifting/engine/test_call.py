@@ -14,7 +14,10 @@
 
 """A recorded call finds what its parts find one by one, whatever was asked before and from whichever thread."""
 
+import gc
 import itertools
+import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -144,6 +147,28 @@ def test_old_calls_make_room_and_share_memory() -> None:
     for people in range(1, 9):
         lift(lifter, people)
     assert memory() == first
+
+
+@pytest.fixture
+def no_collections() -> Iterator[None]:
+    """Nothing is freed but what nobody holds: a GPU's memory is full long before Python looks for cycles."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_what_is_forgotten_is_free_at_once(kind: str, no_collections: None) -> None:
+    lifter = lifter_of(kind)
+    lift(lifter)
+    first = weakref.ref(next(iter(lifter.sampler.memory._blocks.values())))
+    lifter._calls.close()
+    lifter.sampler.forget()
+    assert first() is None
+    lift(lifter)
+    memory = weakref.ref(lifter.sampler.memory)
+    lifter.close()
+    assert memory() is None
 
 
 def test_out_of_gpu_memory_the_next_smaller_call_is_made(lifter: Lifter, monkeypatch: pytest.MonkeyPatch) -> None:
