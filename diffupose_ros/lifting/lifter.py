@@ -95,8 +95,8 @@ class Lifter:
     Args:
         checkpoint: the model.
         device: ``auto`` (CUDA if there is any), ``cpu``, ``cuda``, ``cuda:1``, ...
-        precision: of the denoiser's products: ``float32``, ``bfloat16`` (mean poses then differ by less than a
-            millimetre), or ``auto``, bfloat16 where the device computes in it.
+        precision: of the denoiser's products: ``float32``, ``bfloat16`` (joints of mean poses then move by 0.2 mm,
+            2 at most), or ``auto``, bfloat16 where the device computes in it.
         threads: that compute on a CPU, of all that this process does with PyTorch; 0 leaves them as they are. Few
             suffice: ``diffupose_ros.threads.chosen()``.
 
