@@ -64,7 +64,7 @@ def train(
     except (OSError, ValueError, FloatingPointError) as error:
         fail(error)
     if os.environ.get("RANK", "0") == "0":
-        typer.echo(f"{folder / 'best.pt'}: {best:.1f} mm MPJPE on the validation data")
+        typer.echo(f"{folder / 'best.pt'}: {best:.1f} mm of error on the validation data")
 
 
 @app.command()

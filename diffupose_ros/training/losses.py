@@ -30,6 +30,7 @@ Forward = Callable[..., Any]
 """A network's forward pass: what it returns, in float32."""
 Loss = Callable[[Forward, Batch], Tensor]
 Teach = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(conditions, noise) -> the proposal's described estimates, poses that the noise shall become."""
 
 _JOINT_WEIGHTS = {"neck": 2.0, "knee": 2.0, "elbow": 2.0, "ankle": 4.0, "wrist": 4.0}
 _CONDITION_WEIGHT = 0.8

@@ -111,10 +111,10 @@ class TrainingReport:
                     self._board.add_scalar(name, value, step)
 
     def validated(self, step: int, error: float, best: float) -> None:
-        """Say what a validation measured, in mm."""
+        """Say what a validation measured, in mm: see ``Trainer.validation_error``."""
         self._best = best
         self._show(step)
-        self.say(f"step {step}: loss {self._loss:.4f}, MPJPE {error:.1f} mm, best {best:.1f} mm")
+        self.say(f"step {step}: loss {self._loss:.4f}, validation error {error:.1f} mm, best {best:.1f} mm")
 
     def _show(self, step: int) -> None:
         best = f", best {self._best:.1f} mm" if self._best < float("inf") else ""

@@ -104,7 +104,7 @@ class Trainer:
         self._loss = loss_of(config, self._propose, self._teacher())
 
     def run(self) -> float:
-        """Train to the end; return the best validation MPJPE in mm. Can be stopped and run again.
+        """Train to the end; return the least ``validation_error``. Can be stopped and run again.
 
         Raises:
             Stopped: by Ctrl-C or SIGTERM; the state is saved.
@@ -147,9 +147,10 @@ class Trainer:
         return self.best
 
     def validation_error(self, hypotheses: int = 10) -> float:
-        """Return the averaged model's MPJPE in mm, DDIM with its usual steps.
+        """Return the averaged model's error in mm, the mean distance of its joints, DDIM with its usual steps.
 
-        Of the mean of the hypotheses; where a network is distilled, of each, from the pose that it shall be.
+        Of the mean of the hypotheses, from the truth (MPJPE); where a network is distilled, of each, from the pose
+        that it shall be.
         """
         predictor: Predictor = predictor_of(self.ema, self.config.diffusion, str(self.device))
         features, taught = self.validation.features, self.config.distilled_steps
@@ -340,7 +341,7 @@ def _worth_compiling(device: str, steps: int) -> bool:
 
 
 def train(config: TrainConfig, folder: Path) -> float:
-    """Run a training, or go on with it; return the best validation MPJPE in mm.
+    """Run a training, or go on with it; return the least error on the validation data, in mm.
 
     Leaves best.pt in the folder, and of a regressor also regressor.safetensors. Started by `torchrun`, it
     trains with the other processes.

@@ -90,7 +90,7 @@ def test_a_trained_model_is_calibrated_into_a_checkpoint_that_loads(tmp_path: Pa
     data = ["--train", clips_file, "--validation", clips_file]
     result = RUNNER.invoke(app, ["train", str(tmp_path / "tiny.yaml"), *data, *options])
     assert result.exit_code == 0, result.output
-    assert "mm MPJPE on the validation data" in result.output
+    assert "mm of error on the validation data" in result.output
     result = RUNNER.invoke(app, ["calibrate", str(tmp_path / "run" / "best.pt"), clips_file, str(out)])
     assert result.exit_code == 0, result.output
     assert "coverage_90" in result.output

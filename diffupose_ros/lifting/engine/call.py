@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -157,7 +158,8 @@ class _Call:
         noise: npt.NDArray[np.float32],
         interrupted: Callable[[], bool],
     ) -> FloatArray:
-        for port, numbers in zip(self._inputs, (features, seen, noise), strict=True):
+        given: tuple[npt.NDArray[Any], ...] = features, seen, noise
+        for port, numbers in zip(self._inputs, given, strict=True):
             port.send(numbers)
         self._tape.run(interrupted)
         return self._found.receive(len(features))

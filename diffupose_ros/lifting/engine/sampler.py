@@ -45,6 +45,7 @@ from diffupose_ros.lifting.engine.sampling import (
 )
 from diffupose_ros.lifting.engine.tape import Memory
 from diffupose_ros.lifting.networks.denoiser import Variant
+from diffupose_ros.lifting.networks.diffusion import Diffusion
 from diffupose_ros.lifting.networks.prior import CHANNELS, describe, prior_of
 from diffupose_ros.lifting.networks.proposal import Proposal
 from diffupose_ros.pytorch import product_type, select_device
@@ -122,7 +123,8 @@ class Sampler:
         self._batch = CPU_BATCH if self.device.type == "cpu" else MAX_BATCH
         self._room = Room(self._batch, out_of_memory)
         self._images = lru_cache(KEPT)(partial(Images, device=self.device))
-        self.chain = lru_cache(KEPT)(self._record)
+        # Of functions, not methods: who drops a sampler gives its memory back at once.
+        self.chain = lru_cache(KEPT)(partial(_chain, network, one_step, self.diffusion, self.memory))
         self.pads = self.device.type == "cuda"  # a new CUDA graph takes as long as hundreds of runs of another
 
     @classmethod
@@ -284,7 +286,7 @@ class Sampler:
     ) -> Tensor:
         """Poses (P, N, J, 3) by any network, by DDIM with so many steps or by DDPM."""
         people, y = len(conditions), conditions.flatten(0, 1)
-        network = self._denoiser(steps)
+        network = _for_steps(steps, self._network, self._one_step)
 
         def denoise(x: Tensor, t: int) -> Tensor:
             if interrupted():
@@ -302,14 +304,24 @@ class Sampler:
             poses = self.diffusion.ddpm(denoise, start, lambda t: draw().repeat(people, 1, 1))
         return torch.unflatten(poses, 0, conditions.shape[:2])
 
-    def _denoiser(self, steps: int | None) -> DenoiseGiven:
-        """What draws with so many steps of DDIM, or by DDPM."""
-        return self._one_step if steps == 1 and self._one_step is not None else self._network
 
-    def _record(self, rows: int, steps: int, channels: int) -> Chain:
-        network = self._denoiser(steps)
-        assert isinstance(network, FoldedDenoiser)
-        return Chain(network, self.diffusion, self.memory, rows, steps, channels)
+def _for_steps(steps: int | None, network: DenoiseGiven, one_step: DenoiseGiven | None) -> DenoiseGiven:
+    """What draws with so many steps of DDIM; None: by DDPM."""
+    return one_step if steps == 1 and one_step is not None else network
+
+
+def _chain(
+    network: DenoiseGiven,
+    one_step: DenoiseGiven | None,
+    diffusion: Diffusion,
+    memory: Memory,
+    rows: int,
+    steps: int,
+    channels: int,
+) -> Chain:
+    taken = _for_steps(steps, network, one_step)
+    assert isinstance(taken, FoldedDenoiser)
+    return Chain(taken, diffusion, memory, rows, steps, channels)
 
 
 def out_of_memory(error: Exception) -> bool:

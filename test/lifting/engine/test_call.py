@@ -169,6 +169,11 @@ def test_what_is_forgotten_is_free_at_once(kind: str, no_collections: None) -> N
     memory = weakref.ref(lifter.sampler.memory)
     lifter.close()
     assert memory() is None
+    dropped = lifter_of(kind)
+    lift(dropped)
+    memory = weakref.ref(dropped.sampler.memory)
+    del dropped
+    assert memory() is None
 
 
 def test_out_of_gpu_memory_the_next_smaller_call_is_made(lifter: Lifter, monkeypatch: pytest.MonkeyPatch) -> None:
