@@ -25,8 +25,8 @@ Linear = Callable[[Tensor], Tensor]
 
 def reads_halves(device: torch.device) -> bool:
     """Return whether ``linear`` takes weights in float16: FBGEMM, on x86, makes float32 of them as it reads them."""
-    there = "fbgemm" in torch.backends.quantized.supported_engines and hasattr(torch.ops.quantized, "linear_prepack_fp16")
-    return device.type == "cpu" and there
+    there = hasattr(torch.ops.quantized, "linear_prepack_fp16")
+    return there and device.type == "cpu" and "fbgemm" in torch.backends.quantized.supported_engines
 
 
 def linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
