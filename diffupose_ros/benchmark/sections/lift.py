@@ -24,6 +24,7 @@ from diffupose_ros.benchmark.timing import figures, interleaved
 from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.condition import person_centred
+from diffupose_ros.lifting.engine.sampler import Sampler
 from diffupose_ros.lifting.engine.sampling import Sampling
 from diffupose_ros.profiles import load_profile
 
@@ -57,6 +58,7 @@ class _Calls:
     def _ddpm(self) -> Cell:
         """DDPM, which the lifter does not offer: the draw alone, which is nearly all of the work."""
         sampler = self._lifter.sampler
+        assert isinstance(sampler, Sampler)
 
         def measure(interrupted: GiveUp) -> dict[str, float]:
             skeletons = load_profile(DETECTOR).skeletons(self._pixels[:1], self._scores[:1], LAYOUT)
