@@ -28,7 +28,8 @@ import torch
 
 import diffupose_ros
 from diffupose_ros.lifting.engine.kernels import INSTRUCTIONS
-from diffupose_ros.processor import cpu_flags, product_type
+from diffupose_ros.processor import cpu_flags
+from diffupose_ros.pytorch import product_type
 from diffupose_ros.threads import cores
 
 WHEN = ("date", "load", "version")
