@@ -23,20 +23,27 @@ import numpy as np
 import torch
 
 from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
+from diffupose_ros.lifting.engine.call import Calls
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.onnx.exported import Exported
 from diffupose_ros.lifting.engine.onnx.graph import Graph
-from diffupose_ros.lifting.engine.onnx.sampler import COVARIANCE, INPUTS, POSES, OnnxSampler
+from diffupose_ros.lifting.engine.onnx.model import FOUND, INPUTS, OnnxModel
+from diffupose_ros.lifting.engine.onnx.outcome_graph import add_outcome
 from diffupose_ros.lifting.engine.onnx.sampler_graph import SamplerGraph
+from diffupose_ros.lifting.engine.outcome.outcome import Tables
 from diffupose_ros.lifting.engine.sampler import Sampler
 from diffupose_ros.lifting.engine.sampling import Sampling, Stored
+from diffupose_ros.lifting.rows import SEEN, found
+from diffupose_ros.lifting.uncertainty import classes_of
 from diffupose_ros.lifting.weights import weights_path
+from diffupose_ros.skeleton import Status
 
 _MOST = {"float32": 1e-3, "float16": 5e-3}
 """Metres that a joint may differ by from what the engine torch draws: models that predict the noise (``epsilon``)
 multiply rounding by a hundred in their first step; the shipped model differs by 1e-6."""
-_MOST_VARIANCE = {"float32": 1e-3, "float16": 0.05}
-"""The same of the expected covariances, relative to their traces."""
+_MOST_RELATIVE = {"float32": 5e-3, "float16": 0.05}
+"""The same of all that is found of a person, relative to its size."""
+_PEOPLE = 6
 
 
 def export(weights: str | Path, out: Path, steps: int | None = None, precision: Stored = "float32") -> Exported:
@@ -73,7 +80,6 @@ def export(weights: str | Path, out: Path, steps: int | None = None, precision: 
         steps=steps,
         precision=precision,
         source=source,
-        calibration=checkpoint.calibration,
         card=checkpoint.card,
     )
     content = _content(checkpoint, model)
@@ -95,30 +101,37 @@ def _content(checkpoint: Checkpoint, model: Exported) -> bytes:
     network = checkpoint.build_one_step() if model.steps == 1 else None
     denoiser = FoldedDenoiser(network or checkpoint.build(), process.steps, compiled=False)
     sampler = SamplerGraph(graph, denoiser, process, proposal, checkpoint.diffusion.pose_scale)
-    poses, covariance = sampler.add(*INPUTS, model.steps)
-    graph.name(poses, POSES)
-    joints = model.joints
-    shapes = (["P", joints, model.condition_channels], ["N", joints, 3], ["N"])
-    inputs = zip(INPUTS, (np.float32, np.float32, np.int64), shapes, strict=True)
-    outputs = [(POSES, np.float32, ["P", "N", joints, 3])]
-    if covariance is not None:
-        graph.name(covariance, COVARIANCE)
-        outputs.append((COVARIANCE, np.float32, ["P", joints, 3, 3]))
-    return graph.model(inputs, outputs, model.metadata())
+    features, seen, noise, images = INPUTS
+    poses, expected = sampler.add(features, noise, images, model.steps)
+    tables = Tables.of(checkpoint.calibration)
+    graph.name(add_outcome(graph, poses, seen, expected, model.joints, tables), FOUND)
+    inputs = (
+        (features, np.float32, ["P", model.joints, model.condition_channels]),
+        (seen, np.float64, ["P", SEEN.width]),
+        (noise, np.float32, ["N", model.joints, 3]),
+        (images, np.int64, ["N"]),
+    )
+    return graph.model(inputs, [(FOUND, np.float64, ["P", None])], model.metadata())
 
 
 def _check(path: Path, checkpoint: Checkpoint, model: Exported) -> None:
-    """Refuse a file that does not draw what the engine torch draws, of people of any kind."""
-    features = np.random.default_rng(0).normal(size=(6, 17, model.condition_channels)).astype(np.float32)
-    samplers = OnnxSampler(path, "cpu"), Sampler.of(checkpoint, "cpu", "float32")
+    """Refuse a file that does not find what the engine torch finds, of people of any kind."""
+    random = np.random.default_rng(0)
+    features = random.normal(size=(_PEOPLE, 17, model.condition_channels)).astype(np.float32)
+    seen = np.empty((_PEOPLE, SEEN.width))
+    classes = classes_of(random.integers(len(Status), size=(_PEOPLE, 17)), np.full((_PEOPLE, 17), 0.03))
+    xy = random.normal(0, 0.1, (_PEOPLE, 2, 17))
+    placing = {"xy": xy, "weights": np.ones(1), "shared": np.array(0.01), "explained": np.array(0.03)}
+    SEEN.fill(seen, {**placing, "rotation": np.eye(3), "classes": classes})
+    engines = OnnxModel(path, "cpu"), Calls(Sampler.of(checkpoint, "cpu", "float32"), checkpoint.calibration)
     for sampling in (Sampling(4, model.steps, seed=0), Sampling(3, model.steps, flip=False, seed=1)):
-        drawn, expected = (sampler.draw(features, sampling) for sampler in samplers)
-        _refuse(np.abs(drawn - expected).max(), _MOST[model.precision], "joints differ by {:.2g} m")
-    covariance, expected_covariance = (sampler.expected_covariance(features) for sampler in samplers)
-    if covariance is not None and expected_covariance is not None:
-        size = np.trace(expected_covariance, axis1=-2, axis2=-1)
-        apart = np.abs(covariance - expected_covariance).max((-1, -2)) / size
-        _refuse(apart[:, 1:].max(), _MOST_VARIANCE[model.precision], "covariances differ by {:.2g} of their size")
+        ours, expected = (found(sampling.hypotheses).split(engine.run(features, seen, sampling)) for engine in engines)
+        poses, others = (each["hypotheses"] - each["hypotheses"][:, :, :1] for each in (ours, expected))
+        _refuse(np.abs(poses - others).max(), _MOST[model.precision], "joints differ by {:.2g} m")
+        for name, of in expected.items():
+            across = tuple(range(1, of.ndim))
+            apart = (np.abs(ours[name] - of).max(across) / np.abs(of).max(across)).max()
+            _refuse(apart, _MOST_RELATIVE[model.precision], f"{name.replace('_', ' ')} differs by {{:.2g}} of its size")
 
 
 def _refuse(found: float, most: float, how: str) -> None:

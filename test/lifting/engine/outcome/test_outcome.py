@@ -75,7 +75,7 @@ class Some:
 
     @property
     def tables(self) -> Tables:
-        return Tables.of(self.calibration, self.poses.shape[1])
+        return Tables.of(self.calibration)
 
     def found(self) -> dict[str, np.ndarray]:
         return found(self.poses.shape[1]).split(outcome(*self.numbers, self.tables).numpy())
