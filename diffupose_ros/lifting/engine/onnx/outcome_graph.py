@@ -16,7 +16,6 @@
 
 import io
 import warnings
-from typing import Any
 
 import onnx
 import torch
@@ -49,9 +48,8 @@ def add_outcome(graph: Graph, poses: str, seen: str, expected: str | None, joint
     }
     if expected is not None:
         examples[expected] = torch.ones(_PEOPLE, 17, 3, 3)
-    names = list(examples)
-    axes = {name: {0: "P"} for name in names} | {poses: {0: "P", 1: "N"}}
-    (found,) = graph.include(_exported(_Outcome(joints, tables), tuple(examples.values()), names, axes), "outcome/", *names)
+    axes = {name: {0: "P"} for name in examples} | {poses: {0: "P", 1: "N"}}
+    (found,) = graph.include(_exported(_Outcome(joints, tables), examples, axes), "outcome/", *examples)
     return found
 
 
@@ -64,13 +62,19 @@ class _Outcome(nn.Module):
         return outcome(root_relative(poses.double(), self._joints), expected, seen, self._tables)
 
 
-def _exported(module: nn.Module, examples: tuple[Tensor, ...], names: list[str], axes: Any) -> onnx.ModelProto:
+def _exported(module: nn.Module, examples: dict[str, Tensor], axes: dict[str, dict[int, str]]) -> onnx.ModelProto:
     """By the exporter that records what happens: it needs no further package, and writes old operators."""
     content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("error", TracerWarning)  # a number that would never change again
         torch.onnx.export(
-            module, examples, content, input_names=names, dynamic_axes=axes, opset_version=OPSET, dynamo=False
+            module,
+            tuple(examples.values()),
+            content,  # type: ignore[arg-type]
+            input_names=list(examples),
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
         )
     return onnx.load_from_string(content.getvalue())

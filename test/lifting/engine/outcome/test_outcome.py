@@ -21,10 +21,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.placing import place
 
 from diffupose_ros.lifting.condition import person_centred
 from diffupose_ros.lifting.engine.outcome.outcome import Tables, outcome
-from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.lifting.sight import sight
 from diffupose_ros.lifting.uncertainty import (
