@@ -162,7 +162,7 @@ def test_what_is_forgotten_is_free_at_once(kind: str, no_collections: None) -> N
     lifter = lifter_of(kind)
     lift(lifter)
     first = weakref.ref(next(iter(lifter.sampler.memory._blocks.values())))
-    lifter._calls.close()
+    lifter._calls._call.cache_clear()
     lifter.sampler.forget()
     assert first() is None
     lift(lifter)
