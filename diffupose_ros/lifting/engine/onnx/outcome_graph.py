@@ -14,13 +14,13 @@
 
 """What follows the poses as an ONNX graph: ``engine.outcome`` as PyTorch itself exports it, in float64."""
 
+import inspect
 import io
 import warnings
 
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
 from diffupose_ros.lifting.engine.images import root_relative
 from diffupose_ros.lifting.engine.onnx.graph import OPSET, Graph
@@ -65,9 +65,10 @@ class _Outcome(nn.Module):
 def _exported(module: nn.Module, examples: dict[str, Tensor], axes: dict[str, dict[int, str]]) -> onnx.ModelProto:
     """By the exporter that records what happens: it needs no further package, and writes old operators."""
     content = io.BytesIO()
+    named = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}  # not in 2.2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("error", TracerWarning)  # a number that would never change again
+        warnings.simplefilter("error", torch.jit.TracerWarning)  # type: ignore[attr-defined]  # a number that would be kept
         torch.onnx.export(
             module,
             tuple(examples.values()),
@@ -75,6 +76,6 @@ def _exported(module: nn.Module, examples: dict[str, Tensor], axes: dict[str, di
             input_names=list(examples),
             dynamic_axes=axes,
             opset_version=OPSET,
-            dynamo=False,
+            **named,  # type: ignore[arg-type]
         )
     return onnx.load_from_string(content.getvalue())
