@@ -18,8 +18,6 @@ Frame: the optical frame of REP-103, x right, y down, z forward. Lens models as 
 ``sensor_msgs/CameraInfo``.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -48,14 +46,9 @@ _IDEAL = ("none", "pinhole")
 GUESSED_FIELD_OF_VIEW = 60.0
 """Degrees across the longer side of the image: between webcams (60 to 78) and telephones (60 to 70 in video)."""
 
-HEIGHT_SPREAD = 0.05
-"""Relative standard deviation of human body size (adult stature: 4 % within, 5 % across sexes; ANSUR II).
-One image cannot tell a small near person from a large far one, so no depth is known better than this."""
-
 _LARGEST = 1e9  # px: beyond, no ray has a direction
 _MAX_ROUND_TRIP = 1.0  # px
 _REFINEMENTS = 10
-_MIN_DEPTH = 0.05  # m
 
 
 class Camera:
@@ -178,65 +171,6 @@ class Camera:
         return unit(_homogeneous(xy))
 
 
-@dataclass(frozen=True)
-class RootFit:
-    """Root translations and their covariances.
-
-    Attributes:
-        root: (..., 3) metres, in the frame of the rays.
-        covariance: (..., 3, 3) m^2, of the fit alone.
-    """
-
-    root: FloatArray
-    covariance: FloatArray
-
-
-def solve_root(pose: FloatArray, rays: FloatArray, weights: FloatArray, rounds: int = 6) -> RootFit:
-    """Place root-relative poses so that their joints lie on the viewing rays.
-
-    Iterated weighted linear least squares on the reprojection error in the plane z = 1, with Huber
-    weights, so that one wrong joint does not move the person. No ground truth and no ground plane.
-
-    Args:
-        pose: (..., 17, 3) metres, root-relative.
-        rays: (..., 17, 3) viewing directions, z > 0 where the weight is above 0.
-        weights: (..., 17), inverse variance up to a factor; 0 = not seen. Two joints at least.
-        rounds: number of solves; each reweights by the depths and residuals of the one before. Six bring the root
-            within 0.1 % of its distance of where it would settle, for 99 in 100 people; it is known to 2 % at best.
-    """
-    seen = weights > 0
-    xy = np.where(seen[..., None], rays[..., :2] / np.where(seen, rays[..., 2], 1)[..., None], 0)
-    x, y = np.broadcast_to(xy[..., 0], pose.shape[:-1]), np.broadcast_to(xy[..., 1], pose.shape[:-1])
-    X, Y, Z = pose[..., 0], pose[..., 1], pose[..., 2]
-    bx, by = x * Z - X, y * Z - Y
-    # Rows (1, 0, -x) and (0, 1, -y) of each joint; weighted and summed, the numbers of the normal equations.
-    terms = np.stack([np.ones_like(bx), x, y, x * x + y * y, bx, by, -(x * bx + y * by)], -1)
-    weights = np.broadcast_to(weights, pose.shape[:-1])
-    used = weights
-    middle = (np.maximum((weights > 0).sum(-1, keepdims=True), 1) - 1) // 2
-    root = np.empty((*pose.shape[:-2], 3))
-    for _ in range(rounds):
-        w, wx, wy, wr, tx, ty, tz = np.moveaxis((used[..., None, :] @ terms)[..., 0, :], -1, 0)
-        least = 1e-9 * w + 1e-12  # keeps the solution finite where all rays coincide
-        w, wr = w + least, wr + least
-        root[..., 2] = (tz + (wx * tx + wy * ty) / w) / (wr - (wx * wx + wy * wy) / w)
-        root[..., 0], root[..., 1] = (tx + wx * root[..., 2]) / w, (ty + wy * root[..., 2]) / w
-        root[..., 2] = np.maximum(root[..., 2], _MIN_DEPTH)
-        depth = np.maximum(Z + root[..., 2:], _MIN_DEPTH)
-        residual = np.hypot((X + root[..., :1]) / depth - x, (Y + root[..., 1:2]) / depth - y)
-        ordered = np.sort(np.where(weights > 0, residual, np.inf), -1)
-        typical = np.take_along_axis(ordered, middle, -1)
-        scale = _weighted_rms(np.minimum(residual, 3 * typical), weights)
-        huber = 1 / np.maximum(residual / (1.5 * scale), 1)
-        used = weights * huber / depth**2
-    variance = _weighted_rms(residual, weights * huber) ** 2 / 2  # of x and of y
-    zero = np.zeros_like(w)
-    inverse = np.linalg.inv(np.stack([w, zero, -wx, zero, w, -wy, -wx, -wy, wr], -1).reshape(*w.shape, 3, 3))
-    mean_weight = weights.sum(-1) / np.maximum(seen.sum(-1), 1)
-    covariance = inverse * (variance[..., 0] * mean_weight)[..., None, None]
-    return RootFit(root, covariance)
-
-
 def _lens(name: str, D: FloatArray) -> tuple[str, FloatArray]:
     """Return the key of ``LENS_MODELS`` and the coefficients that a lens' name and coefficients mean."""
     model = name.strip().lower()
@@ -258,8 +192,3 @@ def _lens(name: str, D: FloatArray) -> tuple[str, FloatArray]:
 
 def _homogeneous(xy: FloatArray) -> FloatArray:
     return np.concatenate([xy, np.ones((len(xy), 1))], 1)
-
-
-def _weighted_rms(residual: FloatArray, weights: FloatArray) -> FloatArray:
-    total = (weights * residual**2).sum(-1, keepdims=True)
-    return np.asarray(np.sqrt(total / np.maximum(weights.sum(-1, keepdims=True), 1e-12)) + 1e-6)

@@ -20,9 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffupose_ros.camera import Camera, RootFit, solve_root
-from diffupose_ros.data.scenes import Scene
-from diffupose_ros.resources import resource_path
+from diffupose_ros.camera import Camera
 
 CAMERAS = {
     "ideal": Camera([600, 0, 320, 0, 590, 240, 0, 0, 1], width=640, height=480),
@@ -215,76 +213,6 @@ def test_lenses_are_known_by_the_names_that_drivers_and_tools_give_them(model: s
 def test_a_matrix_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match=r"3x3 or 9 numbers, got shape \(4,\)"):
         Camera([500, 320, 500, 240])
-
-
-# Where a pose stands.
-
-
-@pytest.fixture(scope="module")
-def people() -> np.ndarray:
-    return Scene(resource_path("resource/clips/people.npz"), 5).poses(30)
-
-
-def noisy_fits(person: np.ndarray, sigma: float, count: int = 2000) -> RootFit:
-    xy = person[:, :2] / person[:, 2:] + np.random.default_rng(0).normal(0, sigma, (count, 17, 2))
-    rays = np.concatenate([xy, np.ones((count, 17, 1))], -1)
-    return solve_root(np.broadcast_to(person - person[0], (count, 17, 3)), rays, np.ones((count, 17)))
-
-
-def test_exact_rays_give_the_exact_root(people: np.ndarray) -> None:
-    fit = solve_root(people - people[:, :1], people * 0.7, np.ones((5, 17)))
-    np.testing.assert_allclose(fit.root, people[:, 0], atol=1e-4)
-    assert np.sqrt(np.trace(fit.covariance, axis1=-1, axis2=-2)).max() < 1e-3
-
-
-def test_joints_without_weight_do_not_count(people: np.ndarray) -> None:
-    weights = np.ones((5, 17))
-    weights[:, 5:] = 0
-    rays = people.copy()
-    rays[:, 5:] = np.nan
-    np.testing.assert_allclose(solve_root(people - people[:, :1], rays, weights).root, people[:, 0], atol=1e-4)
-
-
-@pytest.mark.parametrize("joint", [3, 10, 16])
-def test_one_wrong_joint_hardly_moves_the_person(people: np.ndarray, joint: int) -> None:
-    rays = people / people[..., 2:]
-    rays[:, joint, 0] += 0.1  # 0.3 to 0.8 m beside the joint
-    poses, weights = people - people[:, :1], np.ones((5, 17))
-    error = np.linalg.norm(solve_root(poses, rays, weights).root - people[:, 0], axis=-1)
-    trusting = np.linalg.norm(solve_root(poses, rays, weights, rounds=1).root - people[:, 0], axis=-1)
-    assert (error < 0.2 * trusting).all() and (error < 0.15).all()
-
-
-@pytest.mark.parametrize("person", [0, 3])
-def test_root_covariance_tells_the_errors_of_noisy_rays(people: np.ndarray, person: int) -> None:
-    estimated = []
-    for sigma in (0.002, 0.006):
-        fit = noisy_fits(people[person], sigma)
-        actual = np.cov(fit.root.T)
-        ratio = np.diagonal(fit.covariance.mean(0)) / np.diagonal(actual)
-        assert (ratio > 0.5).all() and (ratio < 2.5).all()
-        # The long axis is along the line of sight.
-        axis, ray = np.linalg.eigh(fit.covariance.mean(0))[1][:, -1], people[person, 0]
-        assert abs(axis @ ray) / np.linalg.norm(ray) > 0.98
-        estimated.append(np.trace(fit.covariance.mean(0)))
-    assert estimated[1] / estimated[0] == pytest.approx(9, rel=0.25)
-
-
-def test_root_is_found_for_people_times_hypotheses(people: np.ndarray) -> None:
-    poses = np.repeat((people - people[:, :1])[:, None], 4, 1) * np.array([0.9, 1, 1.1, 1.2])[:, None, None]
-    fit = solve_root(poses, people[:, None], np.ones((5, 1, 17)))
-    assert fit.root.shape == (5, 4, 3) and fit.covariance.shape == (5, 4, 3, 3)
-    np.testing.assert_allclose(fit.root, people[:, :1] * np.array([0.9, 1, 1.1, 1.2])[:, None], atol=1e-3)
-    alone = solve_root(poses[2, 1], people[2], np.ones(17))
-    np.testing.assert_allclose(fit.root[2, 1], alone.root, atol=1e-9)
-
-
-def test_no_people_and_rays_that_all_coincide_are_no_error() -> None:
-    empty = solve_root(np.zeros((0, 17, 3)), np.zeros((0, 17, 3)), np.zeros((0, 17)))
-    assert empty.root.shape == (0, 3)
-    pose = np.random.default_rng(0).normal(0, 0.3, (1, 17, 3))
-    fit = solve_root(pose, np.broadcast_to((0.0, 0, 1), (1, 17, 3)), np.ones((1, 17)))
-    assert np.isfinite(fit.root).all() and np.isfinite(fit.covariance).all() and fit.root[0, 2] > 0
 
 
 def test_intrinsics_beyond_all_cameras_are_refused() -> None:

@@ -29,10 +29,10 @@ from diffupose_ros.data.observations import Observations
 from diffupose_ros.data.synthesis import SEED
 from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.evaluation import metrics
+from diffupose_ros.evaluation.placing import place
 from diffupose_ros.evaluation.protocols import PROTOCOLS, Protocol, overwritten
 from diffupose_ros.lifting.condition import Condition
 from diffupose_ros.lifting.engine.sampling import NO_NECK, Method, Sampling
-from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import (
     Calibration,
     calibrated_covariance,

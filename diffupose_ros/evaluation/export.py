@@ -26,8 +26,8 @@ from diffupose_ros.data.postures import POSTURES
 from diffupose_ros.data.synthesis import CONDITIONS, POSTURE_PEOPLE, cmu_observations, posture_observations
 from diffupose_ros.evaluation.calibration import fit_calibration
 from diffupose_ros.evaluation.samples import draw_samples, join, measure
-from diffupose_ros.lifting import Lifter
 from diffupose_ros.lifting.checkpoint import Checkpoint, save_checkpoint
+from diffupose_ros.lifting.engine.sampler import Sampler
 from diffupose_ros.training.networks import checkpoint_of, read_trained
 
 FloatArray = npt.NDArray[np.float64]
@@ -54,10 +54,10 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5, step
         ValueError: ``trained`` is not such a file, or the clips are not of two subjects at least.
     """
     checkpoint = _checkpoint(trained)
-    lifter = Lifter(checkpoint)
+    sampler = Sampler.of(checkpoint)
     halves = _halves(load_clips(validation_file))
     drawn = {
-        name: [draw_samples(lifter, cmu_observations(half, conditions, every), steps=steps) for half in halves]
+        name: [draw_samples(sampler, cmu_observations(half, conditions, every), steps=steps) for half in halves]
         for name, conditions in CONDITIONS.items()
     }
     fits = [fit_calibration(join([drawn[name][half] for name in _FITTED])) for half in (1, 0)]
@@ -65,10 +65,11 @@ def export(trained: Path, validation_file: Path, out: Path, every: int = 5, step
         name: _mean([measure(samples, calibration) for samples, calibration in zip(parts, fits, strict=True)])
         for name, parts in drawn.items()
     }
-    rare = {kind: draw_samples(lifter, posture_observations(kind, POSTURE_PEOPLE), steps=steps) for kind in POSTURES}
+    rare = {kind: draw_samples(sampler, posture_observations(kind, POSTURE_PEOPLE), steps=steps) for kind in POSTURES}
     metrics |= {kind: _mean([measure(samples, fitted) for fitted in fits]) for kind, samples in rare.items()}
+    steps = steps or sampler.usual_steps
     card = checkpoint.card | {
-        "validation": f"{validation_file.name}, DDIM, steps {steps or lifter.usual_steps}, 10 hypotheses, raw protocol",
+        "validation": f"{validation_file.name}, DDIM, steps {steps}, 10 hypotheses, raw protocol",
         "metrics": metrics,
     }
     everything = join([samples for name in _FITTED for samples in drawn[name]])

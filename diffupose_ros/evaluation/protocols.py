@@ -16,7 +16,7 @@
 
 ``raw``: the network's root-relative pose. ``paper``: x and y overwritten from the input and the ground
 truth, see ``overwritten``. ``gt_free``: as ``raw``, and the pose placed in the camera's frame, see
-``lifting.placing``.
+``evaluation.placing``.
 """
 
 from typing import Literal, get_args

@@ -23,8 +23,7 @@ import numpy.typing as npt
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.evaluation import metrics
-from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.placing import place
+from diffupose_ros.evaluation.placing import place
 from diffupose_ros.lifting.uncertainty import (
     Calibration,
     calibrated_covariance,
@@ -32,7 +31,7 @@ from diffupose_ros.lifting.uncertainty import (
     mahalanobis2,
 )
 from diffupose_ros.skeleton import Status
-from diffupose_ros.training.predictors import draw_in_batches
+from diffupose_ros.training.predictors import Predictor, draw_in_batches
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -47,7 +46,7 @@ class Samples:
         status: (P, 17) values of ``Status``.
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         expected: (P, 17, 3, 3) m^2, the covariances that the model's proposal network expects; None without one.
-        novelty: (P,) see ``placing.Placed``.
+        novelty: (P,) see ``placement.Placement``.
         root: (P, 3) where the people were put.
         root_error: (P, 3) that, minus where they were.
         root_covariance: (P, 3, 3) m^2, before calibration.
@@ -72,12 +71,12 @@ class Samples:
 
 
 def draw_samples(
-    lifter: Lifter, observations: Observations, hypotheses: int = HYPOTHESES, steps: int | None = None
+    predictor: Predictor, observations: Observations, hypotheses: int = HYPOTHESES, steps: int | None = None
 ) -> Samples:
     """Lift people; those with too few joints are left out."""
     people = observations[observations.condition("robust").valid]
     condition = people.condition("robust")
-    poses = draw_in_batches(lifter.sampler, condition.features, hypotheses, steps)
+    poses = draw_in_batches(predictor, condition.features, hypotheses, steps)
     deviations = np.where(condition.status == Status.MISSING, np.nan, people.deviations)
     placed = place(poses, condition, people.rays, deviations)
     root = np.einsum("pij,pj->pi", condition.rotation, people.joints[:, 0])
@@ -86,7 +85,7 @@ def draw_samples(
         truth=people.truth(condition),
         status=condition.status,
         deviations=deviations,
-        expected=lifter.sampler.expected_covariance(condition.features),
+        expected=predictor.expected_covariance(condition.features),
         novelty=placed.novelty,
         root=placed.root,
         root_error=placed.root - root,

@@ -27,8 +27,7 @@ from diffupose_ros.defaults import HYPOTHESES
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
 from diffupose_ros.lifting.engine.choice import Engine, choose
 from diffupose_ros.lifting.engine.onnx.files import export_of
-from diffupose_ros.lifting.engine.sampling import Drawing, Precision, Sampling
-from diffupose_ros.lifting.people import people_of
+from diffupose_ros.lifting.engine.sampling import Precision, Sampling
 from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.lifting.sight import sight
 from diffupose_ros.lifting.uncertainty import classes_of
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     from diffupose_ros.lifting.checkpoint import Checkpoint
     from diffupose_ros.lifting.engine.call import Calls
     from diffupose_ros.lifting.engine.onnx.exported import Exported
+    from diffupose_ros.lifting.engine.onnx.model import OnnxModel
+    from diffupose_ros.lifting.engine.sampler import Sampler
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -109,9 +110,8 @@ class Lifter:
     """
 
     checkpoint: "Checkpoint | Exported"
-    sampler: Drawing
-    _calls: "Calls | None" = None
-    """The engine torch does all that follows the poses on its device too."""
+    sampler: "Sampler | OnnxModel"
+    _calls: "Calls | OnnxModel"
 
     def __init__(
         self, checkpoint: "Checkpoint", device: str = "auto", precision: Precision = "auto", threads: int = 0
@@ -157,11 +157,11 @@ class Lifter:
             from diffupose_ros.lifting.checkpoint import load_checkpoint
 
             return cls(load_checkpoint(name_or_path), device, precision, threads)
-        from diffupose_ros.lifting.engine.onnx.sampler import OnnxSampler
+        from diffupose_ros.lifting.engine.onnx.model import OnnxModel
 
         lifter = cls.__new__(cls)
-        lifter.sampler = sampler = OnnxSampler(export_of(name_or_path, steps, precision), device, threads)
-        lifter.checkpoint = sampler.model
+        lifter.sampler = lifter._calls = model = OnnxModel(export_of(name_or_path, steps, precision), device, threads)
+        lifter.checkpoint = model.about
         return lifter
 
     @property
@@ -180,8 +180,7 @@ class Lifter:
 
     def close(self) -> None:
         """Free the model's memory, on a GPU too; the lifter cannot be used any more."""
-        if self._calls is not None:
-            self._calls.close()
+        del self._calls
         self.sampler.close()
 
     def lift(
@@ -256,24 +255,8 @@ class Lifter:
         seen = condition.status != Status.MISSING
         skeletons = _reduced(skeletons, seen)
         sampling = Sampling(hypotheses, steps, flip, seed)
-        people = self._found(condition, rays, skeletons, sampling, interrupted)
-        return _lifted(people, condition.valid, skeletons, camera)
-
-    def _found(
-        self,
-        condition: Condition,
-        rays: FloatArray,
-        skeletons: Skeletons2D,
-        sampling: Sampling,
-        interrupted: Callable[[], bool],
-    ) -> dict[str, FloatArray]:
-        """What is found of the people, by the names of ``Lifted``."""
-        if self._calls is not None:
-            rows = self._calls.run(condition.features, _seen(condition, rays, skeletons), sampling, interrupted)
-            return found(sampling.hypotheses).split(rows)
-        prepared = self.sampler.prepare(condition.features)
-        poses = self.sampler.draw(prepared, sampling, interrupted)
-        return people_of(poses, prepared.expected, condition, rays, skeletons.deviations, self.checkpoint.calibration)
+        rows = self._calls.run(condition.features, _seen(condition, rays, skeletons), sampling, interrupted)
+        return _lifted(found(hypotheses).split(rows), condition.valid, skeletons, camera)
 
 
 def _seen(condition: Condition, rays: FloatArray, skeletons: Skeletons2D) -> FloatArray:

@@ -43,7 +43,7 @@ class Rows:
         fields, first = {}, 0
         for name, shape in self._shapes.items():
             last = first + prod(shape)
-            fields[name] = rows[:, first:last].reshape(-1, *shape)
+            fields[name] = rows[..., first:last].reshape(-1, *shape)
             first = last
         return fields
 

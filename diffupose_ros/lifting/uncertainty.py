@@ -93,7 +93,7 @@ class Calibration:
         """Return the calibrated covariances (P, 3, 3) in m^2 of roots.
 
         Args:
-            covariance: (P, 3, 3) m^2, see ``placing``.
+            covariance: (P, 3, 3) m^2, see ``engine.outcome.placement``.
             root: (P, 3) metres, in the same frame.
             deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         """
@@ -139,7 +139,7 @@ def calibrated_covariance(
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
         calibration: of the model that drew the hypotheses.
         expected: (P, 17, 3, 3) m^2, what its proposal network expects; None for a model without.
-        novelty: (P,) see ``placing.Placed``; None: as of people whom the model explains.
+        novelty: (P,) see ``engine.outcome.placement``; None: as of people whom the model explains.
     """
     freedom = hypotheses.shape[1] - 1
     classes = status, precision_class(deviations)[:, None], np.arange(status.shape[1])

@@ -18,8 +18,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.placing import solve_root
 
-from diffupose_ros.camera import solve_root
 from diffupose_ros.data import bodies
 from diffupose_ros.data.bodies import draw_bones, draw_stature, vary_bodies
 from diffupose_ros.data.clips import load_clips

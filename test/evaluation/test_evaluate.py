@@ -123,7 +123,7 @@ def test_the_root_is_where_the_lifter_puts_it(lifter: Lifter) -> None:
     rays = np.where((seen.status != Status.MISSING)[..., None], seen.rays, (0, 0, 1))
     skeletons = Skeletons2D(camera.project(rays), np.ones((len(seen), 17)), seen.status, seen.deviations)
     lifted = lifter.lift_h36m(skeletons, camera, hypotheses=2, steps=1, seed=0)
-    samples = draw_samples(lifter, seen, hypotheses=2, steps=1)
+    samples = draw_samples(lifter.sampler, seen, hypotheses=2, steps=1)
     back = np.swapaxes(seen.condition("robust").rotation, 1, 2)
     np.testing.assert_allclose(np.einsum("pij,pj->pi", back, samples.root), lifted.root, atol=1e-4)
     np.testing.assert_allclose(samples.novelty, lifted.novelty, rtol=1e-3)
@@ -204,7 +204,7 @@ def test_an_honest_model_is_found_calibrated(people: Observations) -> None:
 
 def test_numbers_are_those_that_models_are_selected_and_calibrated_by(lifter: Lifter) -> None:
     seen = cmu_observations(CLIPS, OCCLUDED, every=15)
-    samples = draw_samples(lifter, seen, hypotheses=2, steps=1)
+    samples = draw_samples(lifter.sampler, seen, hypotheses=2, steps=1)
     assert len(samples.truth) > 64  # more than one batch
     predictor, calibration = lifter.sampler, lifter.checkpoint.calibration
     widened = replace(calibration, widening=np.array([1, 1, 4, 9.0]))  # of whoever does not fit their 2D

@@ -17,11 +17,14 @@
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 
 from diffupose_ros.lifting.checkpoint import PARENTS_16, Checkpoint, DiffusionConfig, save_checkpoint
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
+from diffupose_ros.lifting.rows import SEEN
+from diffupose_ros.lifting.uncertainty import classes_of
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 TINY = {
@@ -57,6 +60,17 @@ def tiny_file(folder: Path, kind: str = "with a proposal", name: str = "tiny") -
     path = folder / f"{name}.safetensors"
     save_checkpoint(tiny_checkpoint(kind), path)
     return path
+
+
+def some_people(people: int, channels: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Return features (P, 17, C) and rows (P, width) of ``SEEN``, of people of any kind."""
+    random = np.random.default_rng(3)
+    rows = np.empty((people, SEEN.width))
+    fields = {"xy": random.normal(0, 0.1, (people, 2, 17)), "weights": np.ones(17), "shared": np.full(1, 0.01)}
+    classes = np.zeros((people, 17), np.int8), np.full((people, 17), 0.03)
+    fields |= {"explained": np.full(1, 0.03), "rotation": np.eye(3), "classes": classes_of(*classes)}
+    SEEN.fill(rows, fields)
+    return random.normal(size=(people, 17, channels)).astype(np.float32), rows
 
 
 def _shaken(model: Network) -> Network:

@@ -51,10 +51,6 @@ class Calls:
         self._room = Room(_ALL, out_of_memory)
         self._call = lru_cache(KEPT)(partial(_Call, sampler, calibration, pinned))
 
-    def close(self) -> None:
-        """Forget what is recorded."""
-        self._call.cache_clear()
-
     @torch.inference_mode()
     def run(
         self,
@@ -122,7 +118,7 @@ class _Call:
         noise = port("noise", (hypotheses, sampler.joints, 3), torch.float32)
         out = port("found", (people, found(hypotheses).width), torch.float64)
         self._inputs, self._found = (features, seen, noise), out
-        tables = Tables.of(calibration, hypotheses, sampler.device)
+        tables = Tables.of(calibration, sampler.device)
         images = sampler.images(hypotheses, flip, channels + CHANNELS * sampler.proposes)
         shape = (people, hypotheses, sampler.joints)
         turned = tape.buffer("turned", (hypotheses, sampler.joints, 3), torch.float32)

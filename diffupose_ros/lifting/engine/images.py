@@ -67,9 +67,13 @@ class Images:
 
     def metres(self, drawn: Tensor, pose_scale: float) -> Tensor:
         """Return root-relative poses (P, N, 17, 3) in metres, float64, of what a network drew (P, N, J, 3)."""
-        poses = self.turned(drawn) * pose_scale
-        if self._joints == 16:
-            # The released 16-joint networks know no neck: halfway from thorax to head.
-            thorax, head = poses[:, :, THORAX, None], poses[:, :, NO_NECK.index(HEAD), None]
-            poses = torch.cat((poses[:, :, :NECK], (thorax + head) / 2, poses[:, :, NECK:]), 2)
-        return poses - poses[:, :, :1]
+        return root_relative(self.turned(drawn) * pose_scale, self._joints)
+
+
+def root_relative(poses: Tensor, joints: int) -> Tensor:
+    """Return poses (P, N, 17, 3) relative to their roots, of those (P, N, J, 3) of a network of J ``joints``."""
+    if joints == 16:
+        # The released 16-joint networks know no neck: halfway from thorax to head.
+        thorax, head = poses[:, :, THORAX, None], poses[:, :, NO_NECK.index(HEAD), None]
+        poses = torch.cat((poses[:, :, :NECK], (thorax + head) / 2, poses[:, :, NECK:]), 2)
+    return poses - poses[:, :, :1]

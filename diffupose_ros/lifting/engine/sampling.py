@@ -18,16 +18,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.files import one_line
-from diffupose_ros.skeleton import HEAD, MIRROR, NECK, THORAX
-
-if TYPE_CHECKING:
-    from diffupose_ros.lifting.networks.denoiser import Variant
+from diffupose_ros.skeleton import MIRROR, NECK
 
 FloatArray = npt.NDArray[np.float64]
 Method = Literal["ddim", "ddpm"]
@@ -56,7 +53,7 @@ class Sampling:
 
     Attributes:
         hypotheses: N, poses of each person.
-        steps: DDIM steps; None: as many as suit the model (``Drawing.usual_steps``); DDPM always takes all.
+        steps: DDIM steps; None: as many as suit the model (``usual_steps``); DDPM always takes all.
         flip: draw every second hypothesis for the mirror image, and mirror it back; of a single one, nothing. (The
             released code averages each with one for the mirror image, at twice the cost.)
         seed: of the noise, from 0 on; None for a fresh one.
@@ -68,53 +65,6 @@ class Sampling:
     flip: bool = True
     seed: int | None = None
     method: Method = "ddim"
-
-
-class Drawing(Protocol):
-    """A model on an engine: ``Sampler`` or ``OnnxSampler``."""
-
-    engine: str
-    device: Any
-
-    @property
-    def channels(self) -> int:
-        """The denoiser's d."""
-        ...
-
-    @property
-    def joints(self) -> int:
-        """17, or 16, all but the neck; poses have 17 all the same."""
-        ...
-
-    @property
-    def variant(self) -> "Variant":
-        """Which view of the 2D skeleton the network takes."""
-        ...
-
-    @property
-    def usual_steps(self) -> int:
-        """DDIM steps that suit the model."""
-        ...
-
-    def check_steps(self, steps: int) -> None:
-        """Refuse numbers of DDIM steps that it cannot take, by an ``OtherStepsError``."""
-        ...
-
-    def prepare(self, features: npt.NDArray[np.float32]) -> Any:
-        """Return people; their ``expected`` is the proposal's covariance once their poses are drawn."""
-        ...
-
-    def draw(self, features: Any, sampling: Sampling, interrupted: Callable[[], bool] = bool) -> FloatArray:
-        """Draw root-relative poses (P, N, 17, 3) in metres of features (P, 17, C), or of these prepared."""
-        ...
-
-    def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
-        """Return the covariances (P, 17, 3, 3) in m^2 that the proposal expects; None without one."""
-        ...
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        ...
 
 
 class Noise:
@@ -187,12 +137,3 @@ def parts(people: int, hypotheses: int, rows: int) -> int:
 def mirror_image(joints: int) -> list[int]:
     """Return which of a network's 17 or 16 joints each one is in the mirror image."""
     return list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]
-
-
-def root_relative(poses: FloatArray) -> FloatArray:
-    """Return poses (P, N, 17, 3) relative to their roots, of those (P, N, J, 3) of a network."""
-    if poses.shape[2] == len(NO_NECK):
-        # The released 16-joint networks know no neck: halfway from thorax to head.
-        neck = (poses[:, :, THORAX] + poses[:, :, NO_NECK.index(HEAD)]) / 2
-        poses = np.insert(poses, NECK, neck, axis=2)
-    return np.asarray(poses - poses[:, :, :1])

@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from support.placing import place
 
 from diffupose_ros.benchmark.sections.simulated_people import DETECTOR, LAYOUT, seen
 from diffupose_ros.lifting import Camera, Interrupted, Lifted, Lifter
@@ -32,7 +33,6 @@ from diffupose_ros.lifting.engine.chain import Chain
 from diffupose_ros.lifting.engine.sampling import CPU_BATCH, Sampling
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
-from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.uncertainty import calibrated_covariance
 from diffupose_ros.profiles import load_profile
 
@@ -162,7 +162,7 @@ def test_what_is_forgotten_is_free_at_once(kind: str, no_collections: None) -> N
     lifter = lifter_of(kind)
     lift(lifter)
     first = weakref.ref(next(iter(lifter.sampler.memory._blocks.values())))
-    lifter._calls.close()
+    lifter._calls._call.cache_clear()
     lifter.sampler.forget()
     assert first() is None
     lift(lifter)

@@ -30,7 +30,7 @@ from diffupose_ros.lifting.engine.onnx import files
 from diffupose_ros.lifting.engine.onnx.export import export
 from diffupose_ros.lifting.engine.onnx.exported import read_exported
 from diffupose_ros.lifting.engine.onnx.files import export_of
-from diffupose_ros.lifting.engine.sampling import OtherStepsError, Sampling
+from diffupose_ros.lifting.engine.sampling import OtherStepsError
 
 
 @pytest.fixture
@@ -139,17 +139,20 @@ def test_what_no_engine_does() -> None:
 
 def test_one_step_is_drawn_by_the_network_that_was_distilled_for_it(tmp_path: Path) -> None:
     weights = tiny_file(tmp_path, "distilled", "distilled")
-    features = np.random.default_rng(0).normal(size=(3, 17, 5)).astype(np.float32)
+    pixels, camera = 300 + 50 * np.random.default_rng(0).normal(size=(3, 17, 2)), Camera.from_fov(1.0, 640, 480)
     ours, theirs, plain = (
-        Lifter.load(path, "cpu", "float32", engine).sampler
+        Lifter.load(path, "cpu", "float32", engine)
         for path, engine in ((weights, "onnx"), (weights, "torch"), (tiny_file(tmp_path), "torch"))
     )
     assert (ours.usual_steps, theirs.usual_steps, plain.usual_steps) == (1, 1, 5)
-    drawn, same = (sampler.draw(features, Sampling(4, seed=0)) for sampler in (ours, theirs))
-    np.testing.assert_allclose(drawn, same, atol=1e-3)
-    one, two = (Sampling(4, steps, seed=0) for steps in (1, 2))
-    assert np.abs(same - plain.draw(features, one)).max() > 0.01
-    np.testing.assert_array_equal(theirs.draw(features, two), plain.draw(features, two))
+
+    def poses(lifter: Lifter, steps: int | None) -> np.ndarray:
+        lifted = lifter.lift(pixels, np.ones((3, 17)), camera, steps=steps, seed=0)
+        return lifted.hypotheses - lifted.root[:, None, None]
+
+    np.testing.assert_allclose(poses(ours, None), poses(theirs, None), rtol=1e-3, atol=1e-3)
+    assert np.abs(poses(theirs, None) - poses(plain, 1)).max() > 0.01
+    np.testing.assert_array_equal(poses(theirs, 2), poses(plain, 2))
 
 
 def test_both_engines_lift_the_same(weights: Path) -> None:

@@ -17,8 +17,7 @@
 import numpy as np
 import pytest
 
-from diffupose_ros.lifting.engine.sampling import NO_NECK, Noise, Sampling, root_relative
-from diffupose_ros.skeleton import HEAD, NECK, THORAX
+from diffupose_ros.lifting.engine.sampling import Noise, Sampling
 
 
 @pytest.mark.parametrize("joints", [16, 17])
@@ -46,10 +45,3 @@ def test_a_single_hypothesis_is_not_centred() -> None:
 def test_negative_seeds_are_refused() -> None:
     with pytest.raises(ValueError, match="seed: expected a whole number from 0 on, or None, got -1"):
         Noise(Sampling(1, 5, seed=-1), 17)
-
-
-def test_sixteen_joints_get_a_neck_halfway_from_thorax_to_head() -> None:
-    poses = np.random.default_rng(0).normal(size=(2, 3, 16, 3))
-    whole = root_relative(poses)
-    np.testing.assert_allclose(whole[:, :, NO_NECK], poses - poses[:, :, :1])
-    np.testing.assert_allclose(whole[:, :, NECK], (whole[:, :, THORAX] + whole[:, :, HEAD]) / 2)

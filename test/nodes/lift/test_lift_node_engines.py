@@ -65,17 +65,17 @@ def test_too_little_memory_for_one_person_is_a_problem_and_the_node_stays(
         """
 from diffupose_ros import standalone
 standalone.activate()
-from diffupose_ros.lifting.engine.onnx.sampler import OnnxSampler
+from diffupose_ros.lifting.engine.onnx.model import OnnxModel
 from diffupose_ros.nodes.lift.node import main
 
-draw = OnnxSampler.draw
+run = OnnxModel.run
 
-def small(sampler, people, sampling, interrupted):
+def small(model, features, seen, sampling, interrupted):
     if sampling.hypotheses > 20:
         raise MemoryError("not enough memory for the 30 hypotheses of one person")
-    return draw(sampler, people, sampling, interrupted)
+    return run(model, features, seen, sampling, interrupted)
 
-OnnxSampler.draw = small
+OnnxModel.run = small
 raise SystemExit(main())
 """
     )

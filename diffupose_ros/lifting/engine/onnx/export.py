@@ -26,17 +26,21 @@ from diffupose_ros.lifting.checkpoint import Checkpoint, load_checkpoint
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.onnx.exported import Exported
 from diffupose_ros.lifting.engine.onnx.graph import Graph
-from diffupose_ros.lifting.engine.onnx.sampler import COVARIANCE, INPUTS, POSES, OnnxSampler
+from diffupose_ros.lifting.engine.onnx.model import FOUND, INPUTS, OnnxModel
+from diffupose_ros.lifting.engine.onnx.outcome_graph import add_outcome
 from diffupose_ros.lifting.engine.onnx.sampler_graph import SamplerGraph
+from diffupose_ros.lifting.engine.outcome.outcome import Tables, outcome
 from diffupose_ros.lifting.engine.sampler import Sampler
 from diffupose_ros.lifting.engine.sampling import Sampling, Stored
+from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.lifting.weights import weights_path
 
 _MOST = {"float32": 1e-3, "float16": 5e-3}
 """Metres that a joint may differ by from what the engine torch draws: models that predict the noise (``epsilon``)
 multiply rounding by a hundred in their first step; the shipped model differs by 1e-6."""
-_MOST_VARIANCE = {"float32": 1e-3, "float16": 0.05}
-"""The same of the expected covariances, relative to their traces."""
+_MOST_RELATIVE = {"float32": 1e-3, "float16": 0.05}
+"""The same of what is found of these poses, relative to its size: of the expected covariances above all."""
+_PEOPLE = 6
 
 
 def export(weights: str | Path, out: Path, steps: int | None = None, precision: Stored = "float32") -> Exported:
@@ -73,7 +77,6 @@ def export(weights: str | Path, out: Path, steps: int | None = None, precision: 
         steps=steps,
         precision=precision,
         source=source,
-        calibration=checkpoint.calibration,
         card=checkpoint.card,
     )
     content = _content(checkpoint, model)
@@ -95,30 +98,41 @@ def _content(checkpoint: Checkpoint, model: Exported) -> bytes:
     network = checkpoint.build_one_step() if model.steps == 1 else None
     denoiser = FoldedDenoiser(network or checkpoint.build(), process.steps, compiled=False)
     sampler = SamplerGraph(graph, denoiser, process, proposal, checkpoint.diffusion.pose_scale)
-    poses, covariance = sampler.add(*INPUTS, model.steps)
-    graph.name(poses, POSES)
-    joints = model.joints
-    shapes = (["P", joints, model.condition_channels], ["N", joints, 3], ["N"])
-    inputs = zip(INPUTS, (np.float32, np.float32, np.int64), shapes, strict=True)
-    outputs = [(POSES, np.float32, ["P", "N", joints, 3])]
-    if covariance is not None:
-        graph.name(covariance, COVARIANCE)
-        outputs.append((COVARIANCE, np.float32, ["P", joints, 3, 3]))
-    return graph.model(inputs, outputs, model.metadata())
+    features, seen, noise, images = INPUTS
+    poses, expected = sampler.add(features, noise, images, model.steps)
+    tables = Tables.of(checkpoint.calibration)
+    graph.name(add_outcome(graph, poses, seen, expected, model.joints, tables), FOUND)
+    inputs = (
+        (features, np.float32, ["P", model.joints, model.condition_channels]),
+        (seen, np.float64, ["P", SEEN.width]),
+        (noise, np.float32, ["N", model.joints, 3]),
+        (images, np.int64, ["N"]),
+    )
+    return graph.model(inputs, [(FOUND, np.float64, ["P", None])], model.metadata())
 
 
+@torch.no_grad()
 def _check(path: Path, checkpoint: Checkpoint, model: Exported) -> None:
-    """Refuse a file that does not draw what the engine torch draws, of people of any kind."""
-    features = np.random.default_rng(0).normal(size=(6, 17, model.condition_channels)).astype(np.float32)
-    samplers = OnnxSampler(path, "cpu"), Sampler.of(checkpoint, "cpu", "float32")
-    for sampling in (Sampling(4, model.steps, seed=0), Sampling(3, model.steps, flip=False, seed=1)):
-        drawn, expected = (sampler.draw(features, sampling) for sampler in samplers)
-        _refuse(np.abs(drawn - expected).max(), _MOST[model.precision], "joints differ by {:.2g} m")
-    covariance, expected_covariance = (sampler.expected_covariance(features) for sampler in samplers)
-    if covariance is not None and expected_covariance is not None:
-        size = np.trace(expected_covariance, axis1=-2, axis2=-1)
-        apart = np.abs(covariance - expected_covariance).max((-1, -2)) / size
-        _refuse(apart[:, 1:].max(), _MOST_VARIANCE[model.precision], "covariances differ by {:.2g} of their size")
+    """Refuse a file that draws other poses than the engine torch, or finds something else of these."""
+    random = np.random.default_rng(0)
+    features = random.normal(size=(_PEOPLE, 17, model.condition_channels)).astype(np.float32)
+    file, sampler = OnnxModel(path, "cpu"), Sampler.of(checkpoint, "cpu", "float32")
+    tables = Tables.of(checkpoint.calibration)
+    seen, classes = np.empty((_PEOPLE, SEEN.width)), random.integers(len(tables.classes), size=(_PEOPLE, 17))
+    somewhere = {"xy": random.normal(0, 0.1, (_PEOPLE, 2, 17)), "weights": np.ones(17), "rotation": np.eye(3)}
+    SEEN.fill(seen, {**somewhere, "shared": np.array(0.01), "explained": np.array(0.03), "classes": classes})
+    expected = sampler.prepare(features).covariance
+    for sampling in (Sampling(4, model.steps, seed=0), Sampling(1, model.steps, flip=False, seed=1)):
+        rows = found(sampling.hypotheses)
+        ours = rows.split(file.run(features, seen, sampling))
+        poses = ours["hypotheses"] - ours["hypotheses"][:, :, :1]
+        apart = np.abs(poses - sampler.draw(features, sampling)).max()
+        _refuse(apart, _MOST[model.precision], "joints differ by {:.2g} m")
+        theirs = rows.split(outcome(torch.from_numpy(poses), expected, torch.from_numpy(seen), tables).numpy())
+        for name, of in theirs.items():
+            across = tuple(range(1, of.ndim))
+            apart = (np.abs(ours[name] - of).max(across) / np.abs(of).max(across)).max()
+            _refuse(apart, _MOST_RELATIVE[model.precision], f"{name.replace('_', ' ')} differs by {{:.2g}} of its size")
 
 
 def _refuse(found: float, most: float, how: str) -> None:

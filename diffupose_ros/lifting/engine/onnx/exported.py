@@ -14,26 +14,23 @@
 
 """What an exported model says of itself: an ONNX file's metadata, read without any library.
 
-A file's key ``diffupose`` is JSON: what the network is, its calibration, and which weights it was made of.
+A file's key ``diffupose`` is JSON: what the network is, and which weights it was made of.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from os import SEEK_CUR, SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-
 from diffupose_ros.files import check_downloaded, one_line
-from diffupose_ros.lifting.uncertainty import Calibration
 
 if TYPE_CHECKING:
     from diffupose_ros.lifting.networks.denoiser import Variant
 
-FORMAT = 1
+FORMAT = 2
 _KEY = "diffupose"
 _METADATA, _TEXT_KEY, _TEXT = 14, 1, 2  # numbers of fields in ONNX's definition
 _LONGEST = 1 << 24  # bytes of an entry of the metadata
@@ -52,7 +49,6 @@ class Exported:
         steps: DDIM steps that it takes.
         precision: of the weights in the file, ``float32`` or ``float16``.
         source: SHA-256 of the weights that it was made of.
-        calibration: of the covariances.
         card: how the model was trained, what it measured, its licence.
     """
 
@@ -63,14 +59,11 @@ class Exported:
     steps: int
     precision: str
     source: str
-    calibration: Calibration
     card: dict[str, Any]
 
     def metadata(self) -> dict[str, str]:
         """Return this as an ONNX file's metadata."""
-        calibration = {name: np.asarray(of, np.float32).tolist() for name, of in asdict(self.calibration).items()}
-        about = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {_KEY: json.dumps({"format": FORMAT} | about | {"calibration": calibration})}
+        return {_KEY: json.dumps({"format": FORMAT} | asdict(self))}
 
 
 def read_exported(path: Path) -> Exported:
@@ -95,7 +88,7 @@ def read_exported(path: Path) -> Exported:
             "`diffupose export`"
         )
     try:
-        return _checked(Exported(**about | {"calibration": _calibration(about["calibration"])}))
+        return _checked(Exported(**about))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: its metadata is damaged, or of another version: {one_line(error)}") from None
 
@@ -109,16 +102,6 @@ def _checked(model: Exported) -> Exported:
     if not isinstance(model.card, dict) or not isinstance(model.source, str):
         raise ValueError("card: expected an object, source: a text")
     return model
-
-
-def _calibration(lists: dict[str, Any]) -> Calibration:
-    arrays = {}
-    for name, expected in asdict(Calibration.none()).items():
-        array = np.asarray(lists[name], np.float64)
-        if array.shape != expected.shape or not np.isfinite(array).all():
-            raise ValueError(f"calibration.{name}: expected {expected.shape} finite numbers, got {array.shape}")
-        arrays[name] = array
-    return Calibration(**arrays)
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-_OPSET, _IR = 17, 8
+OPSET, _IR = 17, 8
 """Of 2022: what runs the file need not be newer."""
 _FEW = 4096
 """Elements up to which a constant stays in float32 beside weights in float16: shifts, signs, small matrices."""
@@ -59,6 +59,29 @@ class Graph:
         self._nodes.append(helper.make_node(operator, names, results, results[0], **attributes))
         return results
 
+    def include(self, model: onnx.ModelProto, prefix: str, *inputs: str) -> list[str]:
+        """Add the nodes of another graph, without subgraphs; return the names of its outputs here.
+
+        Args:
+            model: whose graph it is, of an operator set not after ours.
+            prefix: of its names.
+            inputs: what its inputs are called here, in their order.
+        """
+        graph = model.graph
+        names = {"": ""} | dict(zip((each.name for each in graph.input), inputs, strict=True))
+        names |= {tensor.name: self._shared(numpy_helper.to_array(tensor)) for tensor in graph.initializer}
+        for node in graph.node:
+            if node.op_type == "Constant":
+                names[node.output[0]] = self._shared(numpy_helper.to_array(node.attribute[0].t))
+                continue
+            names |= {each: f"{prefix}{each}" for each in node.output if each}
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.name = f"{prefix}{node.name}"
+            copy.input[:], copy.output[:] = ([names[each] for each in part] for part in (node.input, node.output))
+            self._nodes.append(copy)
+        return [names[each.name] for each in graph.output]
+
     def name(self, result: str, name: str) -> None:
         """Call a result by a name of the user's."""
         self._nodes.append(helper.make_node("Identity", [result], [name], f"as_{name}"))
@@ -76,7 +99,7 @@ class Graph:
             for each in (inputs, outputs)
         )
         graph = helper.make_graph(self._nodes, "diffupose", takes, gives, initializer=self._tensors)
-        opsets = [helper.make_opsetid("", _OPSET)]
+        opsets = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="diffupose_ros", ir_version=_IR)
         helper.set_model_props(model, metadata)
         onnx.checker.check_model(model)
@@ -84,14 +107,16 @@ class Graph:
 
     def _constant(self, value: Any) -> str:
         array = np.asarray(value)
-        array = np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" else np.int64)
+        return self._shared(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
+
+    def _shared(self, array: npt.NDArray[Any]) -> str:
         key = array.dtype, array.shape, array.tobytes()
         if key not in self._constants:
             self._constants[key] = self._kept(array, f"constant_{len(self._constants)}")
         return self._constants[key]
 
     def _kept(self, array: npt.NDArray[Any], name: str) -> str:
-        if array.dtype.kind != "f" or array.size <= _FEW or self._weights == np.float32:
+        if array.dtype != np.float32 or array.size <= _FEW or self._weights == np.float32:
             self._tensors.append(numpy_helper.from_array(array, name))
             return name
         with np.errstate(over="ignore"):

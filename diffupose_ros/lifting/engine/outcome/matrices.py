@@ -14,7 +14,8 @@
 
 """Batches of vectors and 3x3 matrices by operations that every runtime of networks has.
 
-No solver, no decomposition: ``torch.linalg`` can be neither exported nor, all of it, held in a CUDA graph.
+No solver, no decomposition: ``torch.linalg`` can be neither exported nor, all of it, held in a CUDA graph. No product
+with a transposed matrix: onnxruntime 1.17 makes one operation of that, which it lacks for float64.
 """
 
 import torch
@@ -42,12 +43,12 @@ def symmetric_inverse(matrix: Tensor) -> Tensor:
 def seen_from(axes: Tensor, matrices: Tensor) -> Tensor:
     """Return axes^T M axes (P, n, 3, 3) of symmetric matrices M (P, n, 3, 3); axes: (P, 3, 3)."""
     once = torch.unflatten(torch.bmm(matrices.flatten(1, 2), axes), 1, (-1, 3))
-    return torch.unflatten(torch.bmm(once.mT.flatten(1, 2), axes), 1, (-1, 3))
+    return torch.unflatten(torch.bmm(once.transpose(-1, -2).flatten(1, 2), axes), 1, (-1, 3))
 
 
 def gram(vectors: Tensor) -> Tensor:
     """Return the sums (..., 3, 3) of v v^T over vectors v (..., n, 3)."""
-    return vectors.mT @ vectors
+    return (vectors[..., :, None] * vectors[..., None, :]).sum(-3)
 
 
 def identity(of: Tensor) -> Tensor:

@@ -33,12 +33,12 @@ from diffupose_ros.lifting.uncertainty import MIN_VARIANCE, NOVELTIES, Calibrati
 
 
 class Tables(NamedTuple):
-    """A model's calibration, for one number of hypotheses.
+    """A model's calibration.
 
     Attributes:
-        classes: (153, 14) by ``uncertainty.classes_of``: how much of the prior covariance, and of the sum over the
-            centred hypotheses, makes a covariance; the degrees of freedom; the root's factors sideways and in depth;
-            the prior (9 numbers) of models without a proposal.
+        classes: (153, 14) by ``uncertainty.classes_of``: how many hypotheses the prior covariance counts for; the
+            factor on the mixture; the degrees of freedom; the root's factors sideways and in depth; the prior (9
+            numbers) of models without a proposal.
         widening: (4, 3) logarithms between ``NOVELTIES``: where each part begins, how long it is, what the widening
             gains in it; the last row, the widening at the first.
     """
@@ -47,14 +47,12 @@ class Tables(NamedTuple):
     widening: Tensor
 
     @classmethod
-    def of(cls, calibration: Calibration, hypotheses: int, device: torch.device | str = "cpu") -> "Tables":
+    def of(cls, calibration: Calibration, device: torch.device | str = "cpu") -> "Tables":
         """Return the tables of a calibration."""
-        freedom = hypotheses - 1
-        share = calibration.scale / (calibration.strength + freedom)
-        shape = share.shape
+        shape = calibration.scale.shape
         columns = [
-            share * calibration.strength,
-            share * freedom / max(freedom, 1),
+            calibration.strength,
+            calibration.scale,
             np.broadcast_to(calibration.freedom[..., None], shape),
             *(np.broadcast_to(factors[:, None], shape) for factors in np.sqrt(calibration.root).T),
             *np.moveaxis(calibration.prior.reshape(*shape, 9), -1, 0),
@@ -72,19 +70,19 @@ def outcome(poses: Tensor, expected: Tensor | None, seen: Tensor, tables: Tables
         poses: (P, N, 17, 3) metres, root-relative, in the virtual cameras' frames, float64.
         expected: (P, 17, 3, 3) m^2, what the model's proposal network expects; None for a model without.
         seen: (P, width) rows of ``rows.SEEN``, float64.
-        tables: of the model, for N hypotheses.
+        tables: of the model.
     """
     of = SEEN.split(seen)
     rotation, eye = of["rotation"], identity(poses)
     people = place(poses, of["xy"], of["weights"], of["shared"], of["explained"])
-    points = torch.bmm(people.placed.mT.flatten(1, 2), rotation)
+    points = torch.bmm(people.placed.transpose(-1, -2).flatten(1, 2), rotation)
     mean = points[:, -17:]
 
     numbers = F.embedding(of["classes"].long(), tables.classes)
-    share, spread = numbers[..., :1, None], numbers[..., 1:2, None]
+    strength, scale = numbers[..., :1], numbers[..., 1:2]
     prior = torch.unflatten(numbers[..., 5:], -1, (3, 3)) if expected is None else expected.to(poses.dtype)
-    mixture = share * prior + spread * gram(people.centred.permute(0, 3, 1, 2))
-    widened = mixture * _widening(people.novelty, tables)[..., None, None]
+    share = scale / (strength + (poses.shape[1] - 1)) * _widening(people.novelty, tables)[..., None]
+    widened = share[..., None] * torch.addcmul(gram(people.centred.permute(0, 3, 1, 2)), strength[..., None], prior)
     covariance = seen_from(rotation, widened) + MIN_VARIANCE * eye
 
     root = people.roots[:, -1]

@@ -63,7 +63,7 @@ def orientation_covariance(pose: Tensor, axes: Tensor, covariance: Tensor) -> Te
     eye = identity(pose)
     turn = torch.unflatten(torch.cat(numbers, 1), 1, (3, 3)) + LEAST_TURN * eye
     most = ANY_TURN * torch.bmm(symmetric_inverse(turn + ANY_TURN * eye), turn)
-    return torch.bmm(torch.bmm(axes, most), axes.mT)
+    return (torch.bmm(axes, most)[:, :, None] * axes[:, None]).sum(-1)
 
 
 def _across(vector: Tensor, axis: Tensor) -> Tensor:

@@ -22,8 +22,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diffupose_ros.camera import HEIGHT_SPREAD
 from diffupose_ros.lifting.engine.outcome.matrices import gram, identity
+
+HEIGHT_SPREAD = 0.05
+"""Relative standard deviation of human body size (adult stature: 4 % within, 5 % across sexes; ANSUR II).
+One image cannot tell a small near person from a large far one, so no depth is known better than this."""
 
 _ROUNDS = 6
 _MIN_DEPTH = 0.05  # m
@@ -67,18 +70,18 @@ def solve_root(pose: Tensor, xy: Tensor, weights: Tensor, rounds: int = _ROUNDS)
     # Rows (1, 0, -x) and (0, 1, -y) of each joint; weighted and summed, the numbers of the normal equations. What is
     # added to the ones, squares and sums keeps the solution finite where all rays coincide.
     one, square = torch.ones_like(x) + _RIDGE, torch.addcmul(x * x + _RIDGE, y, y)
-    terms = torch.stack((one, x, y, square, bx, by, -torch.addcmul(x * bx, y, by)), 1)
-    left, above, bounded = -x, -y, weights * (1.5**2 / total)
+    terms = torch.stack((one, x, y, square, bx, by, -torch.addcmul(x * bx, y, by)), -1)
+    bounded = weights * (1.5**2 / total)
     used = weights
     for _ in range(rounds):
-        sums, wx, wy, wr, tx, ty, tz = torch.bmm(terms, used[..., None]).unbind(1)
+        sums, wx, wy, wr, tx, ty, tz = torch.split(torch.bmm(used[:, None], terms)[:, 0], 1, -1)
         w = sums + _LEAST_SUM
         mx, my = wx / w, wy / w
         height = torch.addcmul(torch.addcmul(wr + _LEAST_SUM, mx, wx, value=-1), my, wy, value=-1)
         z = torch.addcmul(torch.addcmul(tz, mx, tx), my, ty) / height
         right, down, ahead = torch.addcmul(tx / w, mx, z), torch.addcmul(ty / w, my, z), z.clamp(min=_MIN_DEPTH)
         depth = (Z + ahead).clamp(min=_MIN_DEPTH)
-        ex, ey = torch.addcdiv(left, X + right, depth), torch.addcdiv(above, Y + down, depth)
+        ex, ey = (X + right) / depth - x, (Y + down) / depth - y
         squared = torch.addcmul(ex * ex, ey, ey)
         # Of the median residual, three times; joints that are not there come last.
         most = torch.add(absent, squared, alpha=9).sort(-1).values.gather(-1, middle)
@@ -122,7 +125,8 @@ def place(poses: Tensor, xy: Tensor, weights: Tensor, shared: Tensor, explained:
         xy, weights, shared, explained: of a ``sight.Sight``.
     """
     hypotheses = poses.shape[1]
-    count, relative = hypotheses + 1, poses.mT
+    freedom = hypotheses - 1 + (hypotheses < 2)  # 1 at least, and no branch
+    count, relative = hypotheses + 1, poses.transpose(-1, -2)
     mean = relative.mean(1, keepdim=True)
     rays, trust = (x[:, None].expand(-1, count, *x.shape[1:]).flatten(0, 1) for x in (xy, weights))
     fit = solve_root(torch.cat((relative, mean), 1).flatten(0, 1), rays, trust)
@@ -131,7 +135,7 @@ def place(poses: Tensor, xy: Tensor, weights: Tensor, shared: Tensor, explained:
     # What leaves the root open: of each fit; between them; that bodies differ in size; what all joints err together.
     parts = (
         spread[:, :-1].flatten(1, 2) / hypotheses**0.5,
-        (drawn - drawn.mean(1, keepdim=True)) / max(hypotheses - 1, 1) ** 0.5,
+        (drawn - drawn.mean(1, keepdim=True)) / freedom**0.5,
         HEIGHT_SPREAD * root[:, None],
         (shared * root[:, 2:])[..., None] * identity(poses)[:2],
     )

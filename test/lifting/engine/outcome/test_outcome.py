@@ -17,14 +17,17 @@
 from collections.abc import Sequence
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.placing import place
 
 from diffupose_ros.lifting.condition import person_centred
+from diffupose_ros.lifting.engine.onnx.graph import Graph
+from diffupose_ros.lifting.engine.onnx.outcome_graph import add_outcome
 from diffupose_ros.lifting.engine.outcome.outcome import Tables, outcome
-from diffupose_ros.lifting.placing import place
 from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.lifting.sight import sight
 from diffupose_ros.lifting.uncertainty import (
@@ -75,7 +78,7 @@ class Some:
 
     @property
     def tables(self) -> Tables:
-        return Tables.of(self.calibration, self.poses.shape[1])
+        return Tables.of(self.calibration)
 
     def found(self) -> dict[str, np.ndarray]:
         return found(self.poses.shape[1]).split(outcome(*self.numbers, self.tables).numpy())
@@ -128,3 +131,31 @@ def test_degenerate_bodies_face_somewhere(joints: Sequence[int], onto: int) -> N
     some = Some(0, 4, 3, 0.0)
     some.poses[:, :, list(joints)] = some.poses[:, :, [onto]]
     assert_same(some)
+
+
+CALIBRATION = some_calibration(np.random.default_rng(7))
+
+
+@pytest.fixture(scope="module")
+def exported() -> onnxruntime.InferenceSession:
+    graph, names = Graph(), ("poses", "seen", "expected")
+    graph.name(add_outcome(graph, *names, 17, Tables.of(CALIBRATION)), "found")
+    shapes = ["P", "N", 17, 3], ["P", SEEN.width], ["P", 17, 3, 3]
+    inputs = zip(names, (np.float32, np.float64, np.float32), shapes, strict=True)
+    return onnxruntime.InferenceSession(graph.model(inputs, [("found", np.float64, ["P", None])], {}))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 12), st.sampled_from([0.0, 0.05, 1.0]))
+def test_exported_it_is_the_same(
+    exported: onnxruntime.InferenceSession, seed: int, people: int, hypotheses: int, spread: float
+) -> None:
+    some = Some(seed, people, hypotheses, spread)
+    some.calibration = CALIBRATION
+    some.poses, some.expected = (of.astype(np.float32).astype(float) for of in (some.poses, some.expected))
+    poses, expected, seen = (of.numpy() for of in some.numbers)
+    given = {"poses": poses.astype(np.float32), "seen": seen, "expected": expected.astype(np.float32)}
+    ours = found(hypotheses).split(exported.run(None, given)[0])
+    for name, value in some.found().items():
+        size = np.abs(value).max(tuple(range(1, value.ndim)), keepdims=True, initial=1e-12)
+        np.testing.assert_allclose(ours[name] / size, value / size, atol=1e-6, err_msg=name)

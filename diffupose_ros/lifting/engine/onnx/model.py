@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Draws 3D poses by an exported model on onnxruntime: the same poses as ``Sampler``, without PyTorch."""
+"""Calls of an exported model on onnxruntime: they find what ``Calls`` finds, without PyTorch."""
 
 import re
 import sys
@@ -36,32 +36,19 @@ from diffupose_ros.lifting.engine.sampling import (
     OtherStepsError,
     Room,
     Sampling,
-    root_relative,
 )
+from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.threads import chosen
 
 if TYPE_CHECKING:
     from diffupose_ros.lifting.networks.denoiser import Variant
 
-INPUTS = ("features", "noise", "images")
-POSES, COVARIANCE = "poses", "covariance"
+INPUTS = ("features", "seen", "noise", "images")
+FOUND = "found"
 _EXHAUSTED = ("out of memory", "failed to allocate", "bad allocation", "bad_alloc", "cudaerrormemoryallocation")
 
 
-class People:
-    """P people as ``OnnxSampler`` takes them.
-
-    Attributes:
-        features: (P, J, C) of the network's joints.
-        expected: (P, 17, 3, 3) m^2, the covariances that the proposal expects, once poses are drawn; None without one.
-    """
-
-    def __init__(self, features: npt.NDArray[np.float32]) -> None:
-        self.features = features
-        self.expected: FloatArray | None = None
-
-
-class OnnxSampler:
+class OnnxModel:
     """An exported model on its device. Can be used from several threads.
 
     Args:
@@ -71,7 +58,7 @@ class OnnxSampler:
 
     Attributes:
         engine: what people call it.
-        model: what the file says of itself.
+        about: what the file says of itself.
         device: where it runs.
 
     Raises:
@@ -85,14 +72,15 @@ class OnnxSampler:
 
     def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
         onnxruntime = _onnxruntime()
-        self.model: Exported = read_exported(path)
+        self.about: Exported = read_exported(path)
         self._path = path
         shapes: dict[str, list[int | str]] = {
-            "features": ["P", self.model.joints, self.model.condition_channels],
-            "noise": ["N", self.model.joints, 3],
+            "features": ["P", self.about.joints, self.about.condition_channels],
+            "seen": ["P", SEEN.width],
+            "noise": ["N", self.about.joints, 3],
             "images": ["N"],
         }
-        available, half = onnxruntime.get_available_providers(), self.model.precision == "float16"
+        available, half = onnxruntime.get_available_providers(), self.about.precision == "float16"
         asked = providers_of(device, available, half, shapes)
         if asked[0][0].startswith("Tensorrt"):
             _prepare_tensorrt()
@@ -113,23 +101,22 @@ class OnnxSampler:
         if device != "auto" and asked[0][0] not in ran:  # its libraries are missing, or no such GPU
             raise ValueError(f"device {device!r}: onnxruntime could not start it, only {devices(ran)}")
         self.device = device if device != "auto" else devices(ran[:1])
-        self._outputs = [output.name for output in self._session.get_outputs()]
         self._room = Room(CPU_BATCH if self.device == "cpu" else MAX_BATCH, _is_exhausted)
 
     @property
     def channels(self) -> int:
         """The denoiser's d."""
-        return self.model.channels
+        return self.about.channels
 
     @property
     def joints(self) -> int:
         """Joints of the network."""
-        return self.model.joints
+        return self.about.joints
 
     @property
     def variant(self) -> "Variant":
         """Which view of the 2D skeleton the network takes."""
-        return self.model.variant
+        return self.about.variant
 
     def close(self) -> None:
         """Free the model's memory; the sampler cannot be used any more."""
@@ -138,7 +125,7 @@ class OnnxSampler:
     @property
     def usual_steps(self) -> int:
         """DDIM steps that the file has."""
-        return self.model.steps
+        return self.about.steps
 
     def check_steps(self, steps: int) -> None:
         """Refuse numbers of DDIM steps that the file does not have.
@@ -146,64 +133,47 @@ class OnnxSampler:
         Raises:
             OtherStepsError: another number than the file's.
         """
-        if steps != self.model.steps:
+        if steps != self.about.steps:
             raise OtherStepsError(
-                f"steps: {self._path} takes {self.model.steps}, not {steps}: write another with `diffupose export "
+                f"steps: {self._path} takes {self.about.steps}, not {steps}: write another with `diffupose export "
                 f"WEIGHTS FILE.onnx --steps {steps}`, or take the engine torch, which has any number"
             )
 
-    def prepare(self, features: npt.NDArray[np.float32]) -> People:
-        """Return people's features (P, 17, C) as the network takes them."""
-        return People(features if self.model.joints == 17 else features[:, NO_NECK])
-
-    def draw(
+    def run(
         self,
-        features: npt.NDArray[np.float32] | People,
+        features: npt.NDArray[np.float32],
+        seen: FloatArray,
         sampling: Sampling,
         interrupted: Callable[[], bool] = bool,
     ) -> FloatArray:
-        """Draw root-relative poses (P, N, 17, 3) in metres in the virtual cameras' frames; see ``Sampler.draw``.
+        """Return what is found of P people, rows (P, width) of ``rows.found``; see ``Calls.run``.
 
         Args:
-            features: (P, 17, C) of a ``Condition``, or these prepared.
-            sampling: how; of DDIM, with the file's number of steps.
+            features: (P, 17, C) of a ``Condition``.
+            seen: (P, width) rows of ``rows.SEEN``.
+            sampling: how poses are drawn, by DDIM, in the file's number of steps.
             interrupted: asked before each batch whether to give up.
 
         Raises:
             Interrupted: ``interrupted`` said yes.
             MemoryError: the device's memory is not enough for one person.
-            ValueError: DDPM, or another number of steps.
+            OtherStepsError: another number of steps than the file's.
         """
-        people = features if isinstance(features, People) else self.prepare(features)
-        if sampling.method != "ddim":
-            raise ValueError(f"method {sampling.method!r}: the engine onnx has ddim")
         self.check_steps(sampling.steps or self.usual_steps)
-        count, hypotheses = len(people.features), sampling.hypotheses
+        count, hypotheses = len(features), sampling.hypotheses
         if count == 0:
-            people.expected = np.zeros((0, 17, 3, 3)) if COVARIANCE in self._outputs else None
-            return np.zeros((0, hypotheses, 17, 3))
-        noise = Noise(sampling, self.model.joints)()
-        images = np.arange(hypotheses) % 2 * sampling.flip
-        covariance = np.empty((count, 17, 3, 3)) if COVARIANCE in self._outputs else None
+            return np.zeros((0, found(hypotheses).width))
+        if self.about.joints == 16:
+            features = features[:, NO_NECK]
+        noise, images = Noise(sampling, self.about.joints)(), np.arange(hypotheses) % 2 * sampling.flip
 
-        def poses_of(part: slice) -> FloatArray:
+        def rows_of(part: slice) -> FloatArray:
             if interrupted():
                 raise Interrupted
-            inputs = dict(zip(INPUTS, (people.features[part], noise, images), strict=True))
-            drawn = dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
-            if covariance is not None:
-                covariance[part] = drawn[COVARIANCE]
-            return np.asarray(drawn[POSES], np.float64)
+            inputs = dict(zip(INPUTS, (features[part], seen[part], noise, images), strict=True))
+            return np.asarray(self._session.run([FOUND], inputs)[0])
 
-        poses = root_relative(self._room.draw(count, hypotheses, poses_of))
-        people.expected = covariance
-        return poses
-
-    def expected_covariance(self, features: npt.NDArray[np.float32]) -> FloatArray | None:
-        """Return the covariances (P, 17, 3, 3) in m^2 that the model expects, in the virtual cameras' frames."""
-        people = self.prepare(features)
-        self.draw(people, Sampling(1, self.model.steps, seed=0))
-        return people.expected
+        return self._room.draw(count, hypotheses, rows_of)
 
 
 def _onnxruntime() -> Any:

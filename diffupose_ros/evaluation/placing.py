@@ -12,17 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where people stand, and how sure that is: ``engine.placement`` in numpy, where there is no device to do it on."""
+"""Where a model's hypotheses put people: ``engine.outcome.placement`` on arrays."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from diffupose_ros.camera import HEIGHT_SPREAD, solve_root
 from diffupose_ros.lifting.condition import Condition
+from diffupose_ros.lifting.engine.outcome import placement
 from diffupose_ros.lifting.sight import sight
-from diffupose_ros.lifting.uncertainty import sample_covariance
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -32,14 +32,11 @@ class Placed:
     """P people in their virtual cameras' frames, metres.
 
     Attributes:
-        roots: (P, N, 3) of each hypothesis.
-        root: (P, 3) of their mean.
+        root: (P, 3) of the mean of their hypotheses.
         covariance: (P, 3, 3) m^2 of the root, before calibration.
-        novelty: (P,) how far the mean pose is from its 2D joints, over how far a detector of this precision would
-            be: about 1; more for what the model does not know.
+        novelty: (P,) see ``placement.Placement``.
     """
 
-    roots: FloatArray
     root: FloatArray
     covariance: FloatArray
     novelty: FloatArray
@@ -55,15 +52,6 @@ def place(poses: FloatArray, condition: Condition, rays: FloatArray, deviations:
         deviations: (P, 17) of the 2D joints in units of the apparent size; NaN where missing.
     """
     seen = sight(condition, rays, deviations)
-    xy, used = np.swapaxes(seen.xy, 1, 2), seen.weights > 0
-    mean = poses.mean(1)
-    virtual = np.concatenate([xy, np.ones((*used.shape, 1))], -1)
-    fit = solve_root(np.concatenate([poses, mean[:, None]], 1), virtual[:, None], seen.weights[:, None])
-    roots, root = fit.root[:, :-1], fit.root[:, -1]
-    covariance = fit.covariance[:, :-1].mean(1) + sample_covariance(roots[:, :, None])[:, 0]
-    covariance += HEIGHT_SPREAD**2 * np.einsum("pi,pj->pij", root, root)
-    covariance += ((seen.shared * root[:, 2:]) ** 2)[..., None] * np.diag((1.0, 1.0, 0.0))
-    stands = mean + root[:, None]
-    shown = stands[..., :2] / np.maximum(stands[..., 2:], 0.1)
-    apart = np.where(used, ((shown - xy) ** 2).sum(-1), 0).sum(1) / used.sum(1) / 2
-    return Placed(roots, root, covariance, np.sqrt(apart) / seen.explained[:, 0])
+    numbers = (torch.from_numpy(of) for of in (poses, seen.xy, seen.weights, seen.shared, seen.explained))
+    people = placement.place(*numbers)
+    return Placed(people.roots[:, -1].numpy(), people.covariance.numpy(), people.novelty[:, 0].numpy())
