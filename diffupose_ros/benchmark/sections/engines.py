@@ -44,7 +44,7 @@ TORCH, COMPILED = "torch", "compiled"
 def engine_of(lifter: Lifter) -> str:
     """Return the one of these that a lifter of the engine torch runs on."""
     drawing = lifter.sampler
-    return COMPILED if usable(drawing.device, drawing.joints, drawing.channels) else TORCH
+    return COMPILED if usable(torch.device(drawing.device), drawing.joints, drawing.channels) else TORCH
 
 
 def engines(device: torch.device, config: DenoiserConfig) -> list[str]:

@@ -97,10 +97,11 @@ class Room:
     Args:
         rows: at first; half as many from then on where the memory is not enough.
         exhausted: tells whether that is what an error means.
+        most: people at once, whatever their hypotheses; None: any number.
     """
 
-    def __init__(self, rows: int, exhausted: Callable[[Exception], bool]) -> None:
-        self._rows, self._exhausted = rows, exhausted
+    def __init__(self, rows: int, exhausted: Callable[[Exception], bool], most: int | None = None) -> None:
+        self._rows, self._exhausted, self._most = rows, exhausted, most
 
     def draw(self, people: int, hypotheses: int, draw: Callable[[slice], FloatArray]) -> FloatArray:
         """Return what is drawn of some people at a time, one after the other.
@@ -114,7 +115,7 @@ class Room:
             MemoryError: the memory is not enough for one person.
         """
         while True:
-            count = parts(people, hypotheses, self._rows)
+            count = max(parts(people, hypotheses, self._rows), -(-people // (self._most or people)))
             bounds = -(-np.arange(count + 1) * people // count)  # of parts of like size, the largest first
             at_once = int(bounds[1])
             try:

@@ -31,6 +31,7 @@ from diffupose_ros.lifting.engine.onnx.export import export
 from diffupose_ros.lifting.engine.onnx.exported import read_exported
 from diffupose_ros.lifting.engine.onnx.files import export_of
 from diffupose_ros.lifting.engine.sampling import OtherStepsError
+from diffupose_ros.resources import resource_path
 
 
 @pytest.fixture
@@ -82,10 +83,16 @@ def test_a_damaged_file_in_the_cache_is_written_anew(weights: Path) -> None:
 def test_an_export_beside_the_weights_is_taken_if_it_is_of_them(weights: Path, cache: Path) -> None:
     beside = weights.with_suffix(".onnx")
     export(weights, beside, 3)
-    assert export_of(weights) == export_of(weights, 3) == export_of(beside, 7) == beside
+    assert export_of(weights, 3) == export_of(beside, 7) == beside
+    assert export_of(weights).parent == cache  # of as many steps as suit the model
     assert export_of(weights, 5).parent == cache
     tiny_file(weights.parent, "robust")
     assert export_of(weights).parent == cache
+
+
+def test_the_shipped_export_is_of_the_shipped_weights() -> None:
+    file = export_of("default", make=False)
+    assert file == resource_path("resource/weights/default.onnx") and read_exported(file).steps == 1
 
 
 def test_what_there_is_no_file_of(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

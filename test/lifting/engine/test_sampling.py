@@ -17,7 +17,7 @@
 import numpy as np
 import pytest
 
-from diffupose_ros.lifting.engine.sampling import Noise, Sampling
+from diffupose_ros.lifting.engine.sampling import Noise, Room, Sampling
 
 
 @pytest.mark.parametrize("joints", [16, 17])
@@ -45,3 +45,14 @@ def test_a_single_hypothesis_is_not_centred() -> None:
 def test_negative_seeds_are_refused() -> None:
     with pytest.raises(ValueError, match="seed: expected a whole number from 0 on, or None, got -1"):
         Noise(Sampling(1, 5, seed=-1), 17)
+
+
+def test_so_many_people_are_drawn_at_once_as_rows_and_most_allow() -> None:
+    def sizes(room: Room, people: int, hypotheses: int) -> list[int]:
+        drawn: list[int] = []
+        room.draw(people, hypotheses, lambda part: drawn.append(part.stop - part.start) or np.zeros((drawn[-1], 1)))
+        return drawn
+
+    assert sizes(Room(100, bool), 12, 20) == [4, 4, 4]  # of like size, 5 at most
+    assert sizes(Room(100, bool, 3), 7, 20) == [3, 2, 2] and sizes(Room(100, bool, 3), 2, 20) == [2]
+    assert sizes(Room(100, bool), 2, 200) == [1, 1]

@@ -75,6 +75,7 @@ def export(weights: str | Path, out: Path, steps: int | None = None, precision: 
         channels=config.channels,
         condition_channels=features,
         steps=steps,
+        usual_steps=checkpoint.usual_steps,
         precision=precision,
         source=source,
         card=checkpoint.card,

@@ -47,6 +47,7 @@ class Exported:
         channels: the denoiser's d.
         condition_channels: C of its input.
         steps: DDIM steps that it takes.
+        usual_steps: as many as suit the model.
         precision: of the weights in the file, ``float32`` or ``float16``.
         source: SHA-256 of the weights that it was made of.
         card: how the model was trained, what it measured, its licence.
@@ -57,6 +58,7 @@ class Exported:
     channels: int
     condition_channels: int
     steps: int
+    usual_steps: int
     precision: str
     source: str
     card: dict[str, Any]
@@ -96,7 +98,7 @@ def read_exported(path: Path) -> Exported:
 def _checked(model: Exported) -> Exported:
     if model.variant not in _VARIANTS or model.joints not in (16, 17):
         raise ValueError(f"a network {model.variant!r} of {model.joints!r} joints")
-    for name in ("channels", "condition_channels", "steps"):
+    for name in ("channels", "condition_channels", "steps", "usual_steps"):
         if type(value := getattr(model, name)) is not int or value < 1:
             raise ValueError(f"{name}: expected a whole number from 1 on, got {value!r}")
     if not isinstance(model.card, dict) or not isinstance(model.source, str):

@@ -36,7 +36,7 @@ def export_of(weights: str | Path, steps: int | None = None, precision: Precisio
 
     Args:
         weights: an ONNX file; or a shipped name or file of weights, to which another's export is not taken.
-        steps: DDIM steps; None: any number, of one that is made as many as suit the model.
+        steps: DDIM steps; None: as many as suit the model, of a file that is given any number.
         precision: of the weights in the file; ``auto``: any.
         make: write it if there is none.
 
@@ -69,7 +69,7 @@ def export_of(weights: str | Path, steps: int | None = None, precision: Precisio
             return path
     if not make or not can_make():
         raise FileNotFoundError(
-            f"no export of {str(weights)!r} with {steps or 'any'} DDIM steps in {stored} (looked for "
+            f"no export of {str(weights)!r} with {steps or 'its usual'} DDIM steps in {stored} (looked for "
             f"{source.with_suffix(SUFFIX)} and {kept}). Where torch and onnx are installed, make one: "
             f"`diffupose export {weights} FILE.onnx{f' --steps {steps}' if steps else ''} --precision {stored}`, and "
             "give FILE.onnx for the weights"
@@ -99,4 +99,5 @@ def _fits(path: Path, digest: str, steps: int | None, precision: Precision) -> b
         found: Exported = read_exported(path)
     except ValueError:  # of another version, or broken off: another is made
         return False
-    return found.source == digest and steps in (None, found.steps) and precision in ("auto", found.precision)
+    same = found.source == digest and (steps or found.usual_steps) == found.steps
+    return same and precision in ("auto", found.precision)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from diffupose_ros.files import cache_folder, one_line
 from diffupose_ros.lifting.engine.onnx.exported import Exported, read_exported
-from diffupose_ros.lifting.engine.onnx.providers import devices, providers_of
+from diffupose_ros.lifting.engine.onnx.providers import MOST, devices, providers_of
 from diffupose_ros.lifting.engine.sampling import (
     CPU_BATCH,
     MAX_BATCH,
@@ -101,7 +101,8 @@ class OnnxModel:
         if device != "auto" and asked[0][0] not in ran:  # its libraries are missing, or no such GPU
             raise ValueError(f"device {device!r}: onnxruntime could not start it, only {devices(ran)}")
         self.device = device if device != "auto" else devices(ran[:1])
-        self._room = Room(CPU_BATCH if self.device == "cpu" else MAX_BATCH, _is_exhausted)
+        most = MOST["P"] if self.device.startswith("tensorrt") else None
+        self._room = Room(CPU_BATCH if self.device == "cpu" else MAX_BATCH, _is_exhausted, most)
 
     @property
     def channels(self) -> int:

@@ -30,7 +30,7 @@ _KINDS = {
 _PACKAGES = {"cuda": "onnxruntime-gpu", "tensorrt": "onnxruntime-gpu", "openvino": "onnxruntime-openvino"}
 ONLY_ONNX = ("tensorrt", "openvino")
 """Devices that the engine torch does not know."""
-_MOST = {"P": 64, "N": 200}
+MOST = {"P": 64, "N": 200}
 """People and hypotheses that a TensorRT engine is built for."""
 
 Provider = tuple[str, dict[str, Any]]
@@ -88,5 +88,5 @@ def _tensorrt(number: int, half: bool, shapes: dict[str, list[int | str]]) -> di
         "trt_timing_cache_enable": True,
         "trt_profile_min_shapes": profile({"P": 1, "N": 1}),
         "trt_profile_opt_shapes": profile(few),
-        "trt_profile_max_shapes": profile(_MOST),
+        "trt_profile_max_shapes": profile(MOST),
     }
