@@ -32,7 +32,7 @@ def choose(
     """Return the engine; loads neither.
 
     ``auto`` is onnx for ONNX files, for devices and precisions that only it has, and where PyTorch is not installed;
-    else torch, whose kernels are the faster ones wherever both were measured (docs/speed.md).
+    else torch, which has any number of steps, and is the faster one from a few people on (docs/speed.md).
 
     Args:
         engine: what the user says.
