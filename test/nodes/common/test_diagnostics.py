@@ -65,7 +65,7 @@ def test_every_node_says_that_nobody_publishes_the_time_and_stops_when_somebody_
     observer.create_subscription(DiagnosticArray, "/diagnostics", note, 50)
     for node in (observer, *ours):
         executor.add_node(node)
-    spin_until(lambda: names <= said.keys())
+    spin_until(lambda: names <= said.keys() and all(said[name].message == SILENT for name in names))
     assert {(said[name].message, said[name].level) for name in names} == {(SILENT, DiagnosticStatus.WARN)}
     logged = capfd.readouterr().err
     assert all(f"[{name}]: no time: {SILENT}: play the bag with --clock" in logged for name in names)
