@@ -140,7 +140,7 @@ def test_deactivate_and_interrupt_do_not_wait_for_a_crowd(operator: Operator) ->
     crowd = operator.good(people=0)
     one = operator.good().skeletons[0]
     crowd.skeletons = [type(one)(id=str(i), layout=one.layout, keypoints=one.keypoints) for i in range(200)]
-    with node_process("lift_node", "-p", "hypotheses:=50"):
+    with node_process("lift_node", "-p", "hypotheses:=50", "-p", "steps:=20"):  # one step is soon over
         operator.see()
         assert operator.answer(operator.good()).skeletons
         received, sent = len(operator.skeletons), max(1, int(operator.values().get("messages in", 1)))
