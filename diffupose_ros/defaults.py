@@ -14,6 +14,11 @@
 
 """What the lifter does unless it is told otherwise, by its Python, the lift node, the commands and the benchmark."""
 
+from typing import Literal
+
+Engine = Literal["auto", "torch", "onnx"]
+"""What runs the lifter; ``auto`` unless told otherwise, see ``lifting.engine.choice``."""
+
 HYPOTHESES = 10
 """Poses sampled for each person."""
 

@@ -17,13 +17,13 @@
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from typer.core import TyperCommand
 
 from diffupose_ros.cli.app import app, fail
-from diffupose_ros.defaults import HYPOTHESES
+from diffupose_ros.defaults import HYPOTHESES, Engine
 from diffupose_ros.detection.names import DETECTORS, FINDERS
 from diffupose_ros.start import node
 from diffupose_ros.threads import chosen
@@ -35,14 +35,7 @@ BAD_INPUT = (OSError, ValueError, ImportError, RuntimeError)
 
 DetectorName = Enum("DetectorName", {name: name for name in DETECTORS}, type=str)
 FinderName = Enum("FinderName", {name: name for name in FINDERS}, type=str)
-
-
-class EngineName(str, Enum):
-    """What runs the lifter."""
-
-    auto = "auto"
-    torch = "torch"
-    onnx = "onnx"
+EngineName = Enum("EngineName", {name: name for name in get_args(Engine)}, type=str)
 
 
 class StorageName(str, Enum):
@@ -67,7 +60,7 @@ class NodeOrBags(TyperCommand):
 
 Weights = Annotated[str, typer.Option(help="Of the lifter: shipped name, or path of .safetensors, .pt, .pth or .onnx.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA if there is any), cpu, cuda, cuda:1, ...")]
-Engine = Annotated[
+EngineOption = Annotated[
     EngineName,
     typer.Option(help="Of the lifter: torch, onnx (no PyTorch), or auto, torch where it is installed."),
 ]
@@ -89,7 +82,7 @@ def lift(
     threads: Annotated[
         int, typer.Option(min=0, max=256, help="On a CPU; 0: OMP_NUM_THREADS, else one a core, at most 4.")
     ] = 0,
-    engine: Engine = EngineName.auto,
+    engine: EngineOption = EngineName.auto,
     detector_profile: Annotated[
         str, typer.Option(help="What scores mean whose message does not say what made them: shipped name, or .json.")
     ] = "generic",
@@ -152,7 +145,7 @@ def run(
     steps: Steps = None,
     lifter: Weights = "default",
     device: Device = "auto",
-    engine: Engine = EngineName.auto,
+    engine: EngineOption = EngineName.auto,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Images per second, of a directory.")] = 10.0,
 ) -> None:
     """Find the people in a video and lift them to 3D: an overlay video, a bag and figures."""

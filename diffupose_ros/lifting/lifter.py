@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.defaults import HYPOTHESES
+from diffupose_ros.defaults import HYPOTHESES, Engine
 from diffupose_ros.lifting.condition import Condition, image_centred, image_coordinates, normalised, person_centred
-from diffupose_ros.lifting.engine.choice import Engine, choose
+from diffupose_ros.lifting.engine.choice import choose
 from diffupose_ros.lifting.engine.onnx.files import export_of
 from diffupose_ros.lifting.engine.sampling import Precision, Sampling
 from diffupose_ros.lifting.rows import SEEN, found

@@ -21,13 +21,12 @@ From the same noise, the one evaluation shall end where DDIM ends, which adds no
 import torch
 from torch import Tensor, nn
 
-from diffupose_ros.lifting.engine.chain import Chain
+from diffupose_ros.lifting.checkpoint import DiffusionConfig
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.folded_proposal import FoldedProposal
-from diffupose_ros.lifting.engine.tape import Memory
+from diffupose_ros.lifting.engine.sampler import Sampler
 from diffupose_ros.lifting.networks.denoiser import Denoiser, DenoiserConfig
-from diffupose_ros.lifting.networks.diffusion import Diffusion
-from diffupose_ros.lifting.networks.prior import describe
+from diffupose_ros.lifting.networks.prior import CHANNELS
 from diffupose_ros.lifting.networks.proposal import Proposal, ProposalConfig
 
 
@@ -70,17 +69,18 @@ class Teacher:
 
     Args:
         network: of which they are.
-        process: that they were trained for.
+        diffusion: the process that they were trained for.
         steps: of DDIM.
         products: type of most of their products, float32 or bfloat16.
     """
 
-    def __init__(self, network: DistilledDenoiser, process: Diffusion, steps: int, products: torch.dtype) -> None:
+    def __init__(
+        self, network: DistilledDenoiser, diffusion: DiffusionConfig, steps: int, products: torch.dtype
+    ) -> None:
         device = next(network.parameters()).device
-        self._process, self._steps, self._memory = process, steps, Memory(device)
-        self._proposal = FoldedProposal(network.proposal, products)
-        self._denoiser = FoldedDenoiser(network.denoiser, process.steps, device, products)
-        self._chains: dict[int, Chain] = {}
+        denoiser = FoldedDenoiser(network.denoiser, diffusion.steps, device, products)
+        proposal = FoldedProposal(network.proposal, products)
+        self._sampler, self._steps = Sampler(denoiser, diffusion, device=str(device), proposal=proposal), steps
 
     @torch.no_grad()
     def __call__(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,10 +90,7 @@ class Teacher:
             condition: (B, 17, C) 2D condition.
             noise: (B, 17, 3).
         """
-        described = describe(*self._proposal.estimate(condition))
-        seen, rows = torch.cat((condition, described), -1), len(noise)
-        if rows not in self._chains:
-            self._chains[rows] = Chain(self._denoiser, self._process, self._memory, rows, self._steps, seen.shape[-1])
+        seen = self._sampler.propose(condition).condition
         with torch.inference_mode():
-            drawn = self._chains[rows].run(seen, noise, bool)
-        return described, drawn.clone()
+            drawn = self._sampler.chain(len(noise), self._steps, seen.shape[-1]).run(seen, noise, bool)
+        return seen[..., -CHANNELS:], drawn.clone()

@@ -192,7 +192,7 @@ class Trainer:
         if not isinstance(self.model, DistilledDenoiser):
             return None
         products = torch.bfloat16 if self.config.precision == "bfloat16" else torch.float32
-        return Teacher(self.model, self.config.diffusion.process(), self.config.distilled_steps, products)
+        return Teacher(self.model, self.config.diffusion, self.config.distilled_steps, products)
 
     def _rate(self) -> float:
         epoch = max(1.0, self.source.size / self.config.batch)

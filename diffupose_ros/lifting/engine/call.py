@@ -25,7 +25,7 @@ import torch
 from diffupose_ros.lifting.engine.outcome.outcome import Tables, outcome
 from diffupose_ros.lifting.engine.port import Port
 from diffupose_ros.lifting.engine.sampler import KEPT, Sampler, bucket, out_of_memory
-from diffupose_ros.lifting.engine.sampling import NO_NECK, Noise, Room, Sampling
+from diffupose_ros.lifting.engine.sampling import Noise, Room, Sampling, of_network
 from diffupose_ros.lifting.engine.tape import Memory, Tape
 from diffupose_ros.lifting.networks.prior import CHANNELS
 from diffupose_ros.lifting.rows import SEEN, found
@@ -75,8 +75,7 @@ class Calls:
         if count == 0:
             return np.zeros((0, found(sampling.hypotheses).width))
         noise = Noise(sampling, sampler.joints)()
-        if sampler.joints == 16:
-            features = features[:, NO_NECK]
+        features = of_network(features, sampler.joints)
         steps = sampling.steps or sampler.usual_steps
 
         def rows_of(part: slice) -> FloatArray:

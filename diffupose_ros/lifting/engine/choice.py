@@ -18,12 +18,11 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
+from diffupose_ros.defaults import Engine
 from diffupose_ros.files import user_path
 from diffupose_ros.lifting.engine.onnx.files import SUFFIX, installed
 from diffupose_ros.lifting.engine.onnx.providers import ONLY_ONNX
 from diffupose_ros.lifting.engine.sampling import Precision
-
-Engine = Literal["auto", "torch", "onnx"]
 
 
 def choose(

@@ -34,13 +34,13 @@ from diffupose_ros.lifting.engine.products import reads_halves
 from diffupose_ros.lifting.engine.sampling import (
     CPU_BATCH,
     MAX_BATCH,
-    NO_NECK,
     Interrupted,
     Noise,
     OtherStepsError,
     Precision,
     Room,
     Sampling,
+    of_network,
     parts,
 )
 from diffupose_ros.lifting.engine.tape import Memory
@@ -230,7 +230,7 @@ class Sampler:
     @torch.inference_mode()
     def prepare(self, features: npt.NDArray[np.float32]) -> Prepared:
         """Return people's features (P, 17, C) as the network takes them; runs the proposal network."""
-        return self.propose(torch.from_numpy(features if self.joints == 17 else features[:, NO_NECK]).to(self.device))
+        return self.propose(torch.from_numpy(of_network(features, self.joints)).to(self.device))
 
     def propose(self, features: Tensor) -> Prepared:
         """Return ``prepare`` of features (P, J, C) that are on the device."""

@@ -135,6 +135,11 @@ def parts(people: int, hypotheses: int, rows: int) -> int:
     return -(-people // max(1, rows // hypotheses))
 
 
+def of_network(features: npt.NDArray[np.float32], joints: int) -> npt.NDArray[np.float32]:
+    """Return features (P, J, C) of the joints that a network of 17 or 16 has, of those (P, 17, C) of all."""
+    return features if joints == 17 else features[:, NO_NECK]
+
+
 def mirror_image(joints: int) -> list[int]:
     """Return which of a network's 17 or 16 joints each one is in the mirror image."""
     return list(MIRROR) if joints == 17 else [NO_NECK.index(MIRROR[j]) for j in NO_NECK]

@@ -17,8 +17,9 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from diffupose_ros.defaults import Engine
 from diffupose_ros.detection.names import DETECTORS
 from diffupose_ros.files import user_path
 from diffupose_ros.resources import resource_path
@@ -95,7 +96,7 @@ ARGUMENTS = (
              nodes=("yolo_node",), parameter="detections_topic"),
     Argument("weights", "default", "Name of a shipped checkpoint, or path of a file", nodes=("lift_node",)),
     Argument("engine", "auto", "What runs the lifter: torch, onnx (onnxruntime, without PyTorch), or auto, torch where "
-             "it is installed", ("auto", "torch", "onnx"), nodes=("lift_node",)),
+             "it is installed", get_args(Engine), nodes=("lift_node",)),
     Argument("device", "auto", "Where the models run: auto (CUDA if there is any), cpu, cuda, cuda:1, ...",
              nodes=("lift_node", "detect_node")),
     Argument("detector_profile", "generic", "What scores mean whose message does not say what made them: name of a "

@@ -23,9 +23,8 @@ from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from diffupose_ros.defaults import HYPOTHESES
+from diffupose_ros.defaults import HYPOTHESES, Engine
 from diffupose_ros.lifting import Lifter
-from diffupose_ros.lifting.engine.choice import Engine
 from diffupose_ros.lifting.engine.sampling import Precision
 from diffupose_ros.msg import Hypotheses3DArray, Skeleton2DArray, Skeleton3DArray
 from diffupose_ros.nodes.common.diagnostics import Diagnostics, Health, problems

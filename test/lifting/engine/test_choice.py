@@ -91,7 +91,7 @@ def test_an_export_beside_the_weights_is_taken_if_it_is_of_them(weights: Path, c
 
 
 def test_the_shipped_export_is_of_the_shipped_weights() -> None:
-    file = export_of("default", make=False)
+    file = export_of("default")
     assert file == resource_path("resource/weights/default.onnx") and read_exported(file).steps == 1
 
 

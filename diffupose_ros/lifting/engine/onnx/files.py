@@ -28,7 +28,7 @@ from diffupose_ros.resources import resource_path
 SUFFIX = ".onnx"
 
 
-def export_of(weights: str | Path, steps: int | None = None, precision: Precision = "auto", make: bool = True) -> Path:
+def export_of(weights: str | Path, steps: int | None = None, precision: Precision = "auto") -> Path:
     """Return the ONNX file of a model.
 
     It is, in this order: the file that is given; NAME.onnx beside the weights, or among the shipped ones; one in the
@@ -38,7 +38,6 @@ def export_of(weights: str | Path, steps: int | None = None, precision: Precisio
         weights: an ONNX file; or a shipped name or file of weights, to which another's export is not taken.
         steps: DDIM steps; None: as many as suit the model, of a file that is given any number.
         precision: of the weights in the file; ``auto``: any.
-        make: write it if there is none.
 
     Raises:
         FileNotFoundError: no such model, or no export of it, and none can be made; says how.
@@ -67,7 +66,7 @@ def export_of(weights: str | Path, steps: int | None = None, precision: Precisio
     for path in (source.with_suffix(SUFFIX), shipped, *before):
         if path.is_file() and _fits(path, digest, steps, precision):
             return path
-    if not make or not can_make():
+    if not can_make():
         raise FileNotFoundError(
             f"no export of {str(weights)!r} with {steps or 'its usual'} DDIM steps in {stored} (looked for "
             f"{source.with_suffix(SUFFIX)} and {kept}). Where torch and onnx are installed, make one: "

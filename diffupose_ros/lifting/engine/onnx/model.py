@@ -29,13 +29,13 @@ from diffupose_ros.lifting.engine.onnx.providers import MOST, devices, providers
 from diffupose_ros.lifting.engine.sampling import (
     CPU_BATCH,
     MAX_BATCH,
-    NO_NECK,
     FloatArray,
     Interrupted,
     Noise,
     OtherStepsError,
     Room,
     Sampling,
+    of_network,
 )
 from diffupose_ros.lifting.rows import SEEN, found
 from diffupose_ros.threads import chosen
@@ -164,8 +164,7 @@ class OnnxModel:
         count, hypotheses = len(features), sampling.hypotheses
         if count == 0:
             return np.zeros((0, found(hypotheses).width))
-        if self.about.joints == 16:
-            features = features[:, NO_NECK]
+        features = of_network(features, self.about.joints)
         noise, images = Noise(sampling, self.about.joints)(), np.arange(hypotheses) % 2 * sampling.flip
 
         def rows_of(part: slice) -> FloatArray:
