@@ -15,9 +15,10 @@
 """The denoiser's view of a 2D skeleton.
 
 ``robust`` sees person-centred rays: a virtual camera with the same centre is turned to look at the
-person, and the image in it is scaled by the person's apparent size. What the network then sees does not
-depend on where in the image the person stands, on the focal length, or on the resolution. ``paper`` sees
-the image, as its authors' code does.
+person, and about that direction until the person's trunk is upright; the image in it is scaled by the
+person's apparent size. What the network then sees does not depend on where in the image the person
+stands, on how the camera is rolled, on the focal length, or on the resolution. ``paper`` sees the image,
+as its authors' code does.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.skeleton import Skeletons2D, Status, unit
+from diffupose_ros.skeleton import PELVIS, THORAX, Skeletons2D, Status, unit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -83,6 +84,26 @@ def look_at(direction: FloatArray) -> FloatArray:
     return np.stack(rows, -1).reshape(*d.shape[:-1], 3, 3)
 
 
+def upright(xy: FloatArray, seen: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return the rotations (P, 3, 3) about the viewing direction after which trunks point up (-y) in the image.
+
+    The identity for people whose pelvis or thorax is not seen, or lies behind the other.
+
+    Args:
+        xy: (P, 17, 2) joints in the plane z = 1.
+        seen: (P, 17) bool.
+    """
+    trunk = xy[:, THORAX] - xy[:, PELVIS]
+    length = np.linalg.norm(trunk, axis=-1)
+    known = seen[:, THORAX] & seen[:, PELVIS] & (length > 0)
+    sin, cos = np.where(known, (trunk * (1, -1)).T / np.where(known, length, 1), [[0], [1]])
+    rotation = np.zeros((len(xy), 3, 3))
+    rotation[:, 0, 0] = rotation[:, 1, 1] = cos
+    rotation[:, 0, 1], rotation[:, 1, 0] = sin, -sin
+    rotation[:, 2, 2] = 1
+    return rotation
+
+
 def quality(deviations: FloatArray) -> FloatArray:
     """Return how good 2D joints are, from 1 for exact ones down to 0 for missing ones.
 
@@ -108,7 +129,9 @@ def person_centred(rays: FloatArray, deviations: FloatArray, status: npt.NDArray
     virtual = np.einsum("pij,pkj->pki", rotation, rays)
     xy = virtual[..., :2] / np.maximum(virtual[..., 2:], 1e-6)
     seen &= (virtual[..., 2] > 0) & (np.linalg.norm(xy, axis=-1) < MAX_RAY_TANGENT)
-    xy = np.where(seen[..., None], xy, 0)
+    roll = upright(xy, seen)
+    rotation = roll @ rotation
+    xy = np.where(seen[..., None], np.einsum("pij,pkj->pki", roll[:, :2, :2], xy), 0)
     count = np.maximum(seen.sum(1), 1)
     size = np.sqrt((xy**2).sum((1, 2)) / count)
     sized = size >= _LEAST_SIZE
