@@ -149,12 +149,12 @@ def _show(made: "Made", seen: "Multiview", console: "Console") -> None:
     from rich.table import Table
 
     recording, refined = made.recording, made.refined
-    table = Table("camera", "frames", "px before", "px after", "moved, mm", "turned, deg")
-    columns = refined.before_px, refined.after_px, refined.moved, refined.turned
-    for camera, scores, before, after, moved, turned in zip(seen.cameras, seen.scores, *columns, strict=True):
+    table = Table("camera", "frames", "exchanged", "px before", "px after", "moved, mm", "turned, deg")
+    columns = made.exchanged, refined.before_px, refined.after_px, refined.moved, refined.turned
+    for camera, scores, swapped, before, after, moved, turned in zip(seen.cameras, seen.scores, *columns, strict=True):
         frames = int((scores > 0).any(1).sum())
         figures = f"{before:.1f}", f"{after:.1f}", f"{1000 * moved:.0f}", f"{np.degrees(turned):.2f}"
-        table.add_row(camera.name, str(frames), *figures)
+        table.add_row(camera.name, str(frames), str(int(swapped.sum())), *figures)
     console.print(table)
     views = recording.gt_views
     assert views is not None and recording.gt_rms_px is not None

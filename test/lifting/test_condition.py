@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.spatial.transform import Rotation
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.data.scenes import Scene
@@ -29,9 +30,10 @@ from diffupose_ros.lifting.condition import (
     person_centred,
     placing_rays,
     quality,
+    upright,
 )
 from diffupose_ros.resources import resource_path
-from diffupose_ros.skeleton import Status, to_h36m
+from diffupose_ros.skeleton import MIRROR, PELVIS, THORAX, Status, to_h36m
 
 ALL_MEASURED = np.zeros((5, 17), np.int8)
 EXACT = np.zeros((5, 17))
@@ -86,6 +88,39 @@ def test_features_do_not_depend_on_the_place_in_the_image(rays: np.ndarray, plac
     np.testing.assert_allclose(moved.features, seen.features, atol=1e-5)
     turned_back = np.einsum("pij,pkj->pki", moved.rotation, rays @ rotation.T)
     np.testing.assert_allclose(turned_back, rays, atol=1e-5)
+
+
+@pytest.mark.parametrize("degrees", [-170, -90, -20, 5, 60, 180])
+def test_features_do_not_depend_on_how_the_camera_is_rolled(rays: np.ndarray, degrees: float) -> None:
+    about = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+    seen = person_centred(rays, EXACT, ALL_MEASURED)
+    rolled = person_centred(rays @ about.T, EXACT, ALL_MEASURED)
+    np.testing.assert_allclose(rolled.features, seen.features, atol=1e-5)
+    np.testing.assert_allclose(rolled.rotation @ about, seen.rotation, atol=1e-9)
+    trunk = seen.features[:, THORAX, :2] - seen.features[:, PELVIS, :2]
+    np.testing.assert_allclose(trunk[:, 0], 0, atol=1e-6)
+    assert (trunk[:, 1] < 0).all()  # y is down
+
+
+def test_the_mirror_image_is_seen_as_the_mirror_image(rays: np.ndarray) -> None:
+    mirrored = person_centred(rays[:, MIRROR] * (-1, 1, 1), EXACT, ALL_MEASURED).features
+    expected = person_centred(rays, EXACT, ALL_MEASURED).features[:, MIRROR] * (-1, 1, 1, 1, 1)
+    np.testing.assert_allclose(mirrored, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("hidden", [PELVIS, THORAX])
+def test_who_shows_no_trunk_is_seen_as_the_camera_is_rolled(rays: np.ndarray, hidden: int) -> None:
+    status = ALL_MEASURED.copy()
+    status[:, hidden] = Status.MISSING
+    condition = person_centred(rays, EXACT, status)
+    others = np.delete(np.arange(17), hidden)
+    ahead = look_at((rays / np.linalg.norm(rays, axis=-1, keepdims=True))[:, others].sum(1))
+    np.testing.assert_allclose(condition.rotation, ahead, atol=1e-9)
+
+
+def test_a_trunk_of_no_length_rolls_nothing() -> None:
+    xy = np.zeros((1, 17, 2))
+    np.testing.assert_array_equal(upright(xy, np.ones((1, 17), bool)), np.eye(3)[None])
 
 
 @pytest.mark.parametrize(

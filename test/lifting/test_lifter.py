@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.data.detectors import detector_joints
@@ -211,6 +212,16 @@ def test_raised_hands_are_not_clipped_at_a_metre(lifter: Lifter, people: np.ndar
     assert -pose[wrists, 1].max() > 1.1
     assert -(lifted.mean - lifted.root[:, None])[0, wrists, 1].mean() > 1.0
     assert lifter.sampler.diffusion.clamp is None
+
+
+@pytest.mark.parametrize("degrees", [-25, 40, 90])
+def test_a_camera_that_is_rolled_sees_the_same_people(lifter: Lifter, people: np.ndarray, degrees: float) -> None:
+    about = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+    lifted, rolled = see(lifter, people, WIDE), see(lifter, people @ about.T, WIDE)
+    np.testing.assert_allclose(rolled.mean @ about, lifted.mean, atol=1e-3)
+    np.testing.assert_allclose(about.T @ rolled.covariance @ about, lifted.covariance, atol=1e-4)
+    np.testing.assert_allclose(about.T @ rolled.root_covariance @ about, lifted.root_covariance, atol=1e-3)
+    np.testing.assert_allclose(about.T @ rolled.orientation, lifted.orientation, atol=1e-2)
 
 
 @pytest.mark.parametrize("place", [(0.5, 0.0, 1), (-0.9, 0, 1), (0.3, -0.6, 1), (-0.5, 0.7, 1)])

@@ -105,7 +105,7 @@ def triangulate(
     """
     sights = lines_of_sight(cameras, keypoints, scores)
     used: BoolArray = np.asarray(sights.weights > 0)
-    points = _closest(sights, used)
+    points = closest(sights, used)
     if reject:
         points, used = _without_outliers(sights, points, used)
         used = used & ~np.any(used & (sights.misses(points) > GROSS_MISS), axis=0)
@@ -131,8 +131,13 @@ def huber(miss: FloatArray) -> FloatArray:
     return USUAL_MISS / np.maximum(miss, USUAL_MISS)
 
 
-def _closest(sights: Sights, used: BoolArray) -> FloatArray:
-    """The points (N, 3) that the lines pass closest; anywhere where the lines do not tell."""
+def closest(sights: Sights, used: BoolArray) -> FloatArray:
+    """Return the points (N, 3) that the lines pass closest; anywhere where the lines do not tell.
+
+    Args:
+        sights: of C cameras.
+        used: (C, N) which of them count.
+    """
     weights = np.where(used, sights.weights, 0)
     again = weights
     for _ in range(_ROUNDS):
@@ -155,7 +160,7 @@ def _without_outliers(sights: Sights, points: FloatArray, used: BoolArray) -> tu
             break
         part = Sights(sights.centres, sights.directions[:, doubtful], sights.weights[:, doubtful])
         left, lines = used[:, doubtful], np.arange(len(sights.centres))[:, None]
-        trials = [(_closest(part, kept), kept) for kept in (left & (lines != camera) for camera in range(len(left)))]
+        trials = [(closest(part, kept), kept) for kept in (left & (lines != camera) for camera in range(len(left)))]
         # Leaving out a camera that did not count leaves the doubt, and is never the best.
         worst = np.stack([np.where(kept, part.misses(found), 0).max(0) for found, kept in trials])
         best = np.where(left, worst, np.inf).argmin(0)

@@ -24,6 +24,7 @@ from diffupose_ros.camera import Camera
 from diffupose_ros.data.markerless.low_pass import low_pass
 from diffupose_ros.data.markerless.multiview import Multiview, PlacedCamera
 from diffupose_ros.data.markerless.refinement import ROUNDS, Refined, check_agreement, disagreement_px, refine
+from diffupose_ros.data.markerless.sides import exchange, find_exchanged
 from diffupose_ros.data.markerless.triangulation import triangulate
 from diffupose_ros.data.recordings import Recording
 from diffupose_ros.skeleton import layout_joints
@@ -33,15 +34,22 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Made:
-    """A recording, and what became of its cameras."""
+    """A recording, what became of its cameras, and where they took left for right.
+
+    Attributes:
+        recording: with the 2D as it was seen.
+        refined: its cameras.
+        exchanged: (C, T) bool, see ``sides``.
+    """
 
     recording: Recording
     refined: Refined
+    exchanged: npt.NDArray[np.bool_]
 
 
 def steps(cameras: int) -> int:
     """Return how often ``make_recording`` calls ``advance``, at most."""
-    return ROUNDS + 1 + cameras
+    return 1 + ROUNDS + 1 + cameras
 
 
 def make_recording(
@@ -54,6 +62,8 @@ def make_recording(
     """Return a recording whose truth is of all joints of the detector.
 
     Truth is triangulated (see ``triangulation``) and low passed at 6 Hz; ``loo_camera`` of each camera from all others.
+    Where a camera's detector exchanged left and right (see ``sides``), its 2D counts for the truth as it should be, and
+    is recorded as it is.
 
     Args:
         seen: what the cameras saw.
@@ -68,10 +78,13 @@ def make_recording(
     seen = as_plumb_bob(seen)
     counts = np.where(seen.scores >= min_score, seen.scores, 0)
     cameras, refined = seen.cameras, _unrefined(seen.cameras, seen.keypoints, counts)
+    exchanged = find_exchanged(cameras, seen.keypoints, counts, seen.layout)
+    keypoints, counts = (exchange(of, exchanged, seen.layout) for of in (seen.keypoints, counts))
+    advance()
     if refine_poses:
-        refined = refine(cameras, seen.keypoints, counts, advance)
+        refined = refine(cameras, keypoints, counts, advance)
         cameras = refined.cameras
-    joints = triangulate(cameras, seen.keypoints, counts)
+    joints = triangulate(cameras, keypoints, counts)
     if not joints.views.any():
         raise ValueError("no joint is known in 3D: no two cameras agree within centimetres on where any of them is")
     world = low_pass(joints.points, seen.rate)
@@ -79,7 +92,7 @@ def make_recording(
     others = []
     for index, camera in enumerate(cameras):
         without = counts * (np.arange(len(cameras)) != index)[:, None, None]
-        others.append(camera.see(low_pass(triangulate(cameras, seen.keypoints, without).points, seen.rate)))
+        others.append(camera.see(low_pass(triangulate(cameras, keypoints, without).points, seen.rate)))
         advance()
     recording = Recording(
         keypoints=seen.keypoints,
@@ -100,7 +113,7 @@ def make_recording(
         gt_views=joints.views,
         gt_rms_px=joints.rms_px,
     )
-    return Made(recording, refined)
+    return Made(recording, refined, exchanged)
 
 
 def as_plumb_bob(seen: Multiview) -> Multiview:

@@ -215,7 +215,7 @@ def test_a_recording_holds_what_was_seen_and_where_it_was() -> None:
         np.testing.assert_allclose(
             recording.gt_camera[c], recording.gt_world @ recording.R[c].T + recording.t[c], atol=1e-9
         )
-    assert len(advanced) == 4 + 1 + 3
+    assert len(advanced) == 1 + 4 + 1 + 3
 
 
 def test_truth_of_the_others_is_independent_of_a_cameras_own_errors() -> None:
