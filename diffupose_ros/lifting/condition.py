@@ -27,7 +27,17 @@ import numpy as np
 import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
-from diffupose_ros.skeleton import PELVIS, THORAX, Skeletons2D, Status, unit
+from diffupose_ros.skeleton import (
+    LEFT_HIP,
+    LEFT_SHOULDER,
+    PELVIS,
+    RIGHT_HIP,
+    RIGHT_SHOULDER,
+    THORAX,
+    Skeletons2D,
+    Status,
+    unit,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -87,21 +97,32 @@ def look_at(direction: FloatArray) -> FloatArray:
 def upright(xy: FloatArray, seen: npt.NDArray[np.bool_]) -> FloatArray:
     """Return the rotations (P, 3, 3) about the viewing direction after which trunks point up (-y) in the image.
 
-    The identity for people whose pelvis or thorax is not seen, or lies behind the other.
+    A trunk goes from the middle of the hips to that of the shoulders, or, where one of them is hidden, from the pelvis
+    to the thorax. The identity for people of whom neither is seen, or one lies behind the other.
 
     Args:
         xy: (P, 17, 2) joints in the plane z = 1.
         seen: (P, 17) bool.
     """
-    trunk = xy[:, THORAX] - xy[:, PELVIS]
+    below, below_seen = _middle(xy, seen, (LEFT_HIP, RIGHT_HIP), PELVIS)
+    above, above_seen = _middle(xy, seen, (LEFT_SHOULDER, RIGHT_SHOULDER), THORAX)
+    trunk = above - below
     length = np.linalg.norm(trunk, axis=-1)
-    known = seen[:, THORAX] & seen[:, PELVIS] & (length > 0)
+    known = below_seen & above_seen & (length > 0)
     sin, cos = np.where(known, (trunk * (1, -1)).T / np.where(known, length, 1), [[0], [1]])
     rotation = np.zeros((len(xy), 3, 3))
     rotation[:, 0, 0] = rotation[:, 1, 1] = cos
     rotation[:, 0, 1], rotation[:, 1, 0] = sin, -sin
     rotation[:, 2, 2] = 1
     return rotation
+
+
+def _middle(
+    xy: FloatArray, seen: npt.NDArray[np.bool_], pair: tuple[int, int], between: int
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """The middle (P, 2) of a pair of joints, or the joint between them, and of whom one of them is seen."""
+    both = seen[:, pair].all(1)
+    return np.where(both[:, None], xy[:, pair].mean(1), xy[:, between]), both | seen[:, between]
 
 
 def quality(deviations: FloatArray) -> FloatArray:
