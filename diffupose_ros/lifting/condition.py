@@ -121,7 +121,7 @@ def _middle(
     xy: FloatArray, seen: npt.NDArray[np.bool_], pair: tuple[int, int], between: int
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """The middle (P, 2) of a pair of joints, or the joint between them, and of whom one of them is seen."""
-    both = seen[:, pair].all(1)
+    both = np.asarray(seen[:, pair].all(1))
     return np.where(both[:, None], xy[:, pair].mean(1), xy[:, between]), both | seen[:, between]
 
 
