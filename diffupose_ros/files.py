@@ -107,6 +107,19 @@ def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder to write to, where there is none.
+
+    Raises:
+        NotADirectoryError: there is a file of that name.
+        OSError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"{path} is a file: expected a folder to write to, or a name that is free") from None
+
+
 def write_text(text: str, path: Path) -> None:
     """Write a file whole or not at all.
 

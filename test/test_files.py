@@ -24,7 +24,7 @@ import pytest
 
 from diffupose_ros.detection.frames import open_source
 from diffupose_ros.detection.weights import find_weights
-from diffupose_ros.files import load_arrays, user_path
+from diffupose_ros.files import load_arrays, make_folder, user_path
 from diffupose_ros.lifting.weights import weights_path
 from diffupose_ros.profiles import load_profile
 from diffupose_ros.resources import resource_path
@@ -98,3 +98,11 @@ def test_archives_of_no_arrays_and_single_arrays_are_refused(tmp_path: Path) -> 
     np.savez(path, a=np.array([{}], object))
     with pytest.raises(ValueError, match=r"not an \.npz file"):
         load_arrays(path)
+
+
+def test_a_file_where_a_folder_shall_be_is_said(tmp_path: Path) -> None:
+    make_folder(tmp_path / "some" / "folder")
+    make_folder(tmp_path / "some")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=r"file is a file: expected a folder to write to"):
+        make_folder(tmp_path / "file")

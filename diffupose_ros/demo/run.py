@@ -45,6 +45,7 @@ from diffupose_ros.demo.pace import Pace, kept_up
 from diffupose_ros.demo.pictures import animation, contact_sheet
 from diffupose_ros.demo.processes import DemoError, NodeProcess
 from diffupose_ros.demo.recording import read_recording
+from diffupose_ros.files import make_folder
 
 START_PATIENCE = 60.0  # s until the first result
 WARM_UP = 1.0  # s from the first result, in which the first of a kind make those after them ready
@@ -69,7 +70,7 @@ def run_demo(output: Path, seconds: float = 20, people: int = 3, layout: str = "
     """
     console = Console()
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
         with _terminable():
             run = {"seconds": seconds, "people": people, "layout": layout}
             pace = Pace(float(rate), float(rate))

@@ -30,6 +30,7 @@ from std_msgs.msg import Header
 from diffupose_ros.bags import BagRecorder
 from diffupose_ros.camera import Camera
 from diffupose_ros.detection.detector import Detections, Image
+from diffupose_ros.files import make_folder
 from diffupose_ros.lifting import Lifter
 from diffupose_ros.nodes.common.conversions import camera_to_info, skeletons_2d_message, skeletons_3d_message
 from diffupose_ros.offline.cameras import Cameras
@@ -169,7 +170,7 @@ def run_video(
         OSError: the bag or the summary cannot be written.
         RuntimeError: the detector fails on one frame after the other.
     """
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     worker, watch, over_time = VideoLifter(pipeline, lifter, settings), Stopwatch(), OverTime()
     picture = Picture(video.width, video.height)
     frames, with_people, poses = 0, 0, 0

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from diffupose_ros.data.observations import Pairs
 from diffupose_ros.data.sources import PairSource, load_sources
+from diffupose_ros.files import make_folder
 from diffupose_ros.lifting.engine.sampling import NO_NECK
 from diffupose_ros.lifting.networks.prior import describe
 from diffupose_ros.lifting.networks.proposal import Proposal
@@ -99,7 +100,7 @@ class Trainer:
         self.batches = Batches(source, config, self.processes.rank, self.processes.world)
         self.step, self.saved_step, self.best = 0, -1, float("inf")
         if self.processes.main:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         self._resume()
         self._loss = loss_of(config, self._propose, self._teacher())
 
