@@ -24,7 +24,7 @@ from diffupose_ros.data.clips import load_clips
 from diffupose_ros.data.datasets import CREDITS, load_observations
 from diffupose_ros.data.observations import Observations, Pairs, pairs
 from diffupose_ros.data.postures import draw_postures
-from diffupose_ros.data.synthesis import CLEAN, SEED, TRAINING, Conditions, cmu_observations, observe
+from diffupose_ros.data.synthesis import CLEAN, REAL, SEED, TRAINING, Conditions, cmu_observations, observe
 from diffupose_ros.lifting.networks.denoiser import Variant
 from diffupose_ros.skeleton import MIRROR
 
@@ -165,5 +165,9 @@ def load_sources(data: DataConfig, variant: Variant, joints: int) -> tuple[PairS
 
 
 def validation_pairs(clips: dict[str, FloatArray], every: int, variant: Variant = "robust") -> Pairs:
-    """Return pairs with clean 2D of every ``every``-th frame of clips, always from the same random cameras."""
-    return pairs(cmu_observations(clips, CLEAN, every), variant)
+    """Return pairs of every ``every``-th frame of clips, always from the same random cameras.
+
+    For ``robust`` networks of other people, as real detectors see them: what they are trained for. For those of the
+    ``paper`` with exact 2D.
+    """
+    return pairs(cmu_observations(clips, REAL if variant == "robust" else CLEAN, every), variant)
