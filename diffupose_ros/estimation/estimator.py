@@ -51,6 +51,7 @@ RESTART = 2.0
 _MISFITS = 3  # frames in a row in which somebody is where he cannot be, until he is believed to be there
 _SIDES_MEMORY = 0.7  # s
 _SIDES_KNOWN = 0.3  # s of age from which on a track may say which side is which
+_RIGHTED = 3.0  # factor on the covariances of a pose whose sides were exchanged after lifting
 _SIDES_UNCERTAIN = 0.05  # share of exchanged frames lately
 _RECENT = 0.5  # s
 _SIMULTANEOUS = 0.05  # s, by which a frame with evidence may be late
@@ -257,7 +258,7 @@ class Estimator:
                 anew.append(i)
             track.novel = bool(seen.novelty[i] >= NOVEL)
             track.seen = max(track.seen, time)
-        righted = seen.reversed().where(wrong, seen) if wrong.any() else seen
+        righted = seen.reversed(_RIGHTED).where(wrong, seen) if wrong.any() else seen
         state = updated(state, time, righted)
         if anew:
             state = state.replaced(np.array(anew), first_state(time, seen[np.array(anew)]))

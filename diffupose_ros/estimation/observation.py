@@ -32,7 +32,6 @@ _JUMPING = 1.0
 """Part of what lasts along the ray by which it counts as new too: depth jumps more than anybody moves."""
 _NEAREST = 0.01  # m, of a pelvis
 _LEAST_REST = 0.5  # part of what lasts that is not of the person's size, at least
-_REVERSED = 3.0  # factor on the covariances of a pose whose sides were exchanged after lifting
 
 
 @dataclass(frozen=True)
@@ -86,17 +85,20 @@ class Observation:
         """(P, 3) from the camera to the pelvis."""
         return self.position[:, 0] - self.camera
 
-    def reversed(self) -> "Observation":
+    def reversed(self, wider: float = 1.0) -> "Observation":
         """Return the poses as they are if the detector exchanged all that is left and right.
 
         A body's image does not tell it from its mirror image in depth, with left and right exchanged (the reversal of
         Necker's cube); so what was lifted from exchanged joints is such a mirror image.
+
+        Args:
+            wider: factor on the covariances.
         """
         ray = unit(self.ray)
         mirror = _UNIT - 2 * np.einsum("pi,pj->pij", ray, ray)
         position = np.einsum("pij,pkj->pki", mirror, self.position)[:, MIRROR]
         fresh, lasting = (
-            _REVERSED * (mirror[:, None] @ part @ mirror[:, None])[:, MIRROR] for part in (self.fresh, self.lasting)
+            wider * (mirror[:, None] @ part @ mirror[:, None])[:, MIRROR] for part in (self.fresh, self.lasting)
         )
         for turned, own in ((position, self.position), (fresh, self.fresh), (lasting, self.lasting)):
             turned[:, 0] = own[:, 0]

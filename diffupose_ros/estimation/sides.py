@@ -33,18 +33,17 @@ def exchanged(state: State, seen: Observation) -> npt.NDArray[np.bool_]:
         state: predicted for the time of the observation.
         seen: the same people.
     """
-    distance2, log_volume = _misfit(state, seen)
+    distance2 = _misfit(state, seen)
     wrong = distance2 > _MARGIN
     doubted = np.flatnonzero(wrong)
     if len(doubted):
-        other = sum(_misfit(state[doubted], seen[doubted].reversed()))
-        wrong[doubted] = distance2[doubted] + log_volume[doubted] > other + _MARGIN
+        wrong[doubted] = distance2[doubted] > _misfit(state[doubted], seen[doubted].reversed()) + _MARGIN
     return wrong
 
 
-def _misfit(state: State, seen: Observation) -> tuple[FloatArray, FloatArray]:
-    """Sums (P,) over the joints of squared Mahalanobis distances, and of the logarithms of their covariances."""
+def _misfit(state: State, seen: Observation) -> FloatArray:
+    """Sums (P,) over the joints of squared Mahalanobis distances."""
     innovation = seen.position[:, 1:] - state.joints.mean[..., POSITION]
     covariance = state.joints.covariance[..., POSITION, POSITION] + seen.covariance[:, 1:]
     distance2 = (innovation * np.linalg.solve(covariance, innovation[..., None])[..., 0]).sum(-1)
-    return np.minimum(distance2, _MOST).sum(1), np.linalg.slogdet(covariance)[1].sum(1)
+    return np.asarray(np.minimum(distance2, _MOST).sum(1))

@@ -56,6 +56,15 @@ def test_exchanged_joints_of_somebody_who_is_known_are_recognised() -> None:
     assert exchanged(state, right).tolist() == [False]
 
 
+@pytest.mark.parametrize("unsure", [3, 10])
+def test_they_are_recognised_though_the_model_is_unsure_of_so_strange_a_pose(unsure: float) -> None:
+    state, time = _known()
+    for wrong in (True, False):
+        seen = _seen(time, wrong, np.random.default_rng(1))
+        seen = replace(seen, fresh=unsure * seen.fresh, lasting=unsure * seen.lasting)
+        assert exchanged(state, seen).tolist() == [wrong]
+
+
 def test_each_person_is_judged_alone_and_nobody_is_fine() -> None:
     state, time = _known()
     one, other = (_seen(time, wrong, np.random.default_rng(1)) for wrong in (True, False))
