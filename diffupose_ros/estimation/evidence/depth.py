@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from diffupose_ros.camera import Camera
 from diffupose_ros.estimation.evidence.measurement import FloatArray, Measurements, View
-from diffupose_ros.skeleton import H36M17, MIRROR, across, pelvis_axes, unit
+from diffupose_ros.skeleton import H36M17, MIRROR, PELVIS, THORAX, across, pelvis_axes, unit
 
 _UNDER_SURFACE = {
     "hip": (0.120, 0.098, 0.071),
@@ -39,6 +39,9 @@ _UNDER_SURFACE = {
 _CLOTHES = 0.01  # m
 _TRUNK = ("hip", "spine", "thorax", "shoulder")  # first: large surfaces
 _SPREAD = {True: 0.035, False: 0.02}  # m, of these distances: trunk, limbs
+_POSED = 0.15  # m, of a joint's depth about its person's, as a deviation
+_BESIDE = 0.6  # m from a trunk's axis, where there is mostly none of the body
+_WALL = 0.06  # part of the distance by which surfaces beside a trunk are of the same thing
 _PATCH = 0.03  # m, half of what is looked at around a joint
 _SAMPLES = 5  # of the patch, in a row
 _ITERATIONS = 3
@@ -117,20 +120,31 @@ class Depth:
         surface = at[:, 2] - under * ray[:, 2]
         variance = np.einsum("i,mij,j->m", axis, view.covariance[person, joint], axis)
         spread = np.where(np.isin(joint, _JOINTS[_OF_TRUNK]), _SPREAD[True], _SPREAD[False])
-        depth, count, chance, noise = self._surface(at, surface, variance + spread**2)
+        z, known = self._around(at)
+        variance += spread**2
+        if round_ == 0:
+            off = _common_offset(person, z - surface[:, None], known, variance)
+            off[self._goes_on(local, person, surface + off)] = 0
+            surface = surface + off
+        depth, count, chance, noise = _surface(z, known, surface, variance)
         found = (count >= _FEWEST) & (chance > _UNLIKELY)
         return Measurements(
             person, joint, np.tile(axis, (len(person), 1)),
             axis @ view.camera_pose[:3, 3] + depth + under * ray[:, 2], (spread**2 + noise) / chance,
         )[found]  # fmt: skip
 
-    def _surface(
-        self, at: FloatArray, expected: FloatArray, variance: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Depths (M,) of the surfaces around points (M, 3): in how many pixels, of this body at what chance, variances.
+    def _goes_on(self, local: FloatArray, person: npt.NDArray[np.intp], surface: FloatArray) -> npt.NDArray[np.bool_]:
+        """Of whom (M,) the surfaces at these depths (M,) go on beside the trunk: a wall's, not a body's."""
+        who, row = np.unique(person, return_inverse=True)
+        trunk = local[who][:, [PELVIS, THORAX]]
+        aside = unit(np.cross(trunk[:, 1] - trunk[:, 0], trunk[:, 0]))[:, None]
+        z, known = self._around(np.concatenate([trunk + _BESIDE * aside, trunk - _BESIDE * aside], 1).reshape(-1, 3))
+        beside = _medians(z, known, np.inf).reshape(len(who), 4)
+        mean = np.bincount(row, surface) / np.bincount(row)
+        return np.asarray((np.abs(beside - mean[:, None]) < _WALL * mean[:, None]).sum(1) > 1)[row]
 
-        A mixture of this body and whatever else, told apart by what is expected, and sharper with each iteration.
-        """
+    def _around(self, at: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Depths (M, n) in the image around points (M, 3), 0 where not known, and where they are known."""
         grid = np.linspace(-_PATCH, _PATCH, _SAMPLES)
         offsets = np.stack(np.meshgrid(grid, grid), -1).reshape(-1, 2)
         around = np.repeat(at[:, None], len(offsets), 1)
@@ -140,17 +154,60 @@ class Depth:
         x, y = np.where(inside[..., None], pixels, 0).transpose(2, 0, 1)
         z = np.where(inside, self.image[y, x], 0) * self._unit
         known = np.isfinite(z) & (z > _NEAREST) & (z < _FARTHEST)
-        z = np.where(known, z, 0.0)
-        centre, spread2 = expected, variance
-        for _ in range(_ITERATIONS):
-            weight = np.where(known, _chance(z, centre[:, None], spread2[:, None]), 0)
-            total = np.maximum(weight.sum(1), 1e-9)
-            centre = (weight * z).sum(1) / total
-            scatter = (weight * (z - centre[:, None]) ** 2).sum(1) / total
-            spread2 = np.maximum(scatter, 0.01**2 + (0.01 * centre) ** 2)
-        # A surface may be found far from what is expected: the only one that there is, of a wall perhaps.
-        chance = np.maximum(_chance(centre, expected, variance), 1e-6)
-        return centre, weight.sum(1), chance, scatter / np.maximum(total, 1)
+        return np.where(known, z, 0.0), known
+
+
+def _common_offset(
+    person: npt.NDArray[np.intp], off: FloatArray, known: npt.NDArray[np.bool_], variance: FloatArray
+) -> FloatArray:
+    """How far (M,) the surfaces of a whole trunk are from where they are expected: where most of its joints find one.
+
+    A child whom one image places 2 m too far away has nothing where he is expected but, beside his shoulders, a wall.
+
+    Args:
+        person: (M,) whose joints these are.
+        off: (M, n) depths around each joint, minus what is expected.
+        known: (M, n) which of them are known.
+        variance: (M,) of what is expected, mostly of the person's distance.
+    """
+    result = np.zeros(len(person))
+    share = known / np.maximum(known.sum(1, keepdims=True), 1)
+    for who in np.unique(person):
+        rows = (person == who) & known.any(1)
+        if not rows.any():
+            continue
+        found = np.append(_medians(off[rows], known[rows], 0.0), 0.0)
+        own = np.exp(-0.5 * ((off[rows] - found[:, None, None]) / _POSED) ** 2) / (_POSED * np.sqrt(2 * np.pi))
+        agreement = (share[rows] * np.log((1 - _ELSEWHERE) * own + _ELSEWHERE)).sum((1, 2))
+        # Student's t of 4 degrees of freedom: children are further off than normal distributions of statures allow.
+        result[rows] = found[(agreement - 2.5 * np.log1p(found**2 / 4 / variance[rows].mean())).argmax()]
+    return result
+
+
+def _medians(values: FloatArray, known: npt.NDArray[np.bool_], otherwise: float) -> FloatArray:
+    """The middle ones (M,) of the known of values (M, n), of two the lower."""
+    count = known.sum(1)
+    ordered = np.sort(np.where(known, values, np.inf), 1)
+    return np.where(count > 0, ordered[np.arange(len(values)), np.maximum(count - 1, 0) // 2], otherwise)
+
+
+def _surface(
+    z: FloatArray, known: npt.NDArray[np.bool_], expected: FloatArray, variance: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Depths (M,) of the surfaces around points (M, 3): in how many pixels, of this body at what chance, variances.
+
+    A mixture of this body and whatever else, told apart by what is expected, and sharper with each iteration.
+    """
+    centre, spread2 = expected, variance
+    for _ in range(_ITERATIONS):
+        weight = np.where(known, _chance(z, centre[:, None], spread2[:, None]), 0)
+        total = np.maximum(weight.sum(1), 1e-9)
+        centre = (weight * z).sum(1) / total
+        scatter = (weight * (z - centre[:, None]) ** 2).sum(1) / total
+        spread2 = np.maximum(scatter, 0.01**2 + (0.01 * centre) ** 2)
+    # A surface may be found far from what is expected: the only one that there is, of a wall perhaps.
+    chance = np.maximum(_chance(centre, expected, variance), 1e-6)
+    return centre, weight.sum(1), chance, scatter / np.maximum(total, 1)
 
 
 def _chance(depth: FloatArray, expected: FloatArray, variance: FloatArray) -> FloatArray:

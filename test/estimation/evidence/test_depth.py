@@ -79,6 +79,15 @@ def test_somebody_of_any_size_is_put_where_his_surface_is(side: str, size: float
     assert people.flags.depth_used[0] and not without.flags.depth_used[0]
 
 
+@pytest.mark.parametrize("size", [1.35, 1.5])
+@pytest.mark.parametrize("side", POSES)
+def test_a_child_whom_one_image_puts_by_the_wall_is_where_the_body_is(side: str, size: float) -> None:
+    pose = POSES[side]
+    wall = size * np.linalg.norm(pose[:3, 3] - STANDING[0])
+    people = _estimate(pose, [Depth(_image(pose, background=wall), CAMERA)], size)
+    assert _error(people) < 0.12 and people.flags.depth_used[0]
+
+
 def test_in_profile_the_far_hip_is_not_where_the_near_one_is() -> None:
     """Without anything else that is wrong; of hardly any spread that is said, so to be taken seriously."""
     pose = POSES["side"]
