@@ -124,8 +124,8 @@ class Depth:
         variance += spread**2
         if round_ == 0:
             off = _common_offset(person, z - surface[:, None], known, variance)
-            off[self._goes_on(local, person, surface + off)] = 0
-            surface = surface + off
+            if off.any():
+                surface = np.where(self._goes_on(local, person, surface + off), surface, surface + off)
         depth, count, chance, noise = _surface(z, known, surface, variance)
         found = (count >= _FEWEST) & (chance > _UNLIKELY)
         return Measurements(
@@ -160,7 +160,7 @@ class Depth:
 def _common_offset(
     person: npt.NDArray[np.intp], off: FloatArray, known: npt.NDArray[np.bool_], variance: FloatArray
 ) -> FloatArray:
-    """How far (M,) the surfaces of a whole trunk are from where they are expected: where most of its joints find one.
+    """How far (M,) a whole trunk's surfaces are from where they are expected, where most of its joints find one; else 0.
 
     A child whom one image places 2 m too far away has nothing where he is expected but, beside his shoulders, a wall.
 
@@ -181,7 +181,7 @@ def _common_offset(
         agreement = (share[rows] * np.log((1 - _ELSEWHERE) * own + _ELSEWHERE)).sum((1, 2))
         # Student's t of 4 degrees of freedom: children are further off than normal distributions of statures allow.
         result[rows] = found[(agreement - 2.5 * np.log1p(found**2 / 4 / variance[rows].mean())).argmax()]
-    return result
+    return np.where(np.abs(result) > _POSED, result, 0)
 
 
 def _medians(values: FloatArray, known: npt.NDArray[np.bool_], otherwise: float) -> FloatArray:
