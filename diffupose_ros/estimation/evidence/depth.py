@@ -160,7 +160,7 @@ class Depth:
 def _common_offset(
     person: npt.NDArray[np.intp], off: FloatArray, known: npt.NDArray[np.bool_], variance: FloatArray
 ) -> FloatArray:
-    """How far (M,) a whole trunk's surfaces are from where they are expected, where most of its joints find one; else 0.
+    """How far (M,) a whole trunk's surface is from where it is expected, where most of its joints find one; else 0.
 
     A child whom one image places 2 m too far away has nothing where he is expected but, beside his shoulders, a wall.
 
