@@ -24,12 +24,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from diffupose_ros.data.observations import Observations
 from diffupose_ros.drawing.style import FAINT, PAPER, RULE, TEXT, TRUTH
 from diffupose_ros.lifting.checkpoint import Checkpoint
+from diffupose_ros.lifting.condition import Condition
 from diffupose_ros.lifting.engine.folded import FoldedDenoiser
 from diffupose_ros.lifting.engine.sampler import DenoiseGiven, Sampler
 from diffupose_ros.lifting.engine.sampling import NO_NECK, Method, Sampling
@@ -151,7 +153,7 @@ def qualitative(checkpoint: Checkpoint, people: Observations, path: Path) -> Non
         people: to choose from: the 10, 40, 70 and 95 % quantiles of the error are drawn.
         path: of the picture.
     """
-    poses, truth, error = _lifted(checkpoint, people)
+    condition, poses, truth, error = _lifted(checkpoint, people)
     chosen = _spread(error, people.activity, (0.1, 0.4, 0.7, 0.95))
     titles = ("2D input", "hypotheses, as seen", "from the side", "mean and truth, as seen", "from the side")
     figure = Figure(figsize=(10, 8.55), dpi=_DPI, facecolor=PAPER)
@@ -160,8 +162,7 @@ def qualitative(checkpoint: Checkpoint, people: Observations, path: Path) -> Non
     )
     figure.subplots_adjust(wspace=0.05, hspace=0.05)
     for cells, i in zip(grid, chosen, strict=True):
-        draw_keypoints(cells[0], people.image[i], people.status[i])
-        frame(cells[0], np.where(people.status[i, :, None] == Status.MISSING, np.nan, people.image[i]) * (1, -1))
+        _draw_input(cells[0], condition, i)
         for axes, view in zip(cells[1:], (CAMERA, SIDE, CAMERA, SIDE), strict=True):
             frame(axes, view.project(np.concatenate([poses[i], truth[i : i + 1]])))
         for axes, view in zip(cells[1:3], (CAMERA, SIDE), strict=True):
@@ -186,7 +187,7 @@ def worst(checkpoint: Checkpoint, people: Observations, path: Path, count: int =
         path: of the picture.
         count: how many, at most.
     """
-    poses, truth, error = _lifted(checkpoint, people)
+    condition, poses, truth, error = _lifted(checkpoint, people)
     chosen = np.argsort(-error)[:count]
     columns, views = 4, 3
     rows = -(-len(chosen) // columns)
@@ -197,8 +198,7 @@ def worst(checkpoint: Checkpoint, people: Observations, path: Path, count: int =
     for axes in cells[len(chosen) :].flat:
         axes.set_axis_off()
     for (seen, front, side), i in zip(cells, chosen, strict=False):
-        draw_keypoints(seen, people.image[i], people.status[i])
-        frame(seen, np.where(people.status[i, :, None] == Status.MISSING, np.nan, people.image[i]) * (1, -1))
+        _draw_input(seen, condition, i)
         for axes, view in ((front, CAMERA), (side, SIDE)):
             frame(axes, view.project(np.concatenate([poses[i].mean(0, keepdims=True), truth[i : i + 1]])))
             draw_poses(axes, truth[i : i + 1], view, 1.8, TRUTH, ":")
@@ -209,12 +209,19 @@ def worst(checkpoint: Checkpoint, people: Observations, path: Path, count: int =
     _save(figure, path)
 
 
-def _lifted(checkpoint: Checkpoint, people: Observations) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Hypotheses (P, N, 17, 3) and truth (P, 17, 3) in metres, and errors of the mean (P,) in mm."""
+def _draw_input(axes: Axes, condition: Condition, person: int) -> None:
+    """Draw one person's 2D joints as the network sees them, turned as the poses beside them are."""
+    xy, status = condition.features[person, :, :2].astype(np.float64), condition.status[person]
+    draw_keypoints(axes, xy, status)
+    frame(axes, np.where(status[:, None] == Status.MISSING, np.nan, xy) * (1, -1))
+
+
+def _lifted(checkpoint: Checkpoint, people: Observations) -> tuple[Condition, FloatArray, FloatArray, FloatArray]:
+    """What the network sees, hypotheses (P, N, 17, 3) and truth (P, 17, 3) in metres, errors of the mean (P,) in mm."""
     condition = people.condition(checkpoint.denoiser.variant)
     poses = Sampler.of(checkpoint).draw(condition.features, Sampling(HYPOTHESES, DDIM_STEPS, seed=_SEED))
     truth = people.truth(condition)
-    return poses, truth, 1000 * np.linalg.norm(poses.mean(1) - truth, axis=-1).mean(-1)
+    return condition, poses, truth, 1000 * np.linalg.norm(poses.mean(1) - truth, axis=-1).mean(-1)
 
 
 def _spread(error: FloatArray, activity: npt.NDArray[np.str_], quantiles: Sequence[float]) -> list[int]:
