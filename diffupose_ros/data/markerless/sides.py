@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from diffupose_ros.data.detectors import counterparts
 from diffupose_ros.data.markerless.multiview import PlacedCamera
-from diffupose_ros.data.markerless.triangulation import GROSS_MISS, USUAL_MISS, closest, lines_of_sight
+from diffupose_ros.data.markerless.triangulation import GROSS_MISS, USUAL_MISS, Sights, closest, lines_of_sight
 from diffupose_ros.skeleton import layout_joints
 
 FloatArray = npt.NDArray[np.float64]
@@ -61,9 +61,15 @@ def find_exchanged(
         return np.zeros((count, frames), bool)
     names = layout_joints(layout)
     order = [names.index(f"{side}_{part}") for part in _PAIRS for side in ("left", "right")]
-    pixels, weights = keypoints[:, :, order], scores[:, :, order]
+    sights = lines_of_sight(cameras, keypoints, scores)
+    lines = sights.directions.reshape(*scores.shape, 3), sights.weights.reshape(scores.shape)
     guesses = [np.isin(np.arange(count), who) for n in range(MOST + 1) for who in combinations(range(count), n)]
-    meeting, points = zip(*(_meet(cameras, pixels, weights, guess) for guess in guesses), strict=True)
+    meeting, points = [], []
+    for guess in guesses:
+        wrong = np.broadcast_to(guess[:, None], (count, frames))
+        miss, meet = _meet(sights.centres, *(exchange(of, wrong, layout)[:, :, order] for of in lines))
+        meeting.append(miss)
+        points.append(meet)
     cost = np.stack(meeting) + _EXCHANGED * np.sum(guesses, 1)[:, None]
     return np.stack(guesses)[_course(cost, np.stack(points))].T
 
@@ -74,24 +80,18 @@ def exchange(values: FloatArray, exchanged: BoolArray, layout: str) -> FloatArra
     return np.where(where, values[:, :, counterparts(layout_joints(layout))], values)
 
 
-def _meet(
-    cameras: Sequence[PlacedCamera], keypoints: FloatArray, scores: FloatArray, exchanged: BoolArray
-) -> tuple[FloatArray, FloatArray]:
-    """How far lines of sight pass each other if these cameras (C,) are exchanged, (T,), and where they meet, (T, J, 3).
+def _meet(centres: FloatArray, directions: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How far lines of sight (C, T, J, 3) pass each other, (T,), and where they meet, (T, J, 3).
 
-    Joints are left and right in turn. NaN where fewer than two cameras see one.
+    NaN where fewer than two cameras see a joint.
     """
-    other = np.arange(scores.shape[2]) ^ 1
-    keypoints, scores = (
-        np.where(exchanged.reshape(-1, *(1 for _ in of.shape[1:])), of[:, :, other], of) for of in (keypoints, scores)
-    )
-    sights = lines_of_sight(cameras, keypoints, scores)
+    frames, joints = weights.shape[1:]
+    sights = Sights(centres, directions.reshape(len(centres), -1, 3), weights.reshape(len(centres), -1))
     used = sights.weights > 0
-    points = closest(sights, used)
-    miss = np.where(used, np.minimum(sights.misses(points), GROSS_MISS), 0) / USUAL_MISS
-    meets = np.where(used.sum(0) > 1, (miss**2).sum(0), 0).reshape(scores.shape[1:])
-    points = np.where((used.sum(0) > 1)[:, None], points, np.nan).reshape(*scores.shape[1:], 3)
-    return meets.sum(1), points
+    points, met = closest(sights, used), used.sum(0) > 1
+    miss = np.where(used & met, np.minimum(sights.misses(points), GROSS_MISS), 0) / USUAL_MISS
+    points = np.where(met[:, None], points, np.nan).reshape(frames, joints, 3)
+    return (miss**2).sum(0).reshape(frames, joints).sum(1), points
 
 
 def _course(cost: FloatArray, points: FloatArray) -> npt.NDArray[np.intp]:
