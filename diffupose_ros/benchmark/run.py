@@ -28,6 +28,7 @@ from diffupose_ros.benchmark.display import show
 from diffupose_ros.benchmark.machine import describe, peak_memory, title
 from diffupose_ros.benchmark.results import Results, path_of
 from diffupose_ros.benchmark.section import GiveUp, Options, Section
+from diffupose_ros.files import make_folder
 from diffupose_ros.lifting import Interrupted
 from diffupose_ros.offline.display import progress_bar
 from diffupose_ros.offline.interrupt import interruptible
@@ -56,7 +57,7 @@ def run(sections: Sequence[Section], folder: Path, options: Options, again: bool
         Interrupted: Ctrl-C.
     """
     device = select_device(options.device)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     machine, found = describe(device), []
     console.print(title(machine), highlight=False)
     for section in sections:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 import diffupose_ros
-from diffupose_ros.files import write_text
+from diffupose_ros.files import make_folder, write_text
 from diffupose_ros.paper.ablations import PROTOCOLS, Models, Say, Setup
 from diffupose_ros.paper.figures import chart
 from diffupose_ros.paper.tables import TABLES, Row, Table, markdown
@@ -83,7 +83,7 @@ def reproduce(name: str, setup: Setup, out: Path, say: Say = lambda _: None) -> 
         },
         "rows": measured,
     }
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     stem = f"reproduce_{name}_{setup.dataset}"
     write_text(json.dumps(result, indent=1) + "\n", out / f"{stem}.json")
     write_text(markdown(result), out / f"{stem}.md")
